@@ -1,0 +1,246 @@
+"""Names, version and limits of the file, and the check that a file is whole and safe to open (see FORMAT.md).
+
+The manifest says what the file holds; from it follows every dataset's path, type, shape and chunk, and so the exact
+size of every chunk on disk. The check compares each with what it must be and looks at nothing else. It runs before
+any data is read, because HDF5 itself follows links to other files and hands out process memory for a short chunk.
+"""
+
+import json
+import math
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+FORMAT = "filterscope"
+VERSION = 1
+
+MAX_LABELS = 10_000
+MAX_FILTERS = 1 << 16
+MAX_POSITIONS = 1 << 16
+MAX_LAYERS = 512
+MAX_TEST_INPUTS = 10_000_000
+MAX_EPOCHS = 100_000
+MAX_ELEMENTS = 1 << 33  # of one dataset
+MAX_MANIFEST_BYTES = 16 << 20
+MAX_NAME_BYTES = 256
+
+HISTORY = ("learning_rate", "loss", "train_accuracy", "test_accuracy")  # one value an epoch; NaN where not measured
+LAYER_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
+FIELDS, CLASS_MEANS, PROBE_WEIGHTS, TEST_FEATURES = "fields", "class_means", "probe_weights", "test_features"
+
+_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+_CHUNK_BYTES = 1 << 18  # about this much a chunk, where one entry along the first axis is less
+_CHECKSUM_BYTES = 4  # fletcher32, after the data of each chunk
+_INT64_MAX = (1 << 63) - 1
+
+
+class FormatError(ValueError):
+    """A file that is not whole, not safe, or not of this format. The message names the file and the place in it."""
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What a dataset must be. A dtype of 'S' stands for fixed-length strings of at most MAX_NAME_BYTES."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    one_by_one: bool = False
+
+    def chunk(self, itemsize: int) -> tuple[int, ...]:
+        """Chunks are runs along the first axis: one entry each for `fields`, about 256 KiB for everything else."""
+        if self.one_by_one:
+            return (1, *self.shape[1:])
+        entry = math.prod(self.shape[1:]) * itemsize
+        return (min(self.shape[0], max(1, _CHUNK_BYTES // entry)), *self.shape[1:])
+
+
+def expected(manifest: dict[str, Any]) -> dict[str, Spec]:
+    """Every dataset that a file with this manifest holds, by its path, beside the manifest itself."""
+    n_labels = manifest["data"]["n_labels"]
+    test_inputs = manifest["data"]["test_inputs"]
+    specs = {
+        "labels/name": Spec("S", (n_labels,)),
+        "labels/superclass": Spec("S", (n_labels,)),
+        "labels/test_inputs": Spec("<i8", (n_labels,)),
+    }
+    specs |= {f"history/{column}": Spec("<f8", (manifest["network"]["epochs"],)) for column in HISTORY}
+    for layer in manifest["layers"]:
+        group = f"layers/{layer['name']}"
+        n_filters, positions = layer["n_filters"], layer["positions"]
+        shapes = {
+            FIELDS: Spec("<f4", (n_filters, n_labels, n_labels), one_by_one=True),
+            CLASS_MEANS: Spec("<f4", (n_filters, n_labels, positions)),
+            PROBE_WEIGHTS: Spec("<f4", (n_filters, n_labels, positions)),
+            TEST_FEATURES: Spec("<u2", (test_inputs, n_filters, positions)),
+        }
+        specs |= {f"{group}/{name}": shapes[name] for name in layer["datasets"]}
+        specs |= {f"{group}/history/{column}": Spec("<f8", (layer["epochs"],)) for column in HISTORY}
+    if any(TEST_FEATURES in layer["datasets"] for layer in manifest["layers"]):
+        specs["labels/of_test_input"] = Spec("<i8", (test_inputs,))
+    return specs
+
+
+def open_checked(path: Path) -> tuple[h5py.File, dict[str, Any]]:
+    """Open a file and check its structure; the caller closes it. Raises FormatError, or OSError from the system.
+
+    What the datasets hold is compared with the manifest's sha256 when it is first read (`store.read`).
+    """
+    with path.open("rb") as raw:  # as the system would say it: no such file, a directory, no permission
+        if raw.read(len(_SIGNATURE)) != _SIGNATURE:
+            raise FormatError(f"{path}: not an HDF5 file, or cut off at its start; is it a Filterscope result?")
+    try:
+        file = h5py.File(path, "r", locking=False)
+    except (OSError, RuntimeError, ValueError) as error:
+        raise FormatError(f"{path}: HDF5 cannot open it, so it is damaged or was cut off ({error})") from error
+    try:
+        return file, _check(file, path)
+    except FormatError as error:
+        file.close()
+        raise FormatError(f"{path}: {error}") from None
+    except (OSError, RuntimeError, ValueError, KeyError, TypeError, RecursionError) as error:
+        file.close()
+        raise FormatError(f"{path}: damaged, or not of this format ({type(error).__name__}: {error})") from error
+
+
+def _check(file: h5py.File, path: Path) -> dict[str, Any]:
+    size = path.stat().st_size
+    length = _dataset(file, "manifest").shape
+    if len(length) != 1 or not 0 < length[0] <= MAX_MANIFEST_BYTES:
+        raise FormatError(f"manifest: expected 1 to {MAX_MANIFEST_BYTES} bytes, found shape {length}")
+    _check_dataset(file, "manifest", Spec("|u1", length), size)
+    text = file["manifest"][:].tobytes()
+    try:
+        manifest: dict[str, Any] = json.loads(text.decode("utf-8"))
+    except ValueError as error:
+        raise FormatError(f"manifest: not JSON ({error})") from None
+    check_manifest(manifest)
+    for place, spec in expected(manifest).items():
+        _check_dataset(file, place, spec, size)
+    return manifest
+
+
+def _dataset(file: h5py.File, place: str) -> h5py.Dataset:
+    """The dataset at a path of hard links only."""
+    group = file.id
+    *parents, last = place.split("/")
+    for step in (*parents, last):
+        name = step.encode()
+        if not group.links.exists(name):
+            raise FormatError(f"{place}: missing; the file is not whole")
+        if group.links.get_info(name).type != h5py.h5l.TYPE_HARD:
+            raise FormatError(f"{place}: reached through a soft or external link; refused")
+        group = h5py.h5o.open(group, name)
+        wanted = h5py.h5d.DatasetID if step is last else h5py.h5g.GroupID
+        if not isinstance(group, wanted):
+            raise FormatError(f"{place}: {step!r} is not what the format has there")
+    return h5py.Dataset(group)
+
+
+def _check_dataset(file: h5py.File, place: str, spec: Spec, file_size: int) -> None:
+    dataset = _dataset(file, place)
+    creation = dataset.id.get_create_plist()
+    if creation.get_layout() != h5py.h5d.CHUNKED or creation.get_external_count():
+        raise FormatError(f"{place}: not stored as chunks in this file; refused")
+    filters = [creation.get_filter(k)[0] for k in range(creation.get_nfilters())]
+    if filters != [h5py.h5z.FILTER_FLETCHER32]:
+        raise FormatError(f"{place}: HDF5 filters {filters}, expected fletcher32 alone; refused")
+    dtype = dataset.dtype
+    is_string = spec.dtype == "S" and dtype.kind == "S" and dtype.itemsize <= MAX_NAME_BYTES
+    if not is_string and dtype.str != spec.dtype:
+        raise FormatError(f"{place}: type {dtype}, expected {spec.dtype}")
+    if dataset.shape != spec.shape or dataset.maxshape != spec.shape:
+        raise FormatError(f"{place}: shape {dataset.shape}, expected {spec.shape}")
+    chunk = spec.chunk(dtype.itemsize)
+    if dataset.chunks != chunk:
+        raise FormatError(f"{place}: chunks {dataset.chunks}, expected {chunk}")
+    chunk_bytes = math.prod(chunk) * dtype.itemsize + _CHECKSUM_BYTES
+    offsets: set[tuple[int, ...]] = set()
+
+    def check_chunk(stored: h5py.h5d.StoreInfo) -> None:
+        offsets.add(stored.chunk_offset)
+        if stored.size != chunk_bytes or stored.filter_mask or stored.byte_offset + stored.size > file_size:
+            raise FormatError(f"{place}: a chunk of {stored.size} bytes where {chunk_bytes} belong; damaged or cut off")
+
+    dataset.id.chunk_iter(check_chunk)
+    wanted = -(-spec.shape[0] // chunk[0])
+    if len(offsets) != wanted:
+        raise FormatError(f"{place}: {len(offsets)} of {wanted} chunks; the file is not whole")
+
+
+def check_manifest(manifest: Any) -> None:
+    """Check what `expected` and the readers rely on; raises FormatError that names the key."""
+    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+        raise FormatError("manifest: not a Filterscope result")
+    version = _integer(manifest, "version", 1, _INT64_MAX)
+    if version > VERSION:
+        raise FormatError(
+            f"written as format version {version}; this program reads up to {VERSION}, a newer one is needed"
+        )
+    data, network = _object(manifest, "data"), _object(manifest, "network")
+    n_labels = _integer(data, "n_labels", 2, MAX_LABELS)
+    test_inputs = _integer(data, "test_inputs", 1, MAX_TEST_INPUTS)
+    _text(data, "name")
+    _text(network, "arch")
+    _integer(network, "epochs", 1, MAX_EPOCHS)
+    layers = manifest.get("layers")
+    if not isinstance(layers, list) or len(layers) > MAX_LAYERS:
+        raise FormatError(f"manifest: 'layers' must be a list of at most {MAX_LAYERS}")
+    for layer in layers:
+        name = _text(layer if isinstance(layer, dict) else {}, "name")
+        if not LAYER_NAME.fullmatch(name):
+            raise FormatError(f"manifest: layer name {name[:80]!r} is not of the form {LAYER_NAME.pattern}")
+        n_filters = _integer(layer, "n_filters", 1, MAX_FILTERS)
+        positions = _integer(layer, "positions", 1, MAX_POSITIONS)
+        _integer(layer, "epochs", 1, MAX_EPOCHS)
+        datasets = layer.get("datasets")
+        known = {FIELDS, CLASS_MEANS, PROBE_WEIGHTS, TEST_FEATURES}
+        if (
+            not isinstance(datasets, list)
+            or not all(isinstance(item, str) for item in datasets)
+            or set(datasets) - known
+        ):
+            raise FormatError(f"manifest: layer {name}: 'datasets' must list some of {sorted(known)}")
+        if FIELDS not in datasets and not {CLASS_MEANS, PROBE_WEIGHTS} <= set(datasets):
+            raise FormatError(f"manifest: layer {name}: neither fields nor class means with probe weights")
+        largest = n_filters * max(n_labels * n_labels if FIELDS in datasets else 0, n_labels * positions)
+        if TEST_FEATURES in datasets:
+            largest = max(largest, test_inputs * n_filters * positions)
+        if largest > MAX_ELEMENTS:
+            raise FormatError(
+                f"manifest: layer {name}: {largest} elements in one dataset; at most {MAX_ELEMENTS} are read"
+            )
+    names = [layer["name"] for layer in layers]
+    if len(set(names)) != len(names):
+        raise FormatError("manifest: two layers of one name")
+    if not isinstance(manifest.get("sha256"), dict):
+        raise FormatError("manifest: no checksums ('sha256')")
+
+
+def _object(parent: dict[str, Any], key: str) -> dict[str, Any]:
+    value = parent.get(key)
+    if not isinstance(value, dict):
+        raise FormatError(f"manifest: {key!r} is missing or not an object")
+    return value
+
+
+def _integer(parent: dict[str, Any], key: str, lowest: int, highest: int) -> int:
+    value = parent.get(key)
+    if type(value) is not int or not lowest <= value <= highest:
+        raise FormatError(f"manifest: {key!r} must be an integer from {lowest} to {highest}, found {str(value)[:40]!r}")
+    return value
+
+
+def _text(parent: dict[str, Any], key: str) -> str:
+    value = parent.get(key)
+    if not isinstance(value, str):
+        raise FormatError(f"manifest: {key!r} is missing or not text")
+    return value
+
+
+def as_text(fixed: np.ndarray[Any, Any]) -> tuple[str, ...]:
+    """Fixed-length UTF-8 bytes -> text; what is not UTF-8 shows as U+FFFD."""
+    return tuple(bytes(name).decode("utf-8", errors="replace") for name in fixed)

@@ -1,0 +1,192 @@
+"""The loops under `measure`: one filter at a time, compiled by numba, free of the interpreter lock.
+
+Every loop follows the definitions in `measure` and nothing else. Two choices make them fast:
+
+- Non-negative IEEE floats order as their bit patterns do, read as signed integers; so the maximum and the comparison
+  with the threshold run on integers, where the compiler may use vector instructions (for floats, NaN forbids it).
+- All counts of a clipped matrix follow from its row sums and its clusters, so a Boolean matrix is never stored.
+"""
+
+import numba as nb
+import numpy as np
+from numpy.typing import NDArray
+
+NO_CLUSTER = -1
+
+_INFINITY = np.int32(0x7F800000)  # the bit pattern of float32 infinity; above it (sign removed) are the NaNs
+_MAGNITUDE = np.int32(0x7FFFFFFF)
+
+
+@nb.njit(nogil=True, cache=True)
+def field_matrix(class_mean: NDArray, weight: NDArray, out: NDArray) -> None:
+    """out[i, j] = sum_s class_mean[i, s] * weight[s, j]: summed in order in float64, rounded once to float32.
+
+    class_mean (K, S), weight (S, K) and out (K, K), all float32. A product of two float32 is exact in float64, so
+    neither fused multiply-add nor the processor changes a bit.
+    """
+    n_labels, n_positions = class_mean.shape
+    if n_positions == 1:  # one product, rounded once: float32 arithmetic is that already
+        for i in range(n_labels):
+            for j in range(n_labels):
+                out[i, j] = class_mean[i, 0] * weight[0, j] + np.float32(0)  # + 0: no negative zero
+        return
+    row = np.empty(n_labels, np.float64)
+    for i in range(n_labels):
+        row[:] = 0.0
+        for s in range(n_positions):
+            mean = np.float64(class_mean[i, s])
+            for j in range(n_labels):
+                row[j] += mean * np.float64(weight[s, j])
+        for j in range(n_labels):
+            out[i, j] = np.float32(row[j])
+
+
+@nb.njit(nogil=True, cache=True)
+def _maximum(fields: NDArray, bits: NDArray) -> np.float32:
+    """The largest element of a matrix, NaN if any element is; `bits` is the same memory as int32."""
+    largest = np.int32(-0x80000000)
+    largest_magnitude = np.int32(0)
+    flat = bits.reshape(-1)
+    for k in range(flat.size):  # branches and int32 throughout: numba's own `max` and `&` widen to int64
+        pattern = flat[k]
+        if pattern > largest:
+            largest = pattern
+        magnitude = np.int32(pattern & _MAGNITUDE)
+        if magnitude > largest_magnitude:
+            largest_magnitude = magnitude
+    if largest_magnitude > _INFINITY:
+        return np.float32(np.nan)
+    if largest > 0:
+        return np.array([largest], np.int32).view(np.float32)[0]
+    return fields.max()  # nothing is positive, and negative floats order the other way round
+
+
+@nb.njit(nogil=True, cache=True)
+def cut_bits(threshold: float, maximum: np.float32) -> np.int32:
+    """The bit pattern of the largest float32 that is not above threshold * maximum (taken in float64).
+
+    For a float32 x: x > threshold * maximum in float64 if and only if x > that float32.
+    """
+    exact = threshold * np.float64(maximum)
+    bits = np.array([exact], np.float64).astype(np.float32).view(np.int32)
+    if np.float64(bits.view(np.float32)[0]) > exact:
+        bits[0] -= 1
+    return bits[0]
+
+
+@nb.njit(nogil=True, cache=True)
+def find_clusters(above: NDArray, cut: np.int32, order: NDArray, cluster_of: NDArray, sizes: NDArray) -> int:
+    """The greedy scan of the supplement, in the given order of labels; returns the number of clusters.
+
+    `above` (K, K) int32: element (i, j) is 1 where above[i, j] > cut. Fills cluster_of (K,) with each label's cluster,
+    numbered as found, or -1, and sizes (K,) with the number of labels of each.
+    """
+    n_labels = above.shape[0]
+    waiting = np.empty(n_labels, np.int64)  # labels whose diagonal element is 1, in no cluster yet, in scan order
+    n_waiting = 0
+    for label in order:
+        cluster_of[label] = NO_CLUSTER
+        if above[label, label] > cut:
+            waiting[n_waiting] = label
+            n_waiting += 1
+    members = np.empty(n_waiting, np.int64)
+    n_clusters = 0
+    while n_waiting > 0:
+        n_members = 0
+        n_left = 0
+        for position in range(n_waiting):
+            label = waiting[position]
+            joins = True
+            for m in range(n_members):
+                member = members[m]
+                if above[label, member] <= cut or above[member, label] <= cut:
+                    joins = False
+                    break
+            if joins:  # the first label that waits opens the cluster: it has no member to agree with
+                members[n_members] = label
+                n_members += 1
+                cluster_of[label] = n_clusters
+            else:
+                waiting[n_left] = label
+                n_left += 1
+        sizes[n_clusters] = n_members
+        n_clusters += 1
+        n_waiting = n_left
+    return n_clusters
+
+
+@nb.njit(nogil=True, cache=True)
+def _measure_filter(f, fields, threshold, order, filters, labels, sums):
+    """Measure one (K, K) matrix.
+
+    Writes row f of the arrays in `filters`, adds to each label's elements in `labels` (3, K): signal, internal,
+    external, and adds up their fields in sums (3, N_f, K), unless it has no filters.
+    """
+    maximum, silent, n_clusters, noise, n_above, cluster_of, cluster_sizes = filters
+    n_labels = fields.shape[0]
+    bits = fields.view(np.int32)
+    maximum[f] = _maximum(fields, bits)
+    silent[f] = not (maximum[f] > 0 and maximum[f] < np.inf)
+    if silent[f]:
+        cluster_of[f] = NO_CLUSTER
+        return
+    cut = cut_bits(threshold, maximum[f])
+    sizes = cluster_sizes[f]
+    n_clusters[f] = find_clusters(bits, cut, order, cluster_of[f], sizes)
+    for i in range(n_labels):
+        row = np.int32(0)
+        for j in range(n_labels):
+            row += np.int32(bits[i, j] > cut)
+        cluster = cluster_of[f, i]
+        external = np.int64(row)
+        if cluster != NO_CLUSTER:
+            external -= sizes[cluster]
+            labels[0, i] += 1
+            labels[1, i] += sizes[cluster] - 1
+        labels[2, i] += external
+        n_above[f] += row
+        noise[f] += external
+        if sums.shape[1] == 0 or row == 0:
+            continue
+        for j in range(n_labels):
+            if bits[i, j] > cut:
+                if cluster == NO_CLUSTER or cluster_of[f, j] != cluster:
+                    sums[2, f, i] += np.float64(fields[i, j])
+                elif i == j:
+                    sums[0, f, i] = np.float64(fields[i, j])
+                else:
+                    sums[1, f, i] += np.float64(fields[i, j])
+
+
+@nb.njit(nogil=True, cache=True)
+def measure_dense(first, last, fields, threshold, order, filters, labels, sums):
+    """Measure the filters first..last-1 of fields (N_f, K, K)."""
+    for f in range(first, last):
+        _measure_filter(f, fields[f], threshold, order, filters, labels, sums)
+
+
+@nb.njit(nogil=True, cache=True)
+def measure_factors(first, last, class_means, weights, threshold, order, filters, labels, sums):
+    """Measure the filters first..last-1 of class_means and weights (N_f, K, S) each, one matrix at a time."""
+    n_labels = class_means.shape[1]
+    matrix = np.empty((n_labels, n_labels), np.float32)
+    for f in range(first, last):
+        field_matrix(class_means[f], np.ascontiguousarray(weights[f].T), matrix)
+        _measure_filter(f, matrix, threshold, order, filters, labels, sums)
+
+
+@nb.njit(nogil=True, cache=True)
+def fill_fields(first, last, class_means, weights, out):
+    """The matrices of the filters first..last-1 into out (N_f, K, K)."""
+    for f in range(first, last):
+        field_matrix(class_means[f], np.ascontiguousarray(weights[f].T), out[f])
+
+
+@nb.njit(nogil=True, cache=True)
+def sum_over_filters(rows: NDArray) -> NDArray:
+    """(N_f, K) -> (K,), added filter by filter in order, so that every implementation gets the same bits."""
+    total = np.zeros(rows.shape[1], np.float64)
+    for f in range(rows.shape[0]):
+        for i in range(rows.shape[1]):
+            total[i] += rows[f, i]
+    return total

@@ -1,0 +1,40 @@
+"""The paper's Tables 1-6 (published.csv, 81 rows), for columns side by side with what was measured."""
+
+import csv
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Published(NamedTuple):
+    """One row of one of the paper's tables."""
+
+    table: int
+    n_filters: int  # N_f
+    filter_side: int  # F_s is side x side
+    fc_size: int  # FC_s = N_f * F_s
+    accuracy: float
+    noise: float  # n
+    n_clusters: float  # N_c
+    cluster_size: float  # C_s
+
+
+def published(arch: str, data: str, n_labels: int, layer: str) -> Published | None:
+    """The published row for a layer (or stage), None where the paper has none.
+
+    >>> published("vgg16", "cifar100", 100, "10").noise
+    16.3
+    """
+    return _rows().get((arch, data, n_labels, layer))
+
+
+@cache
+def _rows() -> dict[tuple[str, str, int, str], Published]:
+    with Path(__file__).with_name("published.csv").open(newline="") as file:
+        return {
+            (row["arch"], row["data"], int(row["labels"]), row["layer"]): Published(
+                *(int(row[name]) for name in ("table", "n_filters", "filter_side", "fc_size")),
+                *(float(row[name]) for name in ("accuracy", "noise", "n_clusters", "cluster_size")),
+            )
+            for row in csv.DictReader(file)
+        }

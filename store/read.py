@@ -1,0 +1,195 @@
+"""A result file, lazily: opening reads names and manifest, a matrix is read when it is asked for."""
+
+import hashlib
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from store import format as fmt
+from store.measure import THRESHOLD, LayerMeasure, fields_from_factors, measure_factored, measure_layer
+from store.write import content_sha256, sha256
+
+
+class Run:
+    """One result file, open for reading; the structure is checked on opening, the data when first read.
+
+    It stays the file that was opened, also when a running job replaces it. Raises FormatError or OSError.
+
+    >>> with Run("runs/vgg16-digits.h5") as run:            # doctest: +SKIP
+    ...     run.layers["10"].measure(threshold=0.3).mean_noise
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self._file, self.manifest = fmt.open_checked(self.path)
+        self._places = fmt.expected(self.manifest)
+        self._verified: set[str] = set()
+        try:
+            self.label_names = fmt.as_text(self.read("labels/name"))
+            self.superclasses = fmt.as_text(self.read("labels/superclass"))
+            self.test_inputs: NDArray[np.int64] = self.read("labels/test_inputs")  # (K,)
+        except BaseException:
+            self.close()
+            raise
+        self.layers = {record["name"]: Layer(self, record) for record in self.manifest["layers"]}
+
+    @property
+    def n_labels(self) -> int:
+        return len(self.label_names)
+
+    @property
+    def unfinished(self) -> list[str]:
+        """The layers that this run was asked for and does not hold yet."""
+        return [name for name in self.manifest.get("planned_layers", []) if name not in self.layers]
+
+    @property
+    def content_sha256(self) -> str:
+        """Equal for two runs that measured the same data, whatever their durations and machines."""
+        return content_sha256(self.manifest)
+
+    def history(self, layer: str | None = None) -> dict[str, NDArray[np.float64]]:
+        """Training of the network, or of a layer's probe: one value an epoch, NaN where none was taken."""
+        place = "history" if layer is None else f"layers/{layer}/history"
+        return {column: self.read(f"{place}/{column}") for column in fmt.HISTORY}
+
+    def read(self, place: str) -> NDArray[Any]:
+        """A whole dataset, compared with its checksum in the manifest. Raises FormatError, KeyError."""
+        array: NDArray[Any] = self._stored(place)[...]
+        if place not in self._verified:
+            self._compare(place, sha256(array))
+        return array
+
+    def read_entry(self, place: str, index: int) -> NDArray[Any]:
+        """One entry along the first axis. The first entry asked for checks the whole dataset, a part at a time."""
+        dataset = self._stored(place)
+        if place not in self._verified:
+            self._compare(place, _sha256_of(dataset))
+        entry: NDArray[Any] = dataset[index]
+        return entry
+
+    def verify(self) -> None:
+        """Read everything and compare it with the manifest, and stored fields with class means x probe weights."""
+        for place in self._places:
+            self._compare(place, _sha256_of(self._stored(place)))
+        for layer in self.layers.values():
+            layer.verify_fields()
+
+    def close(self) -> None:
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _stored(self, place: str) -> Any:
+        if place not in self._places:
+            raise KeyError(f"{self.path} has no {place!r}")
+        return _Stored(self._file[place], f"{self.path}: {place}")
+
+    def _compare(self, place: str, found: str) -> None:
+        if self.manifest["sha256"].get(place) != found:
+            raise fmt.FormatError(f"{self.path}: {place}: the data is not what was written (sha256 differs); damaged")
+        self._verified.add(place)
+
+
+class Layer:
+    """One layer of a run: N_f filters, K labels, S positions a filter."""
+
+    def __init__(self, run: Run, record: dict[str, Any]) -> None:
+        self._run = run
+        self.record = record
+        self.name: str = record["name"]
+        self.n_filters: int = record["n_filters"]
+        self.n_labels: int = run.n_labels
+        self.positions: int = record["positions"]
+
+    @property
+    def has_fields(self) -> bool:
+        """Whether the matrices are stored; they can be asked for either way."""
+        return fmt.FIELDS in self.record["datasets"]
+
+    @property
+    def has_factors(self) -> bool:
+        return fmt.CLASS_MEANS in self.record["datasets"]
+
+    @property
+    def class_means(self) -> NDArray[np.float32]:
+        """A: (N_f, K, S). KeyError where the file has the matrices alone."""
+        return self._run.read(f"layers/{self.name}/{fmt.CLASS_MEANS}")
+
+    @property
+    def probe_weights(self) -> NDArray[np.float32]:
+        """w: (N_f, K, S). KeyError where the file has the matrices alone."""
+        return self._run.read(f"layers/{self.name}/{fmt.PROBE_WEIGHTS}")
+
+    @property
+    def test_features(self) -> NDArray[np.uint16] | None:
+        """Activations of the test inputs, (inputs, N_f, S), as bfloat16 bit patterns; None where the run kept none."""
+        if fmt.TEST_FEATURES not in self.record["datasets"]:
+            return None
+        return self._run.read(f"layers/{self.name}/{fmt.TEST_FEATURES}")
+
+    def fields(self) -> NDArray[np.float32]:
+        """All matrices: (N_f, K, K). Large where N_f or K is; `field` and `measure` get by with less."""
+        if self.has_fields:
+            return self._run.read(f"layers/{self.name}/{fmt.FIELDS}")
+        return fields_from_factors(self.class_means, self.probe_weights)
+
+    def field(self, filter_index: int) -> NDArray[np.float32]:
+        """One filter's matrix: (K, K), rows are input labels, columns output labels. Raises IndexError."""
+        if not 0 <= filter_index < self.n_filters:
+            raise IndexError(f"layer {self.name} has filters 0 to {self.n_filters - 1}, not {filter_index}")
+        place = f"layers/{self.name}"
+        if self.has_fields:
+            stored: NDArray[np.float32] = self._run.read_entry(f"{place}/{fmt.FIELDS}", filter_index)
+            return stored
+        means = self._run.read_entry(f"{place}/{fmt.CLASS_MEANS}", filter_index)
+        weights = self._run.read_entry(f"{place}/{fmt.PROBE_WEIGHTS}", filter_index)
+        return fields_from_factors(means[None], weights[None])[0]
+
+    def measure(self, threshold: float = THRESHOLD, order: ArrayLike | None = None) -> LayerMeasure:
+        """Clip, cluster and count at this threshold (see `store.measure`)."""
+        counts = self._run.test_inputs
+        if self.has_fields:
+            return measure_layer(self.fields(), threshold, order, counts)
+        return measure_factored(self.class_means, self.probe_weights, threshold, order, counts)
+
+    def verify_fields(self) -> None:
+        """Compare stored matrices with class means x probe weights, bit by bit. Raises FormatError."""
+        if not (self.has_fields and self.has_factors):
+            return
+        computed = fields_from_factors(self.class_means, self.probe_weights)
+        if computed.tobytes() != self.fields().tobytes():
+            where = f"{self._run.path}: layers/{self.name}"
+            raise fmt.FormatError(f"{where}: fields are not class means x probe weights")
+
+
+class _Stored:
+    """A dataset whose read errors name the place."""
+
+    def __init__(self, dataset: Any, where: str) -> None:
+        self._dataset, self._where = dataset, where
+        self.shape, self.chunks = dataset.shape, dataset.chunks
+
+    def __getitem__(self, key: Any) -> NDArray[Any]:
+        try:
+            array: NDArray[Any] = self._dataset[key]
+        except OSError as error:  # fletcher32 of a chunk does not fit its data
+            raise fmt.FormatError(f"{self._where}: damaged, its checksum does not fit ({error})") from error
+        return array
+
+
+def _sha256_of(dataset: Any) -> str:
+    """As `write.sha256`, reading a few chunks at a time."""
+    digest = hashlib.sha256()
+    step = max(1, dataset.chunks[0])
+    for first in range(0, dataset.shape[0], step):
+        digest.update(np.ascontiguousarray(dataset[first : first + step]).data)
+    return digest.hexdigest()
