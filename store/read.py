@@ -152,7 +152,8 @@ class Layer:
             return stored
         means = self._run.read_entry(f"{place}/{fmt.CLASS_MEANS}", filter_index)
         weights = self._run.read_entry(f"{place}/{fmt.PROBE_WEIGHTS}", filter_index)
-        return fields_from_factors(means[None], weights[None])[0]
+        matrix: NDArray[np.float32] = fields_from_factors(means[None], weights[None])[0]
+        return matrix
 
     def measure(self, threshold: float = THRESHOLD, order: ArrayLike | None = None) -> LayerMeasure:
         """Clip, cluster and count at this threshold (see `store.measure`)."""
