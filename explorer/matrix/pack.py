@@ -77,6 +77,7 @@ class LayerData:
             "filters": held if n_filters is None else n_filters,
             "held": held,
             "first": only or 0,
+            "live": only is None and is_live(held, n_labels),
             "labels": n_labels,
             "positions": 0 if dense else width,
             "names": list(label_names),
