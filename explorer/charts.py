@@ -102,7 +102,7 @@ def sweep(frame: pl.DataFrame, quantities: Sequence[str], title: str, threshold:
         present.mark_rule(strokeWidth=2, color=NEUTRAL).encode(x="at:Q", tooltip="what:N"),
         base.mark_line(strokeWidth=2),
         base.mark_point(size=24, filled=True, opacity=1),
-    ).properties(height=_HEIGHT)
+    ).properties(height=_HEIGHT + _KEY_HEIGHT * (len(quantities) > 1))
 
 
 def figure_2(frame: pl.DataFrame, suffix: str = "", log: bool = False, selected: int | None = None) -> Picture:
@@ -207,7 +207,7 @@ def history(frame: pl.DataFrame) -> Picture:
             ),
             tooltip=["epoch:Q", "of:N", alt.Tooltip("value:Q", format=".4~g")],
         )
-        .properties(height=_HEIGHT)
+        .properties(height=_HEIGHT + _KEY_HEIGHT)
     )
     return picture
 
@@ -228,7 +228,7 @@ def overlay(a: pl.DataFrame, b: pl.DataFrame, x: str, y: str, title: str, log: b
             strokeDash=alt.StrokeDash("of:N", scale=alt.Scale(domain=["A", "B"], range=[[1, 0], [5, 4]]), legend=_KEY),
             tooltip=[f"{x}:Q", "of:N", alt.Tooltip(f"{y}:Q", format=".4~g")],
         )
-        .properties(height=_HEIGHT)
+        .properties(height=_HEIGHT + _KEY_HEIGHT)
     )
     return picture
 

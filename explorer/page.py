@@ -12,18 +12,20 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import wraps
 from pathlib import Path
-from typing import Any, Literal, NoReturn, get_args
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, get_args
 
 import polars as pl
 import streamlit as st
 
 from explorer import load
-from explorer.charts import Picture
 from explorer.load import FileId, SourceError
 from explorer.state import Average, View, to_address
 from store.format import FormatError
 from store.measure import ScanOrder
 from store.read import Run
+
+if TYPE_CHECKING:
+    from explorer.charts import Picture  # altair takes a third of a second, and the first page has tables before charts
 
 LARGE = "This layer is large; measuring it at 19 thresholds takes a while."
 
@@ -277,7 +279,7 @@ def download(label: str, file_name: str, data: Callable[[], bytes], mime: str) -
     )
 
 
-def chart(picture: Picture, name: str, alt_text: str, **more: Any) -> Any:
+def chart(picture: "Picture", name: str, alt_text: str, **more: Any) -> Any:
     """A chart and its PNG and SVG files. It is drawn as SVG, so that the file is what is seen."""
     picture = picture.properties(usermeta={"embedOptions": {"renderer": "svg"}})
     with st.container(key=f"picture_{name}", gap=None):

@@ -61,6 +61,7 @@ def make_run(
     seed: int = 0,
     dense: bool = True,
     planned: tuple[str, ...] | None = None,
+    unit: str = "filter",
     **manifest: Any,
 ) -> Path:
     """Write a run to `path`; `manifest` replaces entries of it."""
@@ -97,7 +98,8 @@ def make_run(
         test_inputs=np.full(len(labels), 100),
         history=_history(30, 0.712),
         layers=[
-            _layer(name, n_filters, side, labels, depth[name], dense, rng) for name, (n_filters, side) in layers.items()
+            _layer(name, n_filters, side, labels, depth[name], dense, unit, rng)
+            for name, (n_filters, side) in layers.items()
         ],
     )
     write_run(path, content)
@@ -111,6 +113,7 @@ def _layer(
     labels: list[tuple[str, str]],
     depth: float,
     dense: bool,
+    unit: str,
     rng: np.random.Generator,
 ) -> LayerContent:
     n_labels, positions = len(labels), side * side
@@ -140,7 +143,7 @@ def _layer(
             "test_accuracy": accuracy,
             "train_accuracy": accuracy + 0.1,
             "filter_size": [side, side],
-            "unit": "filter",
+            "unit": unit,
             "module": f"features.{name}",
         },
         fields_from_factors(class_means, probe_weights) if dense and stores_fields(n_filters, n_labels) else None,

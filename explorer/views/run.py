@@ -3,9 +3,10 @@
 import json
 from typing import Any
 
+import polars as pl
 import streamlit as st
 
-from explorer import charts, frames, load, page
+from explorer import frames, load, page
 from store.read import Run
 
 
@@ -59,7 +60,12 @@ def _table() -> None:
     st.caption(
         "Solid: this run. Dashed and hollow: the paper. Where training succeeds, n falls with depth as accuracy rises."
     )
-    depth = frames.depth(run, measures, view.average)
+    _depth(frames.depth(run, measures, view.average))
+
+
+def _depth(depth: pl.DataFrame) -> None:
+    from explorer import charts  # late: the tables are on the page by now
+
     panels = [
         (["accuracy"], "test accuracy of the probe", False),
         (["n"], "n, noise per filter", True),
@@ -77,6 +83,8 @@ def _table() -> None:
 
 
 def _training(run: Run) -> None:
+    from explorer import charts
+
     history = frames.history(run.history())
     if history.is_empty():
         st.caption("The network was not trained in this run.")
