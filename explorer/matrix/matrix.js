@@ -75,7 +75,10 @@ export function prepare(layer, f) {
   if (layer.prepared[f]) return;
   const { fields, bits, labels: K, factors } = layer;
   const start = f * K * K;
-  if (factors) fieldMatrix(factors.means, factors.weights, f * K * factors.positions, K, factors.positions, fields, start);
+  if (factors) {
+    const { means, weights, positions } = factors;
+    fieldMatrix(means, weights, f * K * positions, K, positions, fields, start);
+  }
   let largest = fields[start];
   let isNumber = true;
   for (let i = 0, k = start; i < K; i++) {
@@ -278,71 +281,91 @@ const BOX = "#ff5d54";
 const GROUND = [13, 14, 18];
 const NOT_A_NUMBER = [214, 64, 200];
 const LISTED = 60; // clusters listed by name
+const GAP = 28; // between panels, as the style has it
+const CHART = { left: 34, top: 8, bottom: 166, height: 170 }; // left: room for the numbers of its axis
+const ARROWS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }; // down, right
 
 const CSS = `
 .fs { --ink: var(--st-text-color, CanvasText); --ground: var(--st-background-color, Canvas);
-  --accent: var(--st-primary-color, #2f6fb7); --line: var(--st-border-color, color-mix(in srgb, var(--ink) 16%, transparent));
-  --soft: color-mix(in srgb, var(--ink) 64%, transparent); --signal: #3c74b4; --internal: #cf4436; --total: #d99a00;
+  --accent: var(--st-primary-color, #2f6fb7);
+  --line: var(--st-border-color, color-mix(in srgb, var(--ink) 16%, transparent));
+  --soft: color-mix(in srgb, var(--ink) 64%, transparent);
+  --signal: #9bbbe0; --total: #e0a21b; --internal: #c4362b;
   color: var(--ink); background: var(--ground); font: 14px/1.45 var(--st-font, system-ui, sans-serif);
   font-variant-numeric: tabular-nums; display: grid; gap: 18px; min-width: 0; padding: 2px; }
-.fs[data-theme=dark] { --signal: #7fb0ea; --internal: #ff7a6e; --total: #f2c14a; }
-.fs :focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; border-radius: 3px; }
-.fs * { box-sizing: border-box; }
-.fs-control { display: grid; grid-template-columns: auto minmax(0, 1fr) auto; gap: 2px 16px; align-items: center; }
-.fs-control label { font-weight: 600; }
-.fs-control input { width: 100%; height: 24px; margin: 0; accent-color: var(--accent); cursor: grab; touch-action: pan-y; }
-.fs-control input:active { cursor: grabbing; }
-.fs-control output { font-size: 26px; font-weight: 600; line-height: 1; min-width: 3.2ch; text-align: right; }
-.fs-ticks { grid-column: 2; position: relative; height: 18px; margin: 0 8px; color: var(--soft); font-size: 11px; }
-.fs-ticks span { position: absolute; transform: translateX(-50%); white-space: nowrap; }
-.fs-ticks span::before { content: ""; display: block; width: 1px; height: 4px; margin: 0 auto; background: var(--soft); }
-.fs-panels { display: flex; flex-wrap: wrap; gap: 16px 28px; }
-.fs figure { margin: 0; min-width: 0; }
-.fs-panels figcaption { display: flex; justify-content: space-between; gap: 10px; margin-bottom: 6px; align-items: baseline; }
-.fs b, .fs h4 { font-weight: 600; font-size: 14px; margin: 0; padding: 0; }
+.fs[data-theme=dark] { color-scheme: dark; --signal: #47698f; --total: #f0c03f; --internal: #ff7a6e; }
+.fs * { box-sizing: border-box; print-color-adjust: exact; -webkit-print-color-adjust: exact; }
+.fs :focus-visible { outline: 2px solid var(--accent); outline-offset: 3px; border-radius: 2px; }
+.fs h4 { font-weight: 600; font-size: 14px; line-height: 1.45; margin: 0; padding: 0; }
 .fs small { color: var(--soft); font-size: 12px; }
-.fs canvas { display: block; cursor: crosshair; background: rgb(${GROUND}); print-color-adjust: exact; -webkit-print-color-adjust: exact; }
-.fs-key { display: flex; align-items: center; gap: 6px; margin-top: 7px; min-height: 18px; color: var(--soft); font-size: 12px; }
-.fs-key i { width: 10px; height: 10px; flex: none; print-color-adjust: exact; -webkit-print-color-adjust: exact; }
-.fs-ramp { position: relative; flex: 1; height: 9px; max-width: 190px; print-color-adjust: exact; -webkit-print-color-adjust: exact; }
-.fs-ramp::after { content: ""; position: absolute; left: var(--at); top: -3px; bottom: -3px; width: 2px; margin-left: -1px; background: var(--ink); }
-.fs-readout { min-height: 40px; padding: 8px 12px; border: 1px solid var(--line); border-radius: 6px; color: var(--soft); overflow-wrap: anywhere; }
+.fs-control { display: grid; grid-template-columns: auto minmax(0, 1fr) 72px; gap: 2px 14px; align-items: center; }
+.fs-control label { font-weight: 600; }
+.fs-control input { width: 100%; height: 24px; margin: 0; accent-color: var(--accent); cursor: grab;
+  touch-action: pan-y; }
+.fs-control input:active { cursor: grabbing; }
+.fs-control output { font-size: 25px; font-weight: 600; line-height: 1; text-align: right; }
+.fs-ticks { grid-column: 2; position: relative; height: 30px; margin: 0 8px; color: var(--soft); font-size: 11px;
+  line-height: 1.25; text-align: center; }
+.fs-ticks span { position: absolute; transform: translateX(-50%); white-space: nowrap; }
+.fs-ticks span::before { content: ""; display: block; width: 1px; height: 4px; margin: auto; background: var(--soft); }
+.fs-row { display: flex; flex-wrap: wrap; gap: 18px 28px; align-items: flex-start; }
+.fs-row > section { flex: 1 1 230px; min-width: 0; }
+.fs-row > .fs-list { flex: 1 1 100%; }
+.fs[data-list=beside] .fs-list { flex: 1 1 180px; }
+.fs-row > .fs-chart { flex: 3 1 440px; }
+.fs figure { margin: 0; width: var(--panel); } .fs sub { line-height: 0; font-size: 0.8em; }
+.fs figcaption { display: flex; justify-content: space-between; align-items: baseline; gap: 10px; margin-bottom: 6px; }
+.fs canvas { display: block; cursor: crosshair; background: rgb(${GROUND}); outline: 1px solid var(--line); }
+.fs-key { display: flex; align-items: center; gap: 6px; min-height: 18px; color: var(--soft); font-size: 12px; }
+.fs canvas + .fs-key { margin-top: 7px; }
+.fs-key i { width: 10px; height: 10px; flex: none; }
+.fs-key i:not(:first-child) { margin-left: 8px; }
+.fs-ramp { position: relative; flex: 1; height: 9px; max-width: 190px; }
+.fs-ramp::after { content: ""; position: absolute; left: var(--at); inset-block: -3px; width: 2px;
+  margin-left: -1px; background: var(--ink); }
+.fs-readout { min-height: 40px; padding: 9px 12px; border: 1px solid var(--line); border-radius: 6px;
+  color: var(--soft); overflow-wrap: anywhere; }
 .fs-readout strong { color: var(--ink); font-weight: 600; }
-.fs-numbers { display: grid; grid-template-columns: repeat(auto-fit, minmax(250px, 1fr)); gap: 20px 36px; align-items: start; }
-.fs-numbers > section { min-width: 0; }
-.fs dl { display: grid; grid-template-columns: 1fr auto; gap: 3px 12px; margin: 8px 0 0; }
-.fs dt { color: var(--soft); } .fs dd { margin: 0; text-align: right; font-weight: 600; }
-.fs-clusters { height: 208px; overflow-y: auto; margin: 8px 0 0; padding: 0; list-style: none; }
-.fs-clusters li { display: grid; grid-template-columns: 26px 1fr; padding: 3px 0; border-top: 1px solid var(--line); overflow-wrap: anywhere; }
-.fs-clusters li:first-child { border-top: 0; } .fs-clusters li[hidden] { display: none; }
-.fs-clusters em { color: var(--soft); font-style: normal; }
+.fs dl { display: grid; grid-template-columns: 1fr auto; gap: 3px 12px; margin: 8px 0 0; max-width: 330px; }
+.fs dt { color: var(--soft); font-weight: 400; } .fs dd { margin: 0; text-align: right; font-weight: 600; }
+.fs-clusters { display: grid; grid-template-columns: repeat(auto-fill, minmax(180px, 1fr)); gap: 2px 20px;
+  align-content: start; height: 96px; overflow-y: auto; scrollbar-width: thin;
+  margin: 6px 0 0; padding: 0; list-style: none; }
+.fs[data-list=beside] .fs-clusters { height: var(--panel); }
+.fs-clusters li { display: grid; grid-template-columns: 42px 1fr; margin: 0; overflow-wrap: anywhere; }
+.fs em { color: var(--soft); font-style: normal; }
+.fs-stale .fs-layer dl, .fs-stale svg { opacity: 0.4; }
+.fs-head { display: flex; flex-wrap: wrap; gap: 2px 18px; align-items: baseline; }
 .fs svg { display: block; width: 100%; height: 170px; margin-top: 8px; overflow: visible; }
+.fs [hidden] { display: none; }
+.fs svg text { fill: var(--soft); font-size: 11px; }
+.fs-axis { stroke: var(--line); } .fs-mean { stroke: var(--ink); stroke-dasharray: 5 4; opacity: 0.75; }
+.fs-mark { stroke: var(--ink); }
 .fs-signal { stroke: var(--signal); } .fs-total { stroke: var(--total); } .fs-internal { stroke: var(--internal); }
-.fs svg line { stroke-dasharray: 5 4; stroke-width: 1.2; } .fs svg line.fs-axis { stroke-dasharray: none; stroke-width: 1; }
-.fs-wide { grid-column: 1 / -1; }
-.fs svg path { fill: none; } .fs svg text { fill: var(--soft); font-size: 11px; } .fs-axis { stroke: var(--line); }
-.fs-bars { display: flex; flex-wrap: wrap; gap: 4px 14px; align-items: center; }
 @media print {
   .fs { --ink: #111 !important; --ground: #fff !important; --line: #bbb !important; }
-  .fs-clusters { height: auto; overflow: visible; } .fs-control input { cursor: auto; } .fs figure, .fs section { break-inside: avoid; } }
+  .fs-clusters { height: auto; overflow: visible; }
+  .fs figure, .fs section { break-inside: avoid; } }
 `;
 
 /** Draw a layer's filter into `root` (an element or a shadow root).
  *  state: { layer, filter, threshold, order (labels, or null: as stored), average ("clustered" or "all"), measure (the
- *  numbers of a layer too large to be measured here, or null) }. callbacks: onRelease(threshold), and onFrame(times in
- *  ms) for measuring. Returns { update(state), destroy(), callbacks }. */
+ *  numbers of a layer too large to be measured here, or null), released (the release that this answers, or null) }.
+ *  callbacks: onRelease(threshold), and onFrame(times in ms) for benchmarks. A page that keeps no threshold of its own
+ *  need not call update. Returns { update(state), destroy(), callbacks }. */
 export function createMatrixView(root, state, callbacks = {}) {
   const dom = buildPage();
   root.append(dom.style, dom.page);
-  const panels = dom.panels.map((canvas) => ({ canvas, context: canvas.getContext("2d"), image: null, pixels: null }));
+  const panels = dom.panels.map((canvas) => ({ canvas, context: canvas.getContext("2d") }));
   let layer;
   let order;
   let threshold = state.threshold;
-  let filter; // measured: { result, cut, labels: permutation, place: its inverse }
-  let sizes = { cell: 1, pool: 1, side: 1 };
+  let filter; // measured: { result, cut, silent, labels: the permutation, place: its inverse, boxes: [start, length] }
+  let geometry; // device pixels a cell (size), labels a cell (pool), cells a side, width of a line, margin
   let cell = null; // [input label, output label] that the crosshair is on
+  let label = null; // that the chart reads out
   let released = threshold;
-  let awaited = null; // a released threshold that has not come back yet
+  let awaited = null; // the last release, until the page has answered it
   let dragging = false;
   let frameRequest = 0;
   let stale = { measure: true, fields: true };
@@ -357,8 +380,10 @@ export function createMatrixView(root, state, callbacks = {}) {
     state = next;
     layer = next.layer;
     order = next.order ?? Int32Array.from({ length: layer.labels }, (_, label) => label);
-    const isEcho = awaited !== null && next.threshold !== awaited; // the answer to an earlier release than the last
-    if (!dragging && !isEcho && (changed("threshold") || next.threshold === awaited)) {
+    // The page owns the threshold; but what it said before it heard of the last release comes too late.
+    const isHeard = awaited && [next.threshold, next.released].includes(awaited.threshold);
+    const isAnswer = !awaited || isHeard || Date.now() > awaited.until;
+    if (isAnswer && !dragging && (awaited || changed("threshold"))) {
       threshold = released = next.threshold;
       awaited = null;
     }
@@ -407,7 +432,7 @@ export function createMatrixView(root, state, callbacks = {}) {
       const live = layer.live && layer.nPrepared === layer.held;
       const atRest = !layer.live && threshold === state.threshold ? state.measure : null;
       const numbers = live ? layerNumbers(measureFilters(layer, 0, layer.held, threshold, order)) : atRest;
-      dom.showLayer(numbers, state.average, layer.live, layer);
+      dom.showLayer(numbers, state.average, layer);
     }
     stale = { measure: false, fields: false };
     callbacks.onFrame?.({ filter: between - started, layer: performance.now() - between });
@@ -419,35 +444,45 @@ export function createMatrixView(root, state, callbacks = {}) {
     const place = new Int32Array(labels.length);
     labels.forEach((label, position) => (place[label] = position));
     const silent = result.silent[0] === 1;
-    filter = { result, labels, place, silent, cut: silent ? 0x7fffffff : cutBits(threshold, result.maximum[0]) };
+    const cut = silent ? 0x7fffffff : cutBits(threshold, result.maximum[0]);
+    filter = { result, cut, silent, labels, place, boxes: clusterRuns(labels, result.cluster_of) };
   }
 
   /** Whole device pixels a label, so that all cells are equally large; with more labels than pixels, a pixel for
-   *  `pool` labels, lit if one of their elements is: a lone element must not vanish. */
+   *  `pool` labels, lit if one of their elements is: a lone element must not vanish. A margin holds the outer boxes. */
   function resize() {
-    const width = dom.page.clientWidth || 900;
-    const columns = width >= 720 ? 3 : width >= 480 ? 2 : 1;
+    const found = dom.page.clientWidth || 900;
+    // A scroll bar that goes because the panels shrank must not let them grow, and so come back, for ever.
+    const width = found > geometry?.width && found < geometry.width + 24 ? geometry.width : found;
+    const columns = width >= 680 ? 3 : width >= 460 ? 2 : 1;
     const density = window.devicePixelRatio || 1;
-    const available = Math.floor(Math.max(160, Math.min(520, (width - 28 * (columns - 1) - 4) / columns)) * density);
-    const pool = Math.max(1, Math.ceil(layer.labels / available));
+    const thin = Math.max(1, Math.round(density));
+    const margin = 2 * thin;
+    const column = Math.max(160, Math.min(560, (width - GAP * (columns - 1) - 4) / columns));
+    const available = Math.floor(column * density) - 2 * margin;
+    const pool = Math.ceil(layer.labels / available);
     const side = Math.ceil(layer.labels / pool);
-    const size = Math.max(1, Math.floor(available / side));
-    if (panels[0].image && sizes.cell === size && sizes.pool === pool && sizes.side === side) return;
-    sizes = { cell: size, pool, side };
+    const size = Math.floor(available / side);
+    const next = { width, size, pool, side, thin, margin };
+    if (geometry && Object.keys(next).every((name) => next[name] === geometry[name])) return;
+    geometry = next;
+    const extent = side * size + 2 * margin;
+    dom.page.style.setProperty("--panel", `${extent / density}px`);
+    const inLastRow = columns === 2 ? 1 : columns;
+    dom.page.dataset.list = width - inLastRow * (extent / density + GAP) >= 180 ? "beside" : "below";
     for (const panel of panels) {
-      panel.image = new OffscreenCanvas(side, side);
       panel.data = new ImageData(side, side);
       panel.pixels = new Uint32Array(panel.data.data.buffer);
-      panel.canvas.width = panel.canvas.height = side * size;
-      panel.canvas.style.width = panel.canvas.style.height = `${(side * size) / density}px`;
-      panel.canvas.closest("figure").style.width = panel.canvas.style.width;
+      panel.image = new OffscreenCanvas(side, side);
+      panel.canvas.width = panel.canvas.height = extent;
+      panel.canvas.style.width = panel.canvas.style.height = `${extent / density}px`;
     }
     stale.fields = stale.measure = true;
   }
 
   function paintFields() {
     const { fields, labels: K } = layer;
-    const { pool, side } = sizes;
+    const { pool, side } = geometry;
     const start = index() * K * K;
     const scale = scaleOf(layer, index());
     const strongest = new Float32Array(side * side); // of the elements that share a pixel
@@ -466,8 +501,8 @@ export function createMatrixView(root, state, callbacks = {}) {
 
   function paintClipped() {
     const { bits, labels: K, rowMaximum } = layer;
-    const { pool, side } = sizes;
-    const { cut, place, labels } = filter;
+    const { pool, side } = geometry;
+    const { cut, place } = filter;
     const clusterOf = filter.result.cluster_of;
     const start = index() * K * K;
     const [, { pixels: clipped }, { pixels: permuted }] = panels;
@@ -487,7 +522,6 @@ export function createMatrixView(root, state, callbacks = {}) {
         else if (permuted[p] === BLACK) permuted[p] = YELLOW;
       }
     }
-    filter.boxes = clusterRuns(labels, clusterOf);
     commit(panels[1]);
     commit(panels[2]);
   }
@@ -497,34 +531,35 @@ export function createMatrixView(root, state, callbacks = {}) {
   }
 
   function drawPanel({ canvas, context, image }, which) {
-    const { cell: size, pool } = sizes;
+    const { size, pool, side, thin, margin } = geometry;
+    const extent = side * size;
+    context.setTransform(1, 0, 0, 1, 0, 0);
+    context.clearRect(0, 0, canvas.width, canvas.height);
+    context.translate(margin, margin);
     context.imageSmoothingEnabled = false;
-    context.drawImage(image, 0, 0, canvas.width, canvas.height);
-    const thin = Math.max(1, Math.round(window.devicePixelRatio || 1));
+    context.drawImage(image, 0, 0, extent, extent);
+    context.lineWidth = thin;
     if (which === 2) {
       context.strokeStyle = BOX;
-      context.lineWidth = thin;
       for (const [from, length] of filter.boxes) {
-        const corner = (from / pool) * size;
-        const extent = Math.max(3 * thin, (length / pool) * size);
-        context.strokeRect(corner + thin / 2, corner + thin / 2, extent - (size > 2 ? 0 : thin), extent - (size > 2 ? 0 : thin));
+        const corner = Math.floor(from / pool) * size - thin / 2;
+        const around = Math.max(1, length / pool) * size + thin;
+        context.strokeRect(corner, corner, around, around);
       }
     }
     if (filter.silent && which > 0) {
+      const density = window.devicePixelRatio || 1;
       context.fillStyle = "#b9bcc6";
       context.textAlign = "center";
-      context.font = `${13 * (window.devicePixelRatio || 1)}px ${getComputedStyle(dom.page).fontFamily}`;
-      context.fillText("silent: no finite field above 0", canvas.width / 2, canvas.height / 2);
+      context.font = `${13 * density}px ${getComputedStyle(dom.page).fontFamily}`;
+      context.fillText("silent: no finite field above 0", extent / 2, extent / 2);
     }
     if (!cell) return;
-    const [i, j] = which === 2 ? [filter.place[cell[0]], filter.place[cell[1]]] : cell;
-    const x = Math.floor(j / pool) * size;
-    const y = Math.floor(i / pool) * size;
-    context.fillStyle = "rgba(120, 190, 255, 0.45)";
-    for (const [left, top, wide, high] of crosshair(x, y, size, canvas.width, thin)) context.fillRect(left, top, wide, high);
-    context.strokeStyle = "#8cc8ff";
-    context.lineWidth = thin * 1.5;
-    context.strokeRect(x - thin, y - thin, size + 2 * thin, size + 2 * thin);
+    const [y, x] = cell.map((label) => Math.floor(placeOf(which, label) / pool) * size);
+    context.fillStyle = "rgba(125, 195, 255, 0.5)";
+    for (const bar of crosshair(x, y, size, extent, thin)) context.fillRect(...bar);
+    context.strokeStyle = "#9dd2ff";
+    context.strokeRect(x - thin / 2, y - thin / 2, size + thin, size + thin);
   }
 
   // Which element a place on a panel shows, and back
@@ -532,10 +567,12 @@ export function createMatrixView(root, state, callbacks = {}) {
   const placeOf = (which, label) => (which === 2 ? filter.place[label] : label);
 
   function point(event, which) {
+    const { size, pool, side, margin } = geometry;
     const box = panels[which].canvas.getBoundingClientRect();
-    const at = (offset, extent) => Math.min(layer.labels - 1, Math.max(0, Math.floor((offset / extent) * sizes.side) * sizes.pool));
-    cell = [labelAt(which, at(event.clientY - box.top, box.height)), labelAt(which, at(event.clientX - box.left, box.width))];
-    if (sizes.pool > 1) cell = strongestNear(which, cell);
+    const density = panels[which].canvas.width / box.width;
+    const at = (offset) => Math.min(side - 1, Math.max(0, Math.floor((offset * density - margin) / size))) * pool;
+    cell = [event.clientY - box.top, event.clientX - box.left].map((offset) => labelAt(which, at(offset)));
+    if (pool > 1) cell = strongestNear(which, cell);
     schedule();
   }
 
@@ -545,8 +582,8 @@ export function createMatrixView(root, state, callbacks = {}) {
     const start = index() * K * K;
     const [row, column] = [placeOf(which, i), placeOf(which, j)];
     let best = [i, j];
-    for (let r = row; r < Math.min(K, row + sizes.pool); r++) {
-      for (let c = column; c < Math.min(K, column + sizes.pool); c++) {
+    for (let r = row; r < Math.min(K, row + geometry.pool); r++) {
+      for (let c = column; c < Math.min(K, column + geometry.pool); c++) {
         const candidate = [labelAt(which, r), labelAt(which, c)];
         const value = ([a, b]) => layer.fields[start + a * K + b];
         if (value(candidate) > value(best)) best = candidate;
@@ -556,16 +593,30 @@ export function createMatrixView(root, state, callbacks = {}) {
   }
 
   function steer(event, which) {
-    const far = event.shiftKey ? 10 : 1;
-    const moves = { ArrowUp: [-far, 0], ArrowDown: [far, 0], ArrowLeft: [0, -far], ArrowRight: [0, far], Home: [0, -1e9], End: [0, 1e9] };
+    const step = ARROWS[event.key];
     if (event.key === "Escape") cell = null;
-    else if (moves[event.key]) {
-      const from = cell ? cell.map((label) => placeOf(which, label)) : [0, 0];
-      const to = cell || event.key === "End" ? from.map((p, axis) => p + moves[event.key][axis]) : from;
-      cell = to.map((p) => labelAt(which, Math.min(layer.labels - 1, Math.max(0, p))));
+    else if (step) {
+      const far = event.shiftKey ? 10 : 1;
+      const to = cell ? cell.map((label, axis) => placeOf(which, label) + far * step[axis]) : [0, 0];
+      cell = to.map((position) => labelAt(which, Math.min(layer.labels - 1, Math.max(0, position))));
     } else return;
     event.preventDefault();
     schedule();
+  }
+
+  function pointLabel(event) {
+    const { left, width } = dom.chart.getBoundingClientRect();
+    const i = Math.floor(((event.clientX - left - CHART.left) / (width - CHART.left)) * layer.labels);
+    label = i >= 0 && i < layer.labels ? i : null;
+    dom.showLabel(label, layer);
+  }
+
+  function steerLabel(event) {
+    const step = ARROWS[event.key]?.[1];
+    if (!step) return;
+    event.preventDefault();
+    label = label === null ? 0 : Math.min(layer.labels - 1, Math.max(0, label + (event.shiftKey ? 10 : 1) * step));
+    dom.showLabel(label, layer);
   }
 
   function setThreshold(value) {
@@ -577,7 +628,8 @@ export function createMatrixView(root, state, callbacks = {}) {
   function release() {
     dragging = false;
     if (threshold === released) return;
-    released = awaited = threshold;
+    released = threshold;
+    awaited = { threshold, until: Date.now() + 5000 };
     callbacks.onRelease?.(threshold);
   }
 
@@ -594,21 +646,22 @@ export function createMatrixView(root, state, callbacks = {}) {
   });
   on(dom.slider, "pointerdown", () => (dragging = true));
   // The pointer moves in hundredths; the keyboard too, and in thousandths with Shift.
-  on(dom.slider, "input", () => setThreshold(dragging ? Math.round(dom.slider.value * 100) / 100 : Number(dom.slider.value)));
-  on(dom.slider, "change", release);
-  on(dom.slider, "pointerup", release);
-  on(dom.slider, "pointercancel", release);
-  on(dom.slider, "blur", release);
-  on(dom.slider, "keyup", release);
+  on(dom.slider, "input", () => {
+    const value = Number(dom.slider.value);
+    setThreshold(dragging ? Math.round(value * 100) / 100 : value);
+  });
+  for (const end of ["change", "pointerup", "pointercancel", "keyup", "blur"]) on(dom.slider, end, release);
   on(dom.slider, "keydown", (event) => {
     const step = event.shiftKey ? 0.001 : 0.01;
-    const up = { ArrowUp: step, ArrowRight: step, ArrowDown: -step, ArrowLeft: -step, PageUp: 0.1, PageDown: -0.1, Home: -1, End: 1 };
-    if (up[event.key] === undefined || event.altKey || event.ctrlKey || event.metaKey) return;
+    const [down, right] = ARROWS[event.key] ?? [0, 0];
+    const by = { PageUp: 0.1, PageDown: -0.1, Home: -1, End: 1 }[event.key] ?? step * (right - down);
+    if (by === 0 || event.altKey || event.ctrlKey || event.metaKey) return;
     event.preventDefault();
-    setThreshold(threshold + up[event.key]);
+    setThreshold(threshold + by);
   });
-  on(dom.chart, "pointermove", (event) => dom.showLabel(event, layer));
-  on(dom.chart, "pointerleave", () => dom.showLabel(null, layer));
+  on(dom.chart, "pointermove", pointLabel);
+  on(dom.chart, "keydown", steerLabel);
+  on(dom.chart, "pointerleave", () => dom.showLabel((label = null), layer));
   const observer = new ResizeObserver(() => {
     resize();
     refresh();
@@ -636,8 +689,12 @@ const BLACK = packed(GROUND);
 const WHITE = packed([255, 255, 255]);
 const YELLOW = packed(NOISE);
 
-// Diverging: lightness grows evenly in OKLab from the dark ground at 0, to cream at the maximum, to pale blue at minus it.
-const HUES = { positive: [[0.17, 285, 0.01], [0.42, 12, 0.13], [0.68, 45, 0.16], [0.97, 95, 0.04]], negative: [[0.17, 285, 0.01], [0.45, 262, 0.12], [0.72, 240, 0.1], [0.9, 220, 0.05]] };
+// Diverging, by [lightness, hue, chroma] in OKLab: lightness grows evenly from the dark ground at 0, to cream at the
+// maximum and to pale blue at minus it.
+const HUES = {
+  positive: [[0.17, 285, 0.01], [0.42, 12, 0.13], [0.68, 45, 0.16], [0.97, 95, 0.04]],
+  negative: [[0.17, 285, 0.01], [0.45, 262, 0.12], [0.72, 240, 0.1], [0.9, 220, 0.05]],
+};
 const RAMP = Array.from({ length: 511 }, (_, k) => rampColour((k - 255) / 255));
 const RAMP_PACKED = Uint32Array.from(RAMP, packed);
 
@@ -645,16 +702,20 @@ function rampColour(value) {
   const stops = value < 0 ? HUES.negative : HUES.positive;
   const at = Math.abs(value) * (stops.length - 1);
   const k = Math.min(stops.length - 2, Math.floor(at));
-  const mix = (axis) => {
-    const lab = (stop) => [stop[0], stop[2] * Math.cos((stop[1] * Math.PI) / 180), stop[2] * Math.sin((stop[1] * Math.PI) / 180)];
-    return lab(stops[k])[axis] * (k + 1 - at) + lab(stops[k + 1])[axis] * (at - k);
-  };
-  const [L, a, b] = [mix(0), mix(1), mix(2)];
+  const turn = Math.PI / 180;
+  const lab = ([L, hue, chroma]) => [L, chroma * Math.cos(hue * turn), chroma * Math.sin(hue * turn)];
+  const [from, to] = [lab(stops[k]), lab(stops[k + 1])];
+  const [L, a, b] = from.map((start, axis) => start + (to[axis] - start) * (at - k));
   const l = (L + 0.3963377774 * a + 0.2158037573 * b) ** 3;
   const m = (L - 0.1055613458 * a - 0.0638541728 * b) ** 3;
   const s = (L - 0.0894841775 * a - 1.291485548 * b) ** 3;
-  const linear = [4.0767416621 * l - 3.3077115913 * m + 0.2309699292 * s, -1.2684380046 * l + 2.6097574011 * m - 0.3413193965 * s, -0.0041960863 * l - 0.7034186147 * m + 1.707614701 * s];
-  return linear.map((c) => Math.round(255 * Math.min(1, Math.max(0, c <= 0.0031308 ? 12.92 * c : 1.055 * c ** (1 / 2.4) - 0.055))));
+  const linear = [
+    4.0767416621 * l - 3.3077115913 * m + 0.2309699292 * s,
+    -1.2684380046 * l + 2.6097574011 * m - 0.3413193965 * s,
+    -0.0041960863 * l - 0.7034186147 * m + 1.707614701 * s,
+  ];
+  const encoded = linear.map((c) => (c <= 0.0031308 ? 12.92 * c : 1.055 * c ** (1 / 2.4) - 0.055));
+  return encoded.map((c) => Math.round(255 * Math.min(1, Math.max(0, c))));
 }
 
 function fieldColour(value) {
@@ -707,17 +768,23 @@ const plural = (n, one, many = `${one}s`) => `${count.format(n)} ${n === 1 ? one
 /** element("p.note", {title: "..."}, "text", child, ...): a string child is text, whatever it looks like. */
 function element(tag, attributes = {}, ...children) {
   const [name, ...classes] = tag.split(".");
-  const made = ["svg", "path", "line", "text"].includes(name) ? document.createElementNS(SVG, name) : document.createElement(name);
+  const isDrawing = ["svg", "path", "line", "text"].includes(name);
+  const made = isDrawing ? document.createElementNS(SVG, name) : document.createElement(name);
   if (classes.length) made.setAttribute("class", classes.join(" "));
   for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
   made.append(...children);
   return made;
 }
 
+const swatch = (style) => element("i", { style });
+
+/** Our own words, with the paper's subscripts: "N_c" -> N, <sub>c</sub>. */
+const symbols = (text) => text.split(/_(\w)/).map((part, k) => (k % 2 ? element("sub", {}, part) : part));
+
 /** A list of named values: [the list, the elements of its values]. */
 function valueList(...names) {
   const cells = names.map(() => element("dd", {}, "–"));
-  return [element("dl", {}, ...names.flatMap((name, k) => [element("dt", {}, name), cells[k]])), cells];
+  return [element("dl", {}, ...names.flatMap((name, k) => [element("dt", {}, ...symbols(name)), cells[k]])), cells];
 }
 
 function fill(cells, texts) {
@@ -726,162 +793,195 @@ function fill(cells, texts) {
   });
 }
 
-const swatch = (style) => element("i", { style });
+function buildControl() {
+  const id = `fs-threshold-${Math.random().toString(36).slice(2)}`;
+  const help = "A fraction of the filter's maximum. Arrow keys move it by 0.01, with Shift by 0.001.";
+  const slider = element("input", { id, type: "range", min: 0, max: 1, step: 0.001, "aria-description": help });
+  const number = element("output", { for: id });
+  const ticks = Array.from({ length: 11 }, (_, k) => element("span", { style: `left:${k * 10}%` }, String(k / 10)));
+  ticks[3].append(element("br"), "paper");
+  const label = element("label", { for: id, title: help }, "Threshold");
+  const scale = element("div.fs-ticks", { "aria-hidden": "true" }, ...ticks);
+  const control = element("div.fs-control", {}, label, slider, number, scale);
+  return { control, slider, number };
+}
 
-function buildPage() {
-  const slider = element("input", { id: "fs-threshold", type: "range", min: "0", max: "1", step: "0.001" });
-  const number = element("output", { for: "fs-threshold" });
-  const ticks = Array.from({ length: 11 }, (_, k) => element("span", { style: `left:${k * 10}%` }, k === 3 ? "0.3 (paper)" : String(k / 10)));
-  const control = element(
-    "div.fs-control",
-    { title: "A fraction of the filter's maximum. Arrow keys move it by 0.01, with Shift by 0.001." },
-    element("label", { for: "fs-threshold" }, "Threshold"), slider, number, element("div.fs-ticks", { "aria-hidden": "true" }, ...ticks),
-  );
-
-  const titles = ["Fields", "Above the threshold", "Clusters"];
-  const panels = titles.map((title) => element("canvas", { tabindex: "0", role: "img", "aria-label": `${title}: input labels down, output labels across. Arrow keys read an element.` }));
+function buildFigures() {
+  const titles = ["Fields", "Clipped", "Permuted"];
+  const how = "input labels down, output labels across. Arrow keys read an element.";
+  const labels = titles.map((title) => ({ "aria-label": `${title}: ${how}` }));
+  const panels = labels.map((label) => element("canvas", { tabindex: 0, role: "img", ...label }));
   const notes = titles.map(() => element("small"));
   const stops = Array.from({ length: 17 }, (_, k) => `rgb(${RAMP[Math.round((k / 16) * 510)]})`);
   const ramp = element("span.fs-ramp", { style: `background:linear-gradient(90deg,${stops})` });
-  const legends = [
-    ["−1", ramp, "1 × its maximum"],
-    [swatch("background:#fff;outline:1px solid #8888"), "above", swatch(`background:rgb(${GROUND});outline:1px solid #8888`), "not above"],
+  const edge = "outline:1px solid #8888";
+  const keys = [
+    ["−1", ramp, "1", element("span", {}, "of the maximum")],
+    [swatch(`background:#fff;${edge}`), "above", swatch(`background:rgb(${GROUND});${edge}`), "not above"],
     [swatch(`background:#fff;border:2px solid ${BOX}`), "cluster", swatch(`background:rgb(${NOISE})`), "noise"],
   ];
-  const figures = titles.map((title, k) =>
-    element("figure", {}, element("figcaption", {}, element("b", {}, title), notes[k]), panels[k], element("div.fs-key", {}, ...legends[k])),
-  );
-  const readout = element("div.fs-readout", { role: "status", "aria-live": "polite" });
+  const figures = titles.map((title, k) => {
+    const caption = element("figcaption", {}, element("h4", {}, title), notes[k]);
+    return element("figure", {}, caption, panels[k], element("div.fs-key", {}, ...keys[k]));
+  });
+  return { figures, panels, notes, ramp };
+}
 
-  const [filterList, filterCells] = valueList("Clusters", "Labels a cluster", "Noise elements, n", "Elements above the threshold", "Maximum of the fields");
-  const clusters = element("ul.fs-clusters", { tabindex: "0", "aria-label": "Clusters of this filter, by label" });
-  const rows = Array.from({ length: LISTED + 1 }, () => element("li", {}, element("em"), element("span")));
-  clusters.append(...rows);
-  const [layerList, layerCells] = valueList("Clusters a filter, N_c", "Labels a cluster, C_s", "Noise elements a filter, n", "Silent filters", "Signal, mean of labels", "noise_I, mean of labels", "noise_E, mean of labels");
-  const layerNote = element("small");
-  const filterTitle = element("h4");
-  const layerTitle = element("h4");
-
-  const chart = element("svg", { role: "img", "aria-label": "Signal, noise_I and noise_I + noise_E of each label" });
-  const bars = { signal: element("path.fs-signal"), total: element("path.fs-total"), internal: element("path.fs-internal") };
-  const means = { signal: element("line.fs-signal"), total: element("line.fs-total"), internal: element("line.fs-internal") };
+function buildChart() {
+  const label = "Signal, noise_I and noise_I + noise_E of each label; dashed: their means. Arrow keys read a label.";
+  const chart = element("svg", { role: "img", tabindex: 0, "aria-label": label });
   const grid = Array.from({ length: 3 }, () => [element("line.fs-axis"), element("text", { "text-anchor": "end" })]);
-  chart.append(...grid.flat(), ...Object.values(bars), ...Object.values(means));
-  const labelNote = element("small");
-  const keys = [["signal", "signal"], ["total", "noise_I + noise_E"], ["internal", "noise_I"]].flatMap(([name, text]) => [swatch(`background:var(--${name})`), text]);
-  const chartSection = element("section.fs-wide", {}, element("div.fs-bars", {}, element("h4", {}, "Each label"), element("span.fs-key", {}, ...keys), labelNote), chart);
+  const names = ["signal", "total", "internal"];
+  const bars = names.map((name) => [element(`path.fs-${name}`), element("line.fs-mean")]);
+  const mark = element("line.fs-mark");
+  chart.append(...grid.flat(), ...bars.flat(), mark);
+  const texts = ["signal", "noise_I + noise_E", "noise_I"].map((text) => element("span", {}, ...symbols(text)));
+  const pairs = names.flatMap((name, k) => [swatch(`background:var(--${name})`), texts[k]]);
+  const key = element("span.fs-key", {}, ...pairs);
+  const labelNote = element("small", { role: "status", "aria-live": "polite" });
+  const head = element("div.fs-head", {}, element("h4", {}, "Each label"), key, labelNote);
+  return { chart, grid, bars, mark, labelNote, section: element("section.fs-chart", {}, head, chart) };
+}
 
-  const page = element("div.fs", {}, control, element("div.fs-panels", {}, ...figures), readout, element("div.fs-numbers", {},
-    element("section", {}, filterTitle, filterList),
-    element("section", {}, element("h4", {}, "Its clusters"), clusters),
-    element("section", {}, layerTitle, layerList, layerNote),
-    chartSection));
-  let shown = null; // numbers of the layer that the chart shows
+function buildPage() {
+  const { control, slider, number } = buildControl();
+  const { figures, panels, notes, ramp } = buildFigures();
+  const { chart, grid, bars, mark, labelNote, section: chartSection } = buildChart();
+  const told = ["span", "strong", "span", "strong", "span"].map((tag) => element(tag));
+  const readout = element("div.fs-readout", { role: "status", "aria-live": "polite" }, ...told);
+  const rows = Array.from({ length: LISTED + 1 }, () => {
+    const parts = [element("em"), element("span"), element("em")]; // size, labels, super-classes
+    return { parts, row: element("li", {}, parts[0], element("span", {}, parts[1], parts[2])) };
+  });
+  const clusters = element("ul.fs-clusters", { tabindex: 0, "aria-label": "Clusters of this filter, by label" });
+  clusters.append(...rows.map(({ row }) => row));
+  const [filterList, filterCells] = valueList(
+    "Clusters", "Labels a cluster", "Noise elements, n", "Elements above", "Maximum of the fields",
+  );
+  const [layerList, layerCells] = valueList(
+    "Clusters a filter, N_c", "Labels a cluster, C_s", "Noise elements a filter, n", "Silent filters",
+    "Signal, mean of labels", "noise_I, mean of labels", "noise_E, mean of labels",
+  );
+  const [filterTitle, layerTitle, layerNote] = [element("h4"), element("h4"), element("small")];
+  const clusterSection = element("section.fs-list", {}, element("h4", {}, "Its clusters"), clusters);
+  const filterSection = element("section", {}, filterTitle, filterList);
+  const layerSection = element("section.fs-layer", {}, layerTitle, layerList, layerNote);
+  const page = element(
+    "div.fs", {}, control, element("div.fs-row", {}, ...figures, clusterSection), readout,
+    element("div.fs-row", {}, filterSection, layerSection, chartSection),
+  );
+  let shown = null; // the layer's numbers,
+  let shownOf; // and the layer
 
   function showTheme() {
-    const ground = getComputedStyle(page).backgroundColor.match(/[\d.]+/g)?.map(Number) ?? [255, 255, 255];
-    page.dataset.theme = 0.3 * ground[0] + 0.6 * ground[1] + 0.1 * ground[2] < 110 ? "dark" : "light";
+    const [red, green, blue] = getComputedStyle(page).backgroundColor.match(/[\d.]+/g).map(Number);
+    page.dataset.theme = 0.3 * red + 0.6 * green + 0.1 * blue < 110 ? "dark" : "light";
   }
 
   function showThreshold(threshold) {
     if (Number(slider.value) !== threshold) slider.value = String(threshold);
-    const text = threshold.toFixed(Math.round(threshold * 1000) % 10 ? 3 : 2);
-    fill([number], [text]);
+    fill([number], [threshold.toFixed(Math.round(threshold * 1000) % 10 ? 3 : 2)]);
     ramp.style.setProperty("--at", `${50 + threshold * 50}%`);
   }
 
-  function showFilter(name, { result, silent }, layer) {
-    const K = layer.labels;
-    const nClusters = result.n_clusters[0];
-    const found = Array.from({ length: nClusters }, () => []);
-    result.cluster_of.forEach((cluster, label) => cluster === NO_CLUSTER || found[cluster].push(label));
-    found.sort((one, other) => other.length - one.length);
-    const held = found.reduce((sum, labels) => sum + labels.length, 0);
-    fill([filterTitle, notes[0]], [`Filter ${name}`, `filter ${name}`]);
-    fill(notes.slice(1), [`${count.format(result.n_above[0])} of ${count.format(K * K)}`, `${plural(nClusters, "cluster")}, n ${count.format(result.noise[0])}`]);
-    fill(filterCells, [
-      silent ? "silent" : count.format(nClusters), rounded(held / nClusters), count.format(result.noise[0]), count.format(result.n_above[0]), result.maximum[0].toPrecision(4),
-    ]);
-    slider.setAttribute("aria-valuetext", `${number.textContent} of the maximum: ${plural(nClusters, "cluster")}, ${plural(result.noise[0], "noise element")}`);
-    rows.forEach((row, k) => {
-      const isListed = k < Math.min(LISTED, nClusters);
-      const isRest = k === LISTED && nClusters > LISTED;
-      row.hidden = !(isListed || isRest || (k === 0 && nClusters === 0));
+  function showFilter(name, { result, silent, labels, boxes }, layer) {
+    const [above, noise] = [count.format(result.n_above[0]), count.format(result.noise[0])];
+    const size = boxes.reduce((sum, [, length]) => sum + length, 0) / boxes.length;
+    const found = `${plural(boxes.length, "cluster")}, n ${noise}`;
+    const share = `${above} of ${count.format(layer.labels ** 2)}`;
+    fill([filterTitle, ...notes], [`Filter ${name}`, `filter ${name}`, share, found]);
+    const first = silent ? "silent" : count.format(boxes.length);
+    fill(filterCells, [first, rounded(size), noise, above, result.maximum[0].toPrecision(4)]);
+    slider.setAttribute("aria-valuetext", `${number.textContent} of the maximum: ${found}`);
+    rows.forEach(({ row, parts }, k) => {
+      const box = k < LISTED ? boxes[k] : undefined;
+      row.hidden = !box && (k !== Math.min(LISTED, boxes.length) || (k > 0 && boxes.length <= LISTED));
       if (row.hidden) return;
-      const names = isListed ? found[k].map((label) => layer.names[label]).join(" · ") : isRest ? `and ${nClusters - LISTED} more` : "none at this threshold";
-      fill(row.children, [isListed ? String(found[k].length) : "", names]);
+      const held = box ? Array.from(labels.subarray(box[0], box[0] + box[1])) : [];
+      const groups = layer.superclasses.length ? [...new Set(held.map((i) => layer.superclasses[i]))] : [];
+      const rest = k === 0 ? "none at this threshold" : `and ${boxes.length - LISTED} more`;
+      const names = box ? held.map((i) => layer.names[i]).join(" · ") : rest;
+      fill(parts, [box ? `${box[1]}×${box[1]}` : "", names, groups.map((group) => ` ${group}`).join(",")]);
     });
   }
 
-  function showLayer(numbers, which, isLive, layer) {
-    shown = numbers;
+  /** Of a layer that is not measured here there are no numbers while the threshold moves: the last ones stay, pale. */
+  function showLayer(numbers, which, layer) {
+    if (numbers || shownOf !== layer.layer) shown = numbers;
+    shownOf = layer.layer;
     fill([layerTitle], [`Layer ${layer.layer}, ${plural(layer.filters, "filter")}`]);
-    const [nClusters, size, noise] = numbers?.[which] ?? [];
-    const labels = numbers ? [numbers.signal, numbers.noise_internal, numbers.noise_external].map(average) : [];
-    fill(layerCells, [nClusters, size, noise].map(rounded).concat(numbers ? count.format(numbers.silent) : "–", [0, 1, 2].map((k) => rounded(labels[k]))));
-    const over = which === "all" ? "N_c and n over all filters" : "N_c and n over filters with a cluster";
-    fill([layerNote], [numbers || isLive ? over : "A layer of this size follows when the threshold is released."]);
-    chartSection.style.opacity = numbers ? "1" : "0.35";
-    if (numbers) drawChart(numbers);
+    page.classList.toggle("fs-stale", !numbers);
+    const over = which === "all" ? "all filters" : "filters with a cluster";
+    const note = numbers || layer.live ? `N_c and n: means over ${over}` : "follows on release: too large to drag";
+    layerNote.replaceChildren(...symbols(note));
+    chartSection.hidden = !shown;
+    if (!shown) return fill(layerCells, layerCells.map(() => "–"));
+    const means = [shown.signal, shown.noise_internal, shown.noise_external].map(average);
+    fill(layerCells, [...shown[which].map(rounded), count.format(shown.silent), ...means.map(rounded)]);
+    return drawChart(shown);
   }
 
   function drawChart({ signal, noise_internal: internal, noise_external: external }) {
+    const { left, top, bottom, height } = CHART;
     const width = chart.clientWidth || 600;
-    const height = 170;
-    const [left, bottom, top] = [34, height - 4, 8];
     const total = Array.from(internal, (value, i) => value + external[i]);
-    const K = signal.length;
     const peak = niceCeiling(Math.max(1e-9, ...signal, ...total));
-    const x = (i) => left + ((i + 0.5) / K) * (width - left);
+    const step = (width - left) / signal.length;
     const y = (value) => bottom - (value / peak) * (bottom - top);
     chart.setAttribute("viewBox", `0 0 ${width} ${height}`);
     grid.forEach(([line, text], k) => {
-      const at = y((peak * k) / 2);
-      place(line, left, width, at);
+      const value = (peak * k) / 2;
+      place(line, left, width, y(value), y(value));
       text.setAttribute("x", left - 6);
-      text.setAttribute("y", at + 4);
-      fill([text], [String(Number(((peak * k) / 2).toPrecision(3)))]);
+      text.setAttribute("y", y(value) + 4);
+      fill([text], [String(Number(value.toPrecision(3)))]);
     });
-    for (const [name, series] of Object.entries({ signal, total, internal })) {
+    [signal, total, internal].forEach((series, k) => {
       let path = "";
-      for (let i = 0; i < K; i++) if (series[i] > 0) path += `M${x(i).toFixed(1)} ${bottom}V${y(series[i]).toFixed(1)}`;
-      bars[name].setAttribute("d", path);
-      bars[name].setAttribute("stroke-width", Math.max(0.6, ((width - left) / K) * 0.66));
-      place(means[name], left, width, y(average(series)));
-    }
+      series.forEach((value, i) => {
+        if (value > 0) path += `M${(left + (i + 0.5) * step).toFixed(1)} ${bottom}V${y(value).toFixed(1)}`;
+      });
+      const [bar, mean] = bars[k];
+      bar.setAttribute("d", path);
+      bar.setAttribute("stroke-width", Math.max(0.6, step * 0.66));
+      place(mean, left, width, y(average(series)), y(average(series)));
+    });
   }
 
-  function place(line, from, to, at) {
-    for (const [key, value] of Object.entries({ x1: from, x2: to, y1: at, y2: at })) line.setAttribute(key, value);
+  function place(line, x1, x2, y1, y2) {
+    for (const [key, value] of Object.entries({ x1, x2, y1, y2 })) line.setAttribute(key, value);
   }
 
-  function showLabel(event, layer) {
-    if (!event || !shown) return fill([labelNote], [""]);
-    const box = chart.getBoundingClientRect();
-    const i = Math.floor(((event.clientX - box.left - 34) / (box.width - 34)) * layer.labels);
-    if (i < 0 || i >= layer.labels) return fill([labelNote], [""]);
-    const [signal, internal, external] = [shown.signal, shown.noise_internal, shown.noise_external].map((series) => series[i]);
-    return fill([labelNote], [`${layer.names[i]}: signal ${signal}, noise_I ${rounded(internal)}, noise_E ${rounded(external)}`]);
+  function showLabel(i, layer) {
+    mark.toggleAttribute("hidden", i === null || !shown);
+    if (i === null || !shown) return fill([labelNote], [""]);
+    const x = CHART.left + ((i + 0.5) / layer.labels) * (chart.clientWidth - CHART.left);
+    place(mark, x, x, CHART.bottom, CHART.bottom + 6);
+    const [signal, internal, external] = [shown.signal[i], shown.noise_internal[i], shown.noise_external[i]];
+    const noise = `noise_I ${rounded(internal)}, noise_E ${rounded(external)}`;
+    return labelNote.replaceChildren(layer.names[i], `: signal ${signal}, `, ...symbols(noise));
   }
 
-  const told = ["input ", "", " → output ", "", "", ""].map((text, k) => element(k === 1 || k === 3 ? "strong" : "span", {}, text));
-  readout.append(...told);
-
-  function showCell(cell, { result, silent, cut }, layer, f) {
+  function showCell(cell, { result, silent, cut, place: at, boxes }, layer, f) {
     if (!cell) {
-      return fill(told, ["Point at an element, or focus a panel and use the arrow keys. Rows are input labels, columns output labels.", "", "", "", "", ""]);
+      const axes = "Rows are input labels, columns output labels.";
+      return fill(told, [`${axes} Point at an element, or focus a panel and use the arrow keys.`, "", "", "", ""]);
     }
     const [i, j] = cell;
-    const at = (f * layer.labels + i) * layer.labels + j;
-    const [of, cluster] = [result.cluster_of[j], result.cluster_of[i]];
-    const isInside = cluster !== NO_CLUSTER && cluster === of;
-    const value = layer.fields[at];
+    const k = (f * layer.labels + i) * layer.labels + j;
+    const value = layer.fields[k];
     const share = silent ? "" : ` = ${(value / result.maximum[0]).toFixed(3)} of the maximum`;
-    const role = isInside ? `cluster ${cluster + 1}, ${plural(result.sizes[cluster], "label")}` : layer.bits[at] > cut ? "noise: above the threshold, in no cluster" : "not above the threshold";
-    return fill(told, ["input ", layer.names[i], " → output ", layer.names[j], ` · field ${value.toPrecision(4)}${share}`, ` · ${role}`]);
+    const boxOf = (label) => boxes.findIndex(([from, length]) => at[label] >= from && at[label] < from + length);
+    const box = boxOf(i);
+    let role = "not above the threshold";
+    if (layer.bits[k] > cut) role = "noise: above the threshold, in no cluster";
+    if (box >= 0 && box === boxOf(j)) role = `in cluster ${box + 1}, ${plural(boxes[box][1], "label")}`;
+    const what = ` · field ${value.toPrecision(4)}${share} · ${role}`;
+    return fill(told, ["input ", layer.names[i], " → output ", layer.names[j], what]);
   }
 
-  return { page, slider, panels, chart, style: element("style", {}, CSS), showTheme, showThreshold, showFilter, showLayer, showCell, showLabel };
+  const style = element("style", {}, CSS);
+  return { style, page, slider, panels, chart, showTheme, showThreshold, showFilter, showLayer, showCell, showLabel };
 }
 
 /** The next of 1, 2, 4, 6, 8 x a power of ten: an axis that seldom changes while a bar grows. */

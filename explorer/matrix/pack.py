@@ -34,6 +34,11 @@ class LayerData:
     filter_index: int | None  # the only filter in `message`; None: it holds all of them
     message: bytes
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether the browser measures the layer while the threshold moves."""
+        return is_live(self.n_filters, self.n_labels) and self.filter_index is None
+
     @classmethod
     def of(cls, run: Run, layer: str, filter_index: int) -> Self:
         """Read what is needed from a run's file; class means and weights where they are fewer bytes than fields.
