@@ -44,7 +44,7 @@ def open_app(monkeypatch: pytest.MonkeyPatch) -> Callable[..., "AppTest"]:
 
     def open_app(*arguments: object, page: str = "run", **address: str) -> "AppTest":
         monkeypatch.setattr(sys, "argv", ["app.py", *map(str, arguments)])
-        at = AppTest.from_file(str(ROOT / "explorer" / "app.py"), default_timeout=60)
+        at = AppTest.from_file(str(ROOT / "explorer" / "app.py"), default_timeout=300)
         for name, value in address.items():
             at.query_params[name] = value
         at.run()
@@ -58,9 +58,8 @@ def open_app(monkeypatch: pytest.MonkeyPatch) -> Callable[..., "AppTest"]:
 def shown(at: "AppTest") -> str:
     """Everything that is text on the page."""
     kinds = ("html", "markdown", "caption", "text", "code", "subheader", "error", "info", "warning")
-    return "\n".join(
-        str(element.value if kind != "html" else element.proto.body) for kind in kinds for element in at.get(kind)
-    )
+    elements = [(kind, element) for kind in kinds for element in at.get(kind)]
+    return "\n".join(str(element.proto.body if kind == "html" else element.value) for kind, element in elements)
 
 
 def unharmed(at: "AppTest") -> None:
