@@ -42,9 +42,8 @@ export default function ({ parentElement, data, setTriggerValue }) {
 }
 """
 
-_mount = st.components.v2.component(
-    "filterscope_live_matrix", js=_MODULE + _GLUE.replace("LAYERS_KEPT", str(_LAYERS_KEPT))
-)
+JAVASCRIPT = _MODULE + _GLUE.replace("LAYERS_KEPT", str(_LAYERS_KEPT))
+_mount = st.components.v2.component("filterscope_live_matrix", js=JAVASCRIPT)
 
 
 def live_matrix(
