@@ -14,9 +14,12 @@ import pytest
 from numpy.typing import NDArray
 
 from explorer.matrix.pack import LayerData, frame, layer_numbers
-from store.measure import fields_from_factors, measure_layer, permutation, scan_order
+from store.measure import ScanOrder, fields_from_factors, measure_layer, permutation, scan_order
+from store.read import Run
+from tests.explorer_runs import make_run
 
 MODULE = Path(__file__).parents[1] / "explorer" / "matrix" / "matrix.js"
+EXAMPLE = MODULE.parents[1] / "example.h5"
 RUNNER = Path(__file__).with_name("matrix_run.mjs")
 NODE = shutil.which("node")
 CHROMIUM = shutil.which("chromium")
@@ -166,6 +169,30 @@ def test_a_large_layer_gives_the_same_bits(tmp_path: Path) -> None:
     weights = rng.normal(size=(40, 300, 4)).astype(np.float32)
     counts = np.full(300, 50)
     assert_same([Case([means, weights], t, scan_order("stored", 300), counts) for t in (0.05, 0.3, 0.8)], tmp_path)
+
+
+def cases_of(run: Run) -> list[Case]:
+    """Every layer of a file, as the browser gets it, at three thresholds and in two orders."""
+    cases = []
+    for layer in run.layers.values():
+        dense = layer.has_fields and 2 * layer.positions >= layer.n_labels
+        arrays = [layer.fields()] if dense else [layer.class_means, layer.probe_weights]
+        ways: list[tuple[float, ScanOrder]] = [(0.3, "stored"), (0.1, "reversed"), (0.7, "random")]
+        for threshold, order in ways:
+            cases.append(Case(arrays, threshold, scan_order(order, layer.n_labels), run.test_inputs))
+    return cases
+
+
+@needs_node
+@pytest.mark.parametrize("example", [False, True])
+def test_every_layer_of_a_file_gives_the_same_bits(example: bool, tmp_path: Path) -> None:
+    path = EXAMPLE if example else tmp_path / "run.h5"
+    if not example:
+        make_run(path)
+    elif not path.is_file():
+        pytest.skip(f"no example file at {path.name}")
+    with Run(path) as run:
+        assert_same(cases_of(run), tmp_path)
 
 
 @needs_node
