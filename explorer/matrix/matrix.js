@@ -281,7 +281,7 @@ const BOX = "#ff5d54";
 const GROUND = [13, 14, 18];
 const NOT_A_NUMBER = [214, 64, 200];
 const LISTED = 60; // clusters listed by name
-const GAP = 28; // between panels, as the style has it
+const GAP = { least: 6, most: 28 }; // between panels: a larger cell is worth a narrow one
 const CHART = { left: 34, top: 8, bottom: 166, height: 170 }; // left: room for the numbers of its axis
 const ARROWS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }; // down, right
 
@@ -308,23 +308,23 @@ const CSS = `
   line-height: 1.25; text-align: center; }
 .fs-ticks span { position: absolute; transform: translateX(-50%); white-space: nowrap; }
 .fs-ticks span::before { content: ""; display: block; width: 1px; height: 4px; margin: auto; background: var(--soft); }
-.fs-row { display: flex; flex-wrap: wrap; gap: 18px 28px; align-items: flex-start; }
+.fs-row { display: flex; flex-wrap: wrap; gap: 18px var(--gap, 28px); align-items: flex-start; }
 .fs-row > section { flex: 1 1 230px; min-width: 0; }
-.fs-row > .fs-list { flex: 1 1 100%; }
-.fs[data-list=beside] .fs-list { flex: 1 1 180px; }
-.fs-row > .fs-chart { flex: 3 1 440px; }
+.fs-row > .fs-list { flex: 1 1 100%; order: 2; }
+.fs[data-list=beside] .fs-list { flex: 1 1 180px; order: 0; }
+.fs-row > .fs-chart { flex: 3 1 380px; }
 .fs figure { margin: 0; width: var(--panel); } .fs sub { line-height: 0; font-size: 0.8em; }
-.fs figcaption { display: flex; justify-content: space-between; align-items: baseline; gap: 10px; margin-bottom: 6px; }
+.fs figcaption { display: flex; align-items: baseline; gap: 12px; margin-bottom: 6px; }
 .fs canvas { display: block; cursor: crosshair; background: rgb(${GROUND}); outline: 1px solid var(--line); }
 .fs-key { display: flex; align-items: center; gap: 6px; min-height: 18px; color: var(--soft); font-size: 12px; }
 .fs canvas + .fs-key { margin-top: 7px; }
 .fs-key i { width: 10px; height: 10px; flex: none; }
 .fs-key i:not(:first-child) { margin-left: 8px; }
-.fs-ramp { position: relative; flex: 1; height: 9px; max-width: 190px; }
+.fs-ramp { position: relative; flex: 1; height: 9px; max-width: 150px; }
 .fs-ramp::after { content: ""; position: absolute; left: var(--at); inset-block: -3px; width: 2px;
   margin-left: -1px; background: var(--ink); }
-.fs-readout { min-height: 40px; padding: 9px 12px; border: 1px solid var(--line); border-radius: 6px;
-  color: var(--soft); overflow-wrap: anywhere; }
+.fs-readout { flex: 1 1 100%; order: 1; min-height: 40px; padding: 9px 12px; border-radius: 6px;
+  border: 1px solid var(--line); color: var(--soft); overflow-wrap: anywhere; }
 .fs-readout strong { color: var(--ink); font-weight: 600; }
 .fs dl { display: grid; grid-template-columns: 1fr auto; gap: 3px 12px; margin: 8px 0 0; max-width: 330px; }
 .fs dt { color: var(--soft); font-weight: 400; } .fs dd { margin: 0; text-align: right; font-weight: 600; }
@@ -458,7 +458,8 @@ export function createMatrixView(root, state, callbacks = {}) {
     const density = window.devicePixelRatio || 1;
     const thin = Math.max(1, Math.round(density));
     const margin = 2 * thin;
-    const column = Math.max(160, Math.min(560, (width - GAP * (columns - 1) - 4) / columns));
+    const room = width - 5; // its padding, and a fraction of a pixel
+    const column = Math.max(160, Math.min(560, (room - GAP.least * (columns - 1)) / columns));
     const available = Math.floor(column * density) - 2 * margin;
     const pool = Math.ceil(layer.labels / available);
     const side = Math.ceil(layer.labels / pool);
@@ -467,15 +468,18 @@ export function createMatrixView(root, state, callbacks = {}) {
     if (geometry && Object.keys(next).every((name) => next[name] === geometry[name])) return;
     geometry = next;
     const extent = side * size + 2 * margin;
-    dom.page.style.setProperty("--panel", `${extent / density}px`);
+    const panel = extent / density;
+    const gap = columns === 1 ? GAP.most : Math.min(GAP.most, Math.floor((room - columns * panel) / (columns - 1)));
+    dom.page.style.setProperty("--panel", `${panel}px`);
+    dom.page.style.setProperty("--gap", `${gap}px`);
     const inLastRow = columns === 2 ? 1 : columns;
-    dom.page.dataset.list = width - inLastRow * (extent / density + GAP) >= 180 ? "beside" : "below";
-    for (const panel of panels) {
-      panel.data = new ImageData(side, side);
-      panel.pixels = new Uint32Array(panel.data.data.buffer);
-      panel.image = new OffscreenCanvas(side, side);
-      panel.canvas.width = panel.canvas.height = extent;
-      panel.canvas.style.width = panel.canvas.style.height = `${extent / density}px`;
+    dom.page.dataset.list = room - inLastRow * (panel + gap) >= 180 ? "beside" : "below";
+    for (const drawn of panels) {
+      drawn.data = new ImageData(side, side);
+      drawn.pixels = new Uint32Array(drawn.data.data.buffer);
+      drawn.image = new OffscreenCanvas(side, side);
+      drawn.canvas.width = drawn.canvas.height = extent;
+      drawn.canvas.style.width = drawn.canvas.style.height = `${panel}px`;
     }
     stale.fields = stale.measure = true;
   }
@@ -867,8 +871,8 @@ function buildPage() {
   const filterSection = element("section", {}, filterTitle, filterList);
   const layerSection = element("section.fs-layer", {}, layerTitle, layerList, layerNote);
   const page = element(
-    "div.fs", {}, control, element("div.fs-row", {}, ...figures, clusterSection), readout,
-    element("div.fs-row", {}, filterSection, layerSection, chartSection),
+    "div.fs", {}, control, element("div.fs-row", {}, ...figures, readout, clusterSection),
+    element("div.fs-row", { style: "--gap:28px" }, filterSection, layerSection, chartSection),
   );
   let shown = null; // the layer's numbers,
   let shownOf; // and the layer
