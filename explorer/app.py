@@ -7,7 +7,7 @@ import streamlit as st
 
 
 def main() -> None:
-    st.set_page_config(page_title="Filterscope", page_icon=":material/filter_center_focus:", layout="wide")
+    st.set_page_config(page_title="Filterscope", page_icon=_ICON, layout="wide")
     st.html(_STYLE)
     views = [
         st.Page("views/run.py", title="Run", icon=":material/summarize:", default=True),
@@ -26,6 +26,10 @@ def main() -> None:
         if opening.open_file():
             chosen.run()
 
+
+# A clipped matrix in small: two clusters and noise. An icon by name would be fetched from another server.
+_ICON = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><rect width="16" height="16" rx="2" fill="#0d0e12"/>
+<path fill="#fff" d="M1 1h6v6h-6zM7 7h4v4h-4z"/><path fill="#ffcd2c" d="M12 3h2v2h-2zM3 12h2v2h-2z"/></svg>"""
 
 _STYLE = """<style>
 .block-container { padding-top: 4rem; max-width: 1240px; }

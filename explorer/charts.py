@@ -143,7 +143,7 @@ def figure_2(frame: pl.DataFrame, suffix: str = "", log: bool = False, selected:
                 "series:N",
                 sort=_SERIES,
                 scale=alt.Scale(domain=_SERIES, range=["circle", "square", "triangle-up"]),
-                legend=None,
+                legend=_KEY,
             )
         ),
         alt.Chart(averages)

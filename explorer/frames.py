@@ -235,10 +235,10 @@ def filters_of_label(run: Run, measured: LayerMeasure, label: int, diagonal: NDA
         rows.append(
             {
                 "filter": f,
-                "field / maximum": float(diagonal[f]) / float(measured.maximum[f]),
-                "field": float(diagonal[f]),
                 "cluster size": len(members),
                 "with": ", ".join(run.label_names[other] for other in members if other != label),
+                "field": float(diagonal[f]),
+                "field / maximum": float(diagonal[f]) / float(measured.maximum[f]),
                 "clusters": int(measured.n_clusters[f]),
                 "noise": int(measured.noise[f]),
             }
@@ -246,7 +246,7 @@ def filters_of_label(run: Run, measured: LayerMeasure, label: int, diagonal: NDA
     integers = {"filter", "cluster size", "clusters", "noise"}
     schema: dict[str, Any] = {
         name: pl.Int64 if name in integers else pl.String if name == "with" else pl.Float64
-        for name in ("filter", "field / maximum", "field", "cluster size", "with", "clusters", "noise")
+        for name in ("filter", "cluster size", "with", "field", "field / maximum", "clusters", "noise")
     }
     return pl.DataFrame(rows, schema=schema).sort("field", descending=True, maintain_order=True)
 

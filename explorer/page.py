@@ -233,9 +233,13 @@ _PRINTED = {  # names as the paper prints them
 }  # fmt: skip
 
 
+def printed(name: object) -> str:
+    return _PRINTED.get(str(name), str(name))
+
+
 def run_title(run: Run) -> str:
-    arch, data = run.manifest["network"]["arch"], run.manifest["data"]["name"]
-    return f"{_PRINTED.get(str(arch), arch)} on {_PRINTED.get(str(data), data)}, {run.n_labels} labels"
+    network, data = run.manifest["network"], run.manifest["data"]
+    return f"{printed(network['arch'])} on {printed(data['name'])}, {run.n_labels} labels"
 
 
 # ---- Tables and charts, each with its files -------------------------------------------------------------------------

@@ -38,8 +38,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def open_app(monkeypatch: pytest.MonkeyPatch) -> Callable[..., "AppTest"]:
-    # Outside of a server, Streamlit asks at its first element whether it runs in a REPL, and looks for that at the source
-    # of every module: half a minute in a test run.
+    # Outside of a server, Streamlit asks at its first element whether it runs in a REPL, and looks for that at the
+    # source of every module: half a minute in a test run.
     monkeypatch.setattr("streamlit.delta_generator._use_warning_has_been_displayed", True)
 
     def open_app(*arguments: object, page: str = "run", **address: str) -> "AppTest":

@@ -36,6 +36,11 @@ def _filter() -> None:
     view = page.view()
 
     measured = load.measured(file, view.layer, view.threshold, view.order)
+    st.caption(
+        f"Left: the fields that the test inputs of each label (rows) cause on each output (columns) through this "
+        f"{unit} alone, divided by their maximum. Middle: those above the threshold. Right: the same, with the labels "
+        "of clusters moved together; clusters are boxed, the noise is yellow."
+    )
     live_matrix(
         load.live_data(file, view.layer, view.filter),
         filter_index=view.filter,
@@ -45,11 +50,6 @@ def _filter() -> None:
         measure=measured,
         on_release=lambda threshold: page.change(threshold=threshold),
     )
-    st.caption(
-        f"Left: the fields that the test inputs of each label (rows) cause on each output (columns) through this "
-        f"{unit} alone, divided by their maximum. Middle: those above the threshold. Right: the same, with the labels "
-        "of clusters moved together; clusters are boxed, the noise is yellow."
-    )
     loaded = load.loaded(file, view.layer)
     matrix = loaded.matrix(view.filter)
     total = float(loaded.squares.sum())
@@ -58,12 +58,6 @@ def _filter() -> None:
     st.subheader(f"This {unit}")
     page.facts(
         [
-            ("Clusters", str(measured.n_clusters[view.filter])),
-            ("Noise", f"{measured.noise[view.filter]} of {measured.n_above[view.filter]} elements above the threshold"),
-            (
-                "Maximum",
-                _number(float(measured.maximum[view.filter])) + (", silent" if measured.silent[view.filter] else ""),
-            ),
             ("Rank", f"{rank}, of at most {of} (a field is a sum over the {layer.positions} positions of a {unit})"),
             (
                 "Share of the layer's fields",
@@ -96,10 +90,6 @@ with Run({file.path!r}) as run:
     order = permutation(measured.cluster_of[{view.filter}])
     permuted = matrix[np.ix_(order, order)]"""
     )
-
-
-def _number(value: float) -> str:
-    return f"{value:.4g}" if np.isfinite(value) else "-"
 
 
 def _percent(value: float) -> str:
