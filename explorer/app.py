@@ -28,7 +28,8 @@ def main() -> None:
 
 
 # A clipped matrix in small: two clusters and noise. An icon by name would be fetched from another server.
-_ICON = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><rect width="16" height="16" rx="2" fill="#0d0e12"/>
+_ICON = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16">
+<rect width="16" height="16" rx="2" fill="#0d0e12"/>
 <path fill="#fff" d="M1 1h6v6h-6zM7 7h4v4h-4z"/><path fill="#ffcd2c" d="M12 3h2v2h-2zM3 12h2v2h-2z"/></svg>"""
 
 _STYLE = """<style>
