@@ -66,7 +66,7 @@ export function fieldMatrix(means, weights, at, nLabels, positions, out, outAt) 
       const mean = means[at + i * positions + s];
       for (let j = 0, c = s * nLabels; j < nLabels; j++, c++) row[j] += mean * columns[c];
     }
-    out.set(row, outAt + i * nLabels); // into float32: this is the one rounding
+    for (let j = 0, k = outAt + i * nLabels; j < nLabels; j++, k++) out[k] = Math.fround(row[j]) + 0; // no -0
   }
 }
 
