@@ -33,7 +33,7 @@ LAYER_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 FIELDS, CLASS_MEANS, PROBE_WEIGHTS, TEST_FEATURES = "fields", "class_means", "probe_weights", "test_features"
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
-_CHUNK_BYTES = 1 << 18  # about this much a chunk, where one entry along the first axis is less
+_CHUNK_BYTES = 1 << 18  # at most about this much a chunk, where one entry along the first axis is less
 _CHECKSUM_BYTES = 4  # fletcher32, after the data of each chunk
 _INT64_MAX = (1 << 63) - 1
 
@@ -51,11 +51,11 @@ class Spec:
     one_by_one: bool = False
 
     def chunk(self, itemsize: int) -> tuple[int, ...]:
-        """Chunks are runs along the first axis: one entry each for `fields`, about 256 KiB for everything else."""
+        """Chunks are runs along the first axis: one entry each for `fields`, elsewhere about 256 KiB."""
         if self.one_by_one:
             return (1, *self.shape[1:])
-        entry = math.prod(self.shape[1:]) * itemsize
-        return (min(self.shape[0], max(1, _CHUNK_BYTES // entry)), *self.shape[1:])
+        chunks = -(-math.prod(self.shape) * itemsize // _CHUNK_BYTES)
+        return (-(-self.shape[0] // min(chunks, self.shape[0])), *self.shape[1:])  # the last one is padded the least
 
 
 def expected(manifest: dict[str, Any]) -> dict[str, Spec]:
