@@ -2,17 +2,20 @@
 
 import sys
 import time
+from collections import deque
 
 _PLAIN_EVERY = 30.0  # seconds between lines where there is no terminal
 _LIVE_EVERY = 0.2
+_WINDOW = 180.0
 
 
 class Progress:
-    """Progress of one stage of `total` steps; the time left is extrapolated from this stage's own speed."""
+    """Progress of one stage of `total` steps; the time left is extrapolated from the speed of the last minutes."""
 
     def __init__(self, stage: str, total: int, done: int = 0) -> None:
-        self._stage, self._total, self._first = stage, total, done
+        self._stage, self._total = stage, total
         self._started = self._shown = time.monotonic()
+        self._marks = deque([(self._started, done)])  # (when, how much was done), the oldest about _WINDOW ago
         self._live = sys.stderr.isatty()
 
     def step(self, done: int, note: str = "") -> None:
@@ -21,8 +24,11 @@ class Progress:
         if now - self._shown < (_LIVE_EVERY if self._live else _PLAIN_EVERY):
             return
         self._shown = now
-        took = now - self._started
-        left = took / max(1, done - self._first) * (self._total - done)
+        self._marks.append((now, done))
+        while len(self._marks) > 2 and now - self._marks[1][0] > _WINDOW:
+            self._marks.popleft()
+        since, done_then = self._marks[0]
+        left = (now - since) / max(1, done - done_then) * (self._total - done)
         text = f"{self._stage}: {done / self._total:4.0%}, {seconds(left)} left{note and '; ' + note}"
         print(f"\r\x1b[K{text}" if self._live else text, end="" if self._live else "\n", file=sys.stderr, flush=True)
 
