@@ -213,5 +213,7 @@ def test_filters_and_places_that_are_not_there_are_named(result_file: Path) -> N
             run.read("layers/13/fields")
 
 
-def test_the_image_of_a_file_is_the_file(result_file: Path) -> None:
+def test_what_was_read_as_a_whole_is_written_as_the_same_bytes(result_file: Path) -> None:
     assert result_file.read_bytes() == file_image(small_run())
+    with Run(result_file) as run:
+        assert file_image(run.content()) == file_image(small_run())

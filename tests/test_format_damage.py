@@ -87,6 +87,7 @@ def test_manifests_that_are_no_manifest_are_refused(text: bytes, result_file: Pa
         {"created": {"year": 2025}},
         {"anything": [{"else": None}]},
     ],
+    ids=str,
 )
 def test_what_a_manifest_may_have_is_shown_or_refused_whatever_it_is(
     changes: dict[str, object],

@@ -182,6 +182,7 @@ def test_a_tie_with_the_threshold_is_not_above() -> None:
     fields = np.array([[[ten, np.nextafter(tie, ten)], [np.nextafter(tie, -ten), tie]]])
     layer = measure_layer(fields, 0.3)
     assert (layer.n_above[0], layer.noise[0], layer.cluster_of[0].tolist()) == (2, 1, [0, -1])
+    assert measure_layer(np.array([[[ten, tie], [tie, ten]]]), 0.3).cluster_of[0].tolist() == [0, 1]
     # 0.3 as float32 is 0.300000012, more than 0.3: above, unless the comparison is made in float32
     assert measure_layer(np.float32([[[1, 0.3], [0, 0]]]), 0.3).n_above[0] == 2
     assert measure_layer(np.float32([[[1, 0.3], [0, 0]]]), float(np.float32(0.3))).n_above[0] == 1
