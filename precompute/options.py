@@ -1,6 +1,6 @@
 """What a person can ask for: the command line, and the part of it that goes into the file as its recipe.
 
-Imports no torch, so that `--help` answers at once.
+Imports neither torch nor store, so that `--help` answers at once.
 """
 
 from dataclasses import asdict, dataclass
@@ -12,6 +12,8 @@ import tyro
 ARCHS = ("vgg16",)
 DATA_SETS = ("digits", "cifar10", "cifar100")
 NOT_RECIPE = ("data_dir", "device", "out", "resume", "fresh", "dry_run")  # these change no measured number
+
+_MAX_SEED = (1 << 32) - 1
 
 
 class Problem(Exception):
@@ -83,10 +85,23 @@ def parse(arguments: list[str]) -> Options:
         value = getattr(options, name)
         if value is not None and value < 1:
             raise Problem(f"--{name.replace('_', '-')} {value}: must be at least 1")
+    if options.epochs is not None:
+        from store.format import MAX_EPOCHS
+
+        if options.epochs > MAX_EPOCHS:
+            raise Problem(f"--epochs {options.epochs}: at most {MAX_EPOCHS}; the file has room for no more")
+    for name in ("seed", "label_seed"):
+        value = getattr(options, name)
+        if not 0 <= value <= _MAX_SEED:
+            raise Problem(f"--{name.replace('_', '-')} {value}: must be from 0 to {_MAX_SEED}")
     if options.labels is not None and options.labels < 2:
         raise Problem(f"--labels {options.labels}: a network needs at least 2 labels to tell apart")
     if options.recipe == "paper" and options.data == "digits":
         raise Problem("--recipe paper: the paper has no recipe for digits; leave it out, or use cifar10 or cifar100")
+    if options.data_dir is not None and options.data == "digits":
+        raise Problem("--data-dir: digits come with the program; leave it out, or use cifar10 or cifar100")
+    if options.out is not None and (options.out.name in ("", "..") or options.out.is_dir()):
+        raise Problem(f"--out {options.out}: is a folder; name a file in it")
     return options
 
 

@@ -1,6 +1,9 @@
 """A run's place on disk: the file it makes, and the folder beside it that it goes on from."""
 
 import contextlib
+import glob
+import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
@@ -20,28 +23,37 @@ class Workspace:
     def __init__(self, out: Path, recipe: dict[str, Any]) -> None:
         self.out = out
         self.folder = out.with_suffix(".work")
-        self.recipe = recipe
+        self.recipe = json.loads(json.dumps(recipe))  # as a result holds it, so that the two can be compared
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep a second process from making the same file. Raises Problem, OSError."""
+        """Keep a second process from making the same file. Leaves nothing where nothing was done.
+
+        Raises Problem, OSError.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / "lock").open("w") as file:
-            if not _lock(file):
+        with self._lock.open("w") as file:
+            if not _is_mine(file, self._lock):
                 raise Problem(f"{self.out} is being made by another process; wait for it, or name another --out")
-            yield
+            try:
+                self._sweep()
+                yield
+            finally:
+                self._lock.unlink(missing_ok=True)
+                with contextlib.suppress(OSError):  # not empty: there is something to go on from
+                    self.folder.rmdir()
 
     def clear(self) -> None:
         """Throw away what is there, for --fresh."""
         self.out.unlink(missing_ok=True)
         for path in self.folder.glob("*"):
-            if path.name != "lock":
+            if path != self._lock:
                 path.unlink()
 
     def close(self) -> None:
         """The run is finished: only the trained network stays in the folder."""
         for path in self.folder.glob("*"):
-            if path != self._network:
+            if path not in (self._network, self._lock):
                 path.unlink()
 
     def earlier_result(self) -> RunContent | None:
@@ -81,6 +93,16 @@ class Workspace:
     def _network(self) -> Path:
         return self.folder / "network.ckpt"
 
+    @property
+    def _lock(self) -> Path:
+        return self.folder / "lock"
+
+    def _sweep(self) -> None:
+        """Remove what a process that was killed left half-written (see `store.write.replace_file`)."""
+        for place in (self.out, self._network):
+            for partial in place.parent.glob(f".{glob.escape(place.name)}.*.tmp"):
+                partial.unlink()
+
     def _refuse_other(self, path: Path, made_with: Any) -> None:
         if made_with == self.recipe:
             return
@@ -92,7 +114,7 @@ class Workspace:
         )
 
 
-def _lock(file: TextIO) -> bool:
+def _is_mine(file: TextIO, path: Path) -> bool:
     """Lock the file until it is closed; where the system has no such locks, believe that all is well."""
     try:
         import fcntl
@@ -104,4 +126,7 @@ def _lock(file: TextIO) -> bool:
         return False
     except OSError:  # some network file systems
         return True
-    return True
+    try:  # the process that had it may have ended, and removed it, since it was opened here
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
