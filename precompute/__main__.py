@@ -14,7 +14,10 @@ from typing import TYPE_CHECKING
 from precompute.options import Options, Problem, output_path, parse
 
 if TYPE_CHECKING:
+    from precompute.job import Job
+    from precompute.models import Tap
     from precompute.stopping import Stopping
+    from store.write import RunContent
 
 
 def main() -> int:
@@ -44,49 +47,53 @@ def main() -> int:
 def run(options: Options, stopping: "Stopping") -> None:
     """One run, from images to the file. Raises Problem, Stopped, OSError."""
     # Imported here, so that `--help` and a wrong option answer at once.
-    from precompute import data, device, models, plan, recipes, result, stages, workspace
-    from store.write import write_run
+    from precompute.job import prepare
+    from precompute.plan import make_plan
 
-    compute = device.choose_device(options.device)
-    arch, taps = models.ARCHS[options.arch], models.choose_taps(options.arch, options.layers)
-    features = models.choose_features(options.features, taps)
-    images = None if options.dry_run and not data.is_here(options) else data.load(options)
-    sizes = data.sizes_before_download(options) if images is None else images.sizes
-    recipe = recipes.recipe_for(options, sizes.n_labels)
-    work = workspace.Workspace(output_path(options), recipe.record(options))
-    print(f"{options.arch} on {options.data}, {sizes.n_labels} labels -> {work.out} ({compute.description})")
-
-    def print_plan() -> plan.Plan:
-        made = plan.make_plan(arch, taps, sizes, recipe, compute, features)
-        print(made.text(), flush=True)
-        return made
-
-    if options.dry_run or images is None:
-        print_plan()
+    job = prepare(options, stopping)
+    print(job.title)
+    if options.dry_run:
+        print(make_plan(job).text())
         return
-    with work.locked():
+    with job.work.locked():
         if options.fresh:
-            work.clear()
-        content = work.earlier_result()
-        if content is None and options.resume and not work.has_network():
-            raise Problem(f"--resume: there is nothing at {work.out} to go on from; leave it out to start")
-        done = [] if content is None else [layer.name for layer in content.layers]
-        waiting = [tap for tap in taps if tap.layer not in done]
+            job.work.clear()
+        earlier = job.work.earlier_result()
+        if earlier is None and options.resume and not job.work.has_network():
+            raise Problem(f"--resume: there is nothing at {job.work.out} to go on from; leave it out to start")
+        done = [] if earlier is None else [layer.name for layer in earlier.layers]
+        waiting = [tap for tap in job.taps if tap.layer not in done]
         if waiting:
-            planned = print_plan()
-            on_device = stages.DataOnDevice(images, arch, compute)
-            trained = stages.train_network(arch, on_device, recipe, options.seed, compute, work, stopping)
-            recorded = stages.record_activations(trained.network, waiting, on_device, planned, compute, work)
-            if content is None:
-                content = result.new_content(options, recipe, images, compute, taps, trained, recorded)
-            for tap in waiting:
-                layer = stages.probe_layer(tap, recorded, on_device, planned, recipe, options.seed, stopping)
-                content.layers.append(layer)
-                write_run(work.out, content)
-            work.close()
+            make_layers(job, earlier, waiting)
+            job.work.close()
         else:
             print("it is there already; --fresh makes it anew")
-    print_result(work.out)
+    print_result(job.work.out)
+
+
+def make_layers(job: "Job", earlier: "RunContent | None", waiting: "list[Tap]") -> None:
+    """The paper's three stages for the layers that wait; the file is replaced after each of them."""
+    from precompute import stages
+    from precompute.plan import make_plan
+    from precompute.result import new_content
+    from store.write import write_run
+
+    plan = make_plan(job)
+    print(plan.text(), flush=True)
+    data = stages.DataOnDevice(job)
+    # "In the first stage, the entire deep architecture is trained using optimized parameters to minimize the loss
+    # function."
+    trained = stages.train_network(job, data)
+    # "In the second stage, the weights of the first m trained layers remain unchanged and their outputs are FC with
+    # random initial weights to the output layer, which represent the labels."
+    recorded = stages.record_activations(job, plan, data, trained.network, waiting)
+    content = earlier or new_content(job, trained, recorded)
+    for tap in waiting:
+        probed = stages.train_probe(job, data, recorded, tap)
+        # "In the third stage, the trained weights of the FC layer are used to quantify the functionality of each
+        # filter constituting its input layer."
+        content.layers.append(stages.quantify_filters(job, plan, data, recorded, tap, probed))
+        write_run(job.work.out, content)
 
 
 def print_result(path: Path) -> None:

@@ -12,7 +12,8 @@ import torch
 from precompute.augment import Draws, Images
 from precompute.data import Sizes
 from precompute.device import Device, free_memory
-from precompute.models import Arch, Tap, tap_shapes
+from precompute.job import Job
+from precompute.models import tap_shapes
 from precompute.probe import KEPT, passes, probe_training
 from precompute.progress import seconds
 from precompute.recipes import Recipe, Schedule
@@ -86,38 +87,39 @@ class Plan:
         return "\n".join(lines)
 
 
-def make_plan(
-    arch: Arch, taps: list[Tap], sizes: Sizes, recipe: Recipe, device: Device, features: tuple[str, ...]
-) -> Plan:
+def make_plan(job: Job) -> Plan:
     """Measure a few steps of each stage on random images, and extrapolate."""
-    network = arch.build(sizes.n_labels).to(device.target)
-    shapes = tap_shapes(network, taps, sizes.image_shape)
+    recipe, sizes, target = job.recipe, job.sizes, job.device.target
+    network = job.arch.build(sizes.n_labels).to(target)
+    shapes = tap_shapes(network, job.taps, sizes.image_shape)
     channels, height, width = sizes.image_shape
     batch = min(recipe.network.batch_size, sizes.train)
     pixels = torch.randint(0, 256, (batch, height, width, channels), dtype=torch.uint8)
-    images = Images(pixels, device.target, arch.pixel_mean, arch.pixel_std)
-    labels = torch.arange(batch, device=device.target) % sizes.n_labels
-    training = Training("", copy.deepcopy(network), images.augmented, labels, recipe.network, 0, device.autocast)
-    pass_time = _seconds(lambda: list(passes(network, taps, images, device)), device, times=2)
+    images = Images(pixels, target, job.arch.pixel_mean, job.arch.pixel_std)
+    labels = torch.arange(max(batch, recipe.probe.batch_size), device=target) % sizes.n_labels
+    trained = copy.deepcopy(network)
+    training = Training("", trained, images.augmented, labels[:batch], recipe.network, 0, job.device.autocast)
+    pass_time = _seconds(lambda: list(passes(network, job.taps, images, job.device)), job.device, times=2)
     probe_step = {}
     for layer, shape in shapes.items():
-        random = torch.rand(min(recipe.probe.batch_size, sizes.train), math.prod(shape)).to(KEPT).to(device.target)
-        probe = probe_training(layer, random, labels[: len(random)], sizes.n_labels, recipe.probe, 0)
-        probe_step[layer] = _step_seconds(probe, device)
+        n_inputs = min(recipe.probe.batch_size, sizes.train)
+        random = torch.rand(n_inputs, math.prod(shape)).to(KEPT).to(target)
+        probe = probe_training(layer, random, labels[:n_inputs], sizes.n_labels, recipe.probe, 0)
+        probe_step[layer] = _step_seconds(probe, job.device)
     plan = Plan(
         sizes=sizes,
         recipe=recipe,
         shapes=shapes,
-        units={tap.layer: tap.unit for tap in taps},
-        features=features,
+        units={tap.layer: tap.unit for tap in job.taps},
+        features=job.features,
         activation_device=torch.device("cpu"),
         on_disk=False,
-        train_step=_step_seconds(training, device),
+        train_step=_step_seconds(training, job.device),
         pass_rate=batch / pass_time,
         probe_step=probe_step,
     )
-    if device.target.type == "cuda" and plan.activation_bytes < torch.cuda.mem_get_info()[0] // 2:
-        return replace(plan, activation_device=device.target)
+    if target.type == "cuda" and plan.activation_bytes < torch.cuda.mem_get_info()[0] // 2:
+        return replace(plan, activation_device=target)
     return replace(plan, on_disk=plan.activation_bytes > free_memory() // 2)
 
 

@@ -7,27 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from precompute.data import DataSet
-from precompute.device import Device
-from precompute.models import Tap
-from precompute.options import Options
-from precompute.recipes import Recipe
+from precompute.job import Job
 from precompute.stages import Recorded, Trained
 from store.write import RunContent
 
 _PACKAGES = ("filterscope", "torch", "torchvision", "numpy", "h5py", "numba")
 
 
-def new_content(
-    options: Options,
-    recipe: Recipe,
-    data: DataSet,
-    device: Device,
-    taps: list[Tap],
-    trained: Trained,
-    recorded: Recorded,
-) -> RunContent:
+def new_content(job: Job, trained: Trained, recorded: Recorded) -> RunContent:
     """The run without its layers."""
+    options, recipe, data = job.options, job.recipe, job.data
+    assert data is not None, "only a dry run has no data"
     versions = {name: _version(name) for name in _PACKAGES}
     manifest: dict[str, Any] = {
         "generator": f"filterscope {versions['filterscope']}",
@@ -46,9 +36,9 @@ def new_content(
             "licence": data.licence,
         },
         "recipe": recipe.record(options),
-        "planned_layers": [tap.layer for tap in taps],
+        "planned_layers": [tap.layer for tap in job.taps],
         "software": versions | {"python": platform.python_version()},
-        "device": device.description,
+        "device": job.device.description,
         "durations": {"train_network": trained.seconds, "record_activations": recorded.seconds},
     }
     return RunContent(
@@ -57,7 +47,7 @@ def new_content(
         superclasses=data.superclasses,
         test_inputs=np.bincount(data.test.labels, minlength=data.n_labels),
         history=trained.history,
-        label_of_test_input=data.test.labels if options.features else None,
+        label_of_test_input=data.test.labels if job.features else None,
     )
 
 

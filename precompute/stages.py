@@ -9,32 +9,27 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from precompute.augment import Images
-from precompute.data import DataSet
-from precompute.device import Device
 from precompute.fields import by_filter, class_means
-from precompute.models import Arch, Tap
+from precompute.job import Job
+from precompute.models import Tap
 from precompute.plan import Plan
 from precompute.probe import Activations, make_room, passes, probe_accuracy, probe_training, probe_weights, record
-from precompute.recipes import Recipe
-from precompute.stopping import Stopping
 from precompute.train import Training
-from precompute.workspace import Workspace
 from store.measure import fields_from_factors
 from store.write import LayerContent, stores_fields
 
 
 class DataOnDevice:
-    """A data set where the network sees it."""
+    """The job's data set where the network sees it."""
 
-    def __init__(self, data: DataSet, arch: Arch, device: Device) -> None:
-        self.n_labels = data.n_labels
+    def __init__(self, job: Job) -> None:
+        assert job.data is not None, "only a dry run has no data"
+        splits, target = (job.data.train, job.data.test), job.device.target
         self.train, self.test = (
-            Images(torch.from_numpy(split.images), device.target, arch.pixel_mean, arch.pixel_std, data.flips)
-            for split in (data.train, data.test)
+            Images(torch.from_numpy(split.images), target, job.arch.pixel_mean, job.arch.pixel_std, job.data.flips)
+            for split in splits
         )
-        self.train_labels, self.test_labels = (
-            torch.from_numpy(split.labels).to(device.target) for split in (data.train, data.test)
-        )
+        self.train_labels, self.test_labels = (torch.from_numpy(split.labels).to(target) for split in splits)
 
 
 @dataclass
@@ -46,15 +41,13 @@ class Trained:
     seconds: float  # of this process, which may have gone on from an earlier one
 
 
-def train_network(
-    arch: Arch, data: DataOnDevice, recipe: Recipe, seed: int, device: Device, work: Workspace, stopping: Stopping
-) -> Trained:
-    """Stage 1: "the entire deep architecture is trained using optimized parameters to minimize the loss function"."""
-    network = arch.build(data.n_labels, seed).to(device.target)
+def train_network(job: Job, data: DataOnDevice) -> Trained:
+    """Stage 1: train the whole network, from where an earlier process got to."""
+    network = job.arch.build(job.sizes.n_labels, job.options.seed).to(job.device.target)
 
     def test_accuracy() -> float:
         right = 0
-        for batch, outputs, _ in passes(network, [], data.test, device):
+        for batch, outputs, _ in passes(network, [], data.test, job.device):
             right += int((outputs.argmax(1) == data.test_labels[batch]).sum())
         return right / len(data.test)
 
@@ -63,18 +56,18 @@ def train_network(
         model=network,
         inputs=data.train.augmented,
         labels=data.train_labels,
-        schedule=recipe.network,
-        seed=seed,
-        autocast=device.autocast,
+        schedule=job.recipe.network,
+        seed=job.options.seed,
+        autocast=job.device.autocast,
         evaluate=test_accuracy,
     )
-    state = work.load_network()
+    state = job.work.load_network()
     if state is not None:
         training.restore(state)
         epoch, step = divmod(training.step, training.steps_an_epoch)
-        print(f"going on from epoch {epoch}, step {step} of the network's training")
+        print(f"going on with the network's training after {epoch} epochs and {step} steps", flush=True)
     start = time.monotonic()
-    history = training.run(stopping, work.save_network)
+    history = training.run(job.stopping, job.work.save_network)
     return Trained(network.requires_grad_(False), history, time.monotonic() - start)
 
 
@@ -88,10 +81,8 @@ class Recorded:
     seconds: float = 0.0
 
 
-def record_activations(
-    network: nn.Module, taps: list[Tap], data: DataOnDevice, plan: Plan, device: Device, work: Workspace
-) -> Recorded:
-    """Stage 2, first half: "the output of the training set for the mth layer", for all layers in one pass a split."""
+def record_activations(job: Job, plan: Plan, data: DataOnDevice, network: nn.Module, taps: list[Tap]) -> Recorded:
+    """Stage 2, first half: what comes out of the frozen layers, for all of them in one pass a split."""
     recorded = Recorded()
     start = time.monotonic()
     for split, images, labels, out in (
@@ -99,41 +90,58 @@ def record_activations(
         ("test", data.test, data.test_labels, recorded.test),
     ):
         for tap in taps:
-            place = work.activation_file(split, tap.layer) if plan.on_disk else plan.activation_device
+            place = job.work.activation_file(split, tap.layer) if plan.on_disk else plan.activation_device
             out[tap.layer] = make_room(len(images), plan.n_features(tap.layer), place)
-        answers = record(split, network, taps, images, device, out)
-        recorded.accuracies[f"{split}_accuracy"] = (answers == labels.cpu()).float().mean().item()
+        answers = record(split, network, taps, images, job.device, out)
+        recorded.accuracies[f"{split}_accuracy"] = (answers == labels.cpu()).double().mean().item()
     recorded.seconds = time.monotonic() - start
     return recorded
 
 
-def probe_layer(
-    tap: Tap, recorded: Recorded, data: DataOnDevice, plan: Plan, recipe: Recipe, seed: int, stopping: Stopping
-) -> LayerContent:
-    """Stage 2, second half, and stage 3 for one layer: train its probe, then quantify each of its filters."""
-    start = time.monotonic()
-    train, test = recorded.train[tap.layer], recorded.test[tap.layer]
-    training = probe_training(tap.layer, train, data.train_labels, data.n_labels, recipe.probe, seed)
-    training.evaluate = lambda: probe_accuracy(training.model, test, data.test_labels)
-    history = training.run(stopping)
+@dataclass
+class Probed:
+    """The trained probe of a layer."""
 
+    probe: nn.Module
+    history: dict[str, list[float]]
+    seconds: float
+
+
+def train_probe(job: Job, data: DataOnDevice, recorded: Recorded, tap: Tap) -> Probed:
+    """Stage 2, second half: a fully connected layer from one layer's outputs to the labels."""
+    train, test = recorded.train[tap.layer], recorded.test[tap.layer]
+    start = time.monotonic()
+    training = probe_training(
+        tap.layer, train, data.train_labels, job.sizes.n_labels, job.recipe.probe, job.options.seed
+    )
+    training.evaluate = lambda: probe_accuracy(training.model, test, data.test_labels)
+    history = training.run(job.stopping)
+    return Probed(training.model, history, time.monotonic() - start)
+
+
+def quantify_filters(
+    job: Job, plan: Plan, data: DataOnDevice, recorded: Recorded, tap: Tap, probed: Probed
+) -> LayerContent:
+    """Stage 3: the field matrix of every filter of a layer."""
+    train, test = recorded.train[tap.layer], recorded.test[tap.layer]
+    n_labels = job.sizes.n_labels
     n_filters, height, width = plan.shapes[tap.layer]
-    means = class_means(test, data.test_labels, data.n_labels, n_filters)
-    weights = by_filter(probe_weights(training.model), n_filters)
+    means = class_means(test, data.test_labels, n_labels, n_filters)
+    weights = by_filter(probe_weights(probed.probe), n_filters)
     return LayerContent(
         name=tap.layer,
         class_means=means,
         probe_weights=weights,
-        fields=fields_from_factors(means, weights) if stores_fields(n_filters, data.n_labels) else None,
-        test_features=_bits(test, n_filters) if tap.layer in plan.features else None,
-        history=history,
+        fields=fields_from_factors(means, weights) if stores_fields(n_filters, n_labels) else None,
+        test_features=_bits(test, n_filters) if tap.layer in job.features else None,
+        history=probed.history,
         record={
             "unit": tap.unit,
             "module": tap.module,
             "filter_size": [height, width],
-            "train_accuracy": probe_accuracy(training.model, train, data.train_labels),
-            "test_accuracy": probe_accuracy(training.model, test, data.test_labels),
-            "seconds": time.monotonic() - start,
+            "train_accuracy": probe_accuracy(probed.probe, train, data.train_labels),
+            "test_accuracy": probe_accuracy(probed.probe, test, data.test_labels),
+            "seconds": probed.seconds,
         },
     )
 
