@@ -91,8 +91,8 @@ def find_clusters(
 ) -> int:
     """The greedy scan of the supplement, in the given order of labels; returns the number of clusters.
 
-    bits (K, K) int32, and the largest of each row: element (i, j) is 1 where bits[i, j] > cut. Fills cluster_of (K,) with each label's cluster,
-    numbered as found, or -1, and sizes (K,) with the number of labels of each.
+    bits (K, K) int32, and the largest of each row: element (i, j) is 1 where bits[i, j] > cut. Fills cluster_of (K,)
+    with each label's cluster, numbered as found, or -1, and sizes (K,) with the number of labels of each.
     """
     n_labels = bits.shape[0]
     waiting = np.empty(n_labels, np.int64)  # labels whose diagonal element is 1, in no cluster yet, in scan order
