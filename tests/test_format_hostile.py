@@ -117,6 +117,10 @@ def can_grow(file: h5py.File) -> None:
     replaced(file, maxshape=(None, 4, 4))
 
 
+def shorter(file: h5py.File) -> None:
+    replaced(file, data=np.zeros((5, 4, 4), np.float32), maxshape=SHAPE)
+
+
 def scalar(file: h5py.File) -> None:
     replaced(file, data=1.0, chunks=..., fletcher32=...)
 
@@ -162,6 +166,7 @@ STRUCTURES: dict[Callable[[h5py.File], None], str] = {
     flat: r"shape \(96,\), expected \(6, 4, 4\)",
     can_grow: r"shape \(6, 4, 4\), expected \(6, 4, 4\)",
     vast: "shape .*, expected ",
+    shorter: r"shape \(5, 4, 4\), expected \(6, 4, 4\)",
     missing: "missing",
     group_in_its_place: "'fields' is not what the format has there",
     type_in_its_place: "'fields' is not what the format has there",
