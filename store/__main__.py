@@ -3,8 +3,6 @@
 import argparse
 import sys
 
-from store.format import FormatError
-
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m store", description="Look at a Filterscope result file.")
@@ -17,6 +15,8 @@ def main() -> int:
     arguments = parser.parse_args()
     if arguments.command == "info" and not 0 <= arguments.threshold <= 1:
         parser.error(f"--threshold is a fraction of the maximum, from 0 to 1, not {arguments.threshold}")
+    from store.format import FormatError  # late, as all that is slow to import: `--help` answers at once
+
     try:
         return _info(arguments.file, arguments.threshold) if arguments.command == "info" else _check(arguments.file)
     except FormatError as error:

@@ -281,9 +281,9 @@ def _order(order: ArrayLike | None, n_labels: int) -> NDArray[np.int64]:
     if order is None:
         return np.arange(n_labels)
     labels = np.asarray(order)
-    if labels.dtype.kind not in "iu" or not np.array_equal(np.sort(labels, axis=None), np.arange(n_labels)):
+    if labels.dtype.kind not in "iu" or labels.ndim != 1 or not np.array_equal(np.sort(labels), np.arange(n_labels)):
         raise ValueError(f"order: expected each of the labels 0 to {n_labels - 1} once, got {str(order)[:80]}")
-    return labels.reshape(n_labels).astype(np.int64)
+    return labels.astype(np.int64)
 
 
 def _counts(counts: ArrayLike, n_labels: int) -> NDArray[np.float64]:

@@ -163,13 +163,20 @@ def _layer_record(layer: LayerContent) -> dict[str, Any]:
 
 
 def _fixed_text(names: list[str]) -> NDArray[np.bytes_]:
-    encoded = [name.encode()[: fmt.MAX_NAME_BYTES] for name in names]
+    try:
+        encoded = [name.encode() for name in names]
+    except UnicodeEncodeError as error:
+        raise fmt.FormatError(f"the name {error.object!r} is not text; the file has UTF-8 names") from None
+    for name in encoded:
+        if len(name) > fmt.MAX_NAME_BYTES or name.endswith(b"\0"):
+            shown = name[:80].decode(errors="replace")
+            raise fmt.FormatError(f"the name {shown!r} is longer than {fmt.MAX_NAME_BYTES} bytes, or ends with a zero")
     return np.array(encoded, dtype=h5py.string_dtype("utf-8", max(1, *map(len, encoded))))
 
 
 def _create(file: h5py.File, place: str, array: NDArray[Any], spec: fmt.Spec) -> None:
-    if array.shape != spec.shape:
-        raise fmt.FormatError(f"{place}: shape {array.shape}, expected {spec.shape}")
+    if array.shape != spec.shape or not spec.holds(array.dtype):
+        raise fmt.FormatError(f"{place}: {array.dtype} {array.shape}, expected {spec.dtype} {spec.shape}")
     chunks = spec.chunk(array.dtype.itemsize)
     file.create_dataset(place, data=array, chunks=chunks, fletcher32=True, track_times=False)
 
