@@ -181,8 +181,8 @@ class Layer:
         """All of the layer, as it is written."""
         return LayerContent(
             name=self.name,
-            class_means=self.class_means,
-            probe_weights=self.probe_weights,
+            class_means=self.class_means if self.has_factors else None,
+            probe_weights=self.probe_weights if self.has_factors else None,
             history={column: values.tolist() for column, values in self._run.history(self.name).items()},
             record=self.record,
             fields=self.fields() if self.has_fields else None,

@@ -22,11 +22,14 @@ _DENSE_BYTES = 64 << 20  # a layer's field matrices are stored beside its factor
 
 @dataclass
 class LayerContent:
-    """One finished layer. `record` has the manifest's other entries of the layer (accuracies, module, unit, ...)."""
+    """One finished layer: class means and probe weights, or fields, or all three.
+
+    `record` has the manifest's other entries of the layer (accuracies, module, unit, ...).
+    """
 
     name: str
-    class_means: NDArray[np.float32]  # (N_f, K, S)
-    probe_weights: NDArray[np.float32]  # (N_f, K, S)
+    class_means: NDArray[np.float32] | None  # (N_f, K, S)
+    probe_weights: NDArray[np.float32] | None  # (N_f, K, S)
     history: History
     record: dict[str, Any]
     fields: NDArray[np.float32] | None = None  # (N_f, K, K)
@@ -152,11 +155,13 @@ def _layer_arrays(layer: LayerContent) -> dict[str, NDArray[Any]]:
 
 
 def _layer_record(layer: LayerContent) -> dict[str, Any]:
-    n_filters, _, positions = layer.class_means.shape
+    matrices = layer.fields if layer.class_means is None else layer.class_means
+    if matrices is None:
+        raise fmt.FormatError(f"layer {layer.name}: neither fields nor class means with probe weights")
     return layer.record | {
         "name": layer.name,
-        "n_filters": n_filters,
-        "positions": positions,
+        "n_filters": len(matrices),
+        "positions": layer.record["positions"] if layer.class_means is None else layer.class_means.shape[2],
         "epochs": len(layer.history[fmt.HISTORY[0]]),
         "datasets": list(_layer_arrays(layer)),
     }
