@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -34,5 +35,8 @@ def load(path: Path) -> dict[str, Any] | None:
             f"{path}: the checkpoint is damaged (its checksum does not fit). Put back a good copy, or start anew "
             "with --fresh"
         )
-    state: dict[str, Any] = torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
+    try:
+        state: dict[str, Any] = torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:  # its checksum fits: not by accident
+        raise Problem(f"{path}: not a checkpoint of this program; start anew with --fresh") from error
     return state

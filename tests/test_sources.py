@@ -72,7 +72,12 @@ def test_parquet_with_bare_bytes_and_a_column_called_label(tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "form", "suffix"),
-    [("upper case", "PNG", ".PNG"), ("lossless WebP", "WEBP", ".webp"), ("no suffix", "PNG", ""), ("BMP", "BMP", ".bmp")],
+    [
+        ("capitals", "PNG", ".PNG"),
+        ("WebP", "WEBP", ".webp"),
+        ("bare", "PNG", ""),
+        ("BMP", "BMP", ".bmp"),
+    ],
 )
 def test_an_image_is_what_its_bytes_say(name, form, suffix, tmp_path):
     folder = written(tmp_path, "image folder")
