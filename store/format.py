@@ -96,6 +96,8 @@ def open_checked(path: Path) -> tuple[h5py.File, dict[str, Any]]:
 
     What the datasets hold is compared with the manifest's sha256 when it is first read (`store.read`).
     """
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise FormatError(f"{path}: not a file; refused")  # a pipe would never answer
     with path.open("rb") as raw:  # as the system would say it: no such file, a directory, no permission
         if raw.read(len(_SIGNATURE)) != _SIGNATURE:
             raise FormatError(f"{path}: not an HDF5 file, or cut off at its start; is it a Filterscope result?")
@@ -108,7 +110,7 @@ def open_checked(path: Path) -> tuple[h5py.File, dict[str, Any]]:
     except FormatError as error:
         file.close()
         raise FormatError(f"{path}: {error}") from None
-    except (OSError, RuntimeError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except (OSError, RuntimeError, ValueError, KeyError, TypeError) as error:
         file.close()
         raise FormatError(f"{path}: damaged, or not of this format ({type(error).__name__}: {error})") from error
 

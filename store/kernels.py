@@ -23,13 +23,14 @@ def field_matrix(class_mean: NDArray, weight: NDArray, out: NDArray) -> None:
     """out[i, j] = sum_s class_mean[i, s] * weight[s, j]: summed in order in float64, rounded once to float32.
 
     class_mean (K, S), weight (S, K) and out (K, K), all float32. A product of two float32 is exact in float64, so
-    neither fused multiply-add nor the processor changes a bit.
+    neither fused multiply-add nor the processor changes a bit. A zero is written without a sign, also where a small
+    negative sum is rounded to it.
     """
     n_labels, n_positions = class_mean.shape
     if n_positions == 1:  # one product, rounded once: float32 arithmetic is that already
         for i in range(n_labels):
             for j in range(n_labels):
-                out[i, j] = class_mean[i, 0] * weight[0, j] + np.float32(0)  # + 0: no negative zero
+                out[i, j] = class_mean[i, 0] * weight[0, j] + np.float32(0)
         return
     row = np.empty(n_labels, np.float64)
     for i in range(n_labels):
@@ -39,7 +40,7 @@ def field_matrix(class_mean: NDArray, weight: NDArray, out: NDArray) -> None:
             for j in range(n_labels):
                 row[j] += mean * np.float64(weight[s, j])
         for j in range(n_labels):
-            out[i, j] = np.float32(row[j])
+            out[i, j] = np.float32(row[j]) + np.float32(0)
 
 
 @nb.njit(nogil=True, cache=True)

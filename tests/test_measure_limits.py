@@ -106,3 +106,15 @@ REFUSED = {
 def test_bad_arguments_are_refused_by_name(case: str) -> None:
     with pytest.raises((TypeError, ValueError), match=case.split(":")[0]):
         REFUSED[case]()
+
+
+@pytest.mark.parametrize("positions", [1, 2])
+def test_a_zero_field_has_no_sign(positions: int) -> None:
+    """However it comes about: a product that underflows, a product with zero, a sum."""
+    class_means = np.zeros((1, 2, positions), np.float32)
+    probe_weights = np.zeros((1, 2, positions), np.float32)
+    class_means[0, :, 0] = [1e-30, -1]
+    probe_weights[0, :, 0] = [-1e-30, 0]
+    fields = fields_from_factors(class_means, probe_weights)
+    assert not np.signbit(fields[fields == 0]).any()
+    assert (fields == 0).sum() == 3
