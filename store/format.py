@@ -9,6 +9,7 @@ import json
 import math
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ LAYER_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 FIELDS, CLASS_MEANS, PROBE_WEIGHTS, TEST_FEATURES = "fields", "class_means", "probe_weights", "test_features"
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
-_CHUNK_BYTES = 1 << 18  # about this much a chunk, where one entry along the first axis is less
+_CHUNK_BYTES = 1 << 18  # at most about this much a chunk, where one entry along the first axis is less
 _CHECKSUM_BYTES = 4  # fletcher32, after the data of each chunk
 _INT64_MAX = (1 << 63) - 1
 
@@ -50,12 +51,18 @@ class Spec:
     shape: tuple[int, ...]
     one_by_one: bool = False
 
+    def holds(self, dtype: np.dtype[Any]) -> bool:
+        """Whether elements of this type are what it must have."""
+        if self.dtype == "S":
+            return dtype.kind == "S" and dtype.itemsize <= MAX_NAME_BYTES
+        return dtype.str == self.dtype
+
     def chunk(self, itemsize: int) -> tuple[int, ...]:
-        """Chunks are runs along the first axis: one entry each for `fields`, about 256 KiB for everything else."""
+        """Chunks are runs along the first axis: one entry each for `fields`, elsewhere about 256 KiB."""
         if self.one_by_one:
             return (1, *self.shape[1:])
-        entry = math.prod(self.shape[1:]) * itemsize
-        return (min(self.shape[0], max(1, _CHUNK_BYTES // entry)), *self.shape[1:])
+        chunks = -(-math.prod(self.shape) * itemsize // _CHUNK_BYTES)
+        return (-(-self.shape[0] // min(chunks, self.shape[0])), *self.shape[1:])  # the last one is padded the least
 
 
 def expected(manifest: dict[str, Any]) -> dict[str, Spec]:
@@ -89,6 +96,8 @@ def open_checked(path: Path) -> tuple[h5py.File, dict[str, Any]]:
 
     What the datasets hold is compared with the manifest's sha256 when it is first read (`store.read`).
     """
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise FormatError(f"{path}: not a file; refused")  # a pipe would never answer
     with path.open("rb") as raw:  # as the system would say it: no such file, a directory, no permission
         if raw.read(len(_SIGNATURE)) != _SIGNATURE:
             raise FormatError(f"{path}: not an HDF5 file, or cut off at its start; is it a Filterscope result?")
@@ -97,21 +106,20 @@ def open_checked(path: Path) -> tuple[h5py.File, dict[str, Any]]:
     except (OSError, RuntimeError, ValueError) as error:
         raise FormatError(f"{path}: HDF5 cannot open it, so it is damaged or was cut off ({error})") from error
     try:
-        return file, _check(file, path)
+        return file, _check(file)
     except FormatError as error:
         file.close()
         raise FormatError(f"{path}: {error}") from None
-    except (OSError, RuntimeError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except (OSError, RuntimeError, ValueError, KeyError, TypeError) as error:
         file.close()
         raise FormatError(f"{path}: damaged, or not of this format ({type(error).__name__}: {error})") from error
 
 
-def _check(file: h5py.File, path: Path) -> dict[str, Any]:
-    size = path.stat().st_size
+def _check(file: h5py.File) -> dict[str, Any]:
     length = _dataset(file, "manifest").shape
     if len(length) != 1 or not 0 < length[0] <= MAX_MANIFEST_BYTES:
         raise FormatError(f"manifest: expected 1 to {MAX_MANIFEST_BYTES} bytes, found shape {length}")
-    _check_dataset(file, "manifest", Spec("|u1", length), size)
+    spans = _check_dataset(file, "manifest", Spec("|u1", length))
     text = file["manifest"][:].tobytes()
     try:
         manifest: dict[str, Any] = json.loads(text.decode("utf-8"))
@@ -119,12 +127,16 @@ def _check(file: h5py.File, path: Path) -> dict[str, Any]:
         raise FormatError(f"manifest: not JSON ({error})") from None
     check_manifest(manifest)
     for place, spec in expected(manifest).items():
-        _check_dataset(file, place, spec, size)
+        spans += _check_dataset(file, place, spec)
+    spans.sort()
+    for (_, end, place), (start, *_) in pairwise(spans):
+        if start < end:  # else a small file could ask for any amount of memory
+            raise FormatError(f"{place}: shares its bytes with another chunk; refused")
     return manifest
 
 
 def _dataset(file: h5py.File, place: str) -> h5py.Dataset:
-    """The dataset at a path of hard links only."""
+    """The dataset at a path of hard links only, stored as this format stores."""
     group = file.id
     *parents, last = place.split("/")
     for step in (*parents, last):
@@ -137,38 +149,40 @@ def _dataset(file: h5py.File, place: str) -> h5py.Dataset:
         wanted = h5py.h5d.DatasetID if step is last else h5py.h5g.GroupID
         if not isinstance(group, wanted):
             raise FormatError(f"{place}: {step!r} is not what the format has there")
-    return h5py.Dataset(group)
-
-
-def _check_dataset(file: h5py.File, place: str, spec: Spec, file_size: int) -> None:
-    dataset = _dataset(file, place)
-    creation = dataset.id.get_create_plist()
+    creation = group.get_create_plist()  # before its shape: to tell that of a virtual dataset, HDF5 opens other files
     if creation.get_layout() != h5py.h5d.CHUNKED or creation.get_external_count():
         raise FormatError(f"{place}: not stored as chunks in this file; refused")
     filters = [creation.get_filter(k)[0] for k in range(creation.get_nfilters())]
     if filters != [h5py.h5z.FILTER_FLETCHER32]:
         raise FormatError(f"{place}: HDF5 filters {filters}, expected fletcher32 alone; refused")
-    dtype = dataset.dtype
-    is_string = spec.dtype == "S" and dtype.kind == "S" and dtype.itemsize <= MAX_NAME_BYTES
-    if not is_string and dtype.str != spec.dtype:
-        raise FormatError(f"{place}: type {dtype}, expected {spec.dtype}")
+    return h5py.Dataset(group)
+
+
+def _check_dataset(file: h5py.File, place: str, spec: Spec) -> list[tuple[int, int, str]]:
+    """Compare a dataset with what it must be; returns where its chunks lie: (start, end, place)."""
+    dataset = _dataset(file, place)
+    if not spec.holds(dataset.dtype):
+        raise FormatError(f"{place}: type {dataset.dtype}, expected {spec.dtype}")
     if dataset.shape != spec.shape or dataset.maxshape != spec.shape:
         raise FormatError(f"{place}: shape {dataset.shape}, expected {spec.shape}")
-    chunk = spec.chunk(dtype.itemsize)
+    chunk = spec.chunk(dataset.dtype.itemsize)
     if dataset.chunks != chunk:
         raise FormatError(f"{place}: chunks {dataset.chunks}, expected {chunk}")
-    chunk_bytes = math.prod(chunk) * dtype.itemsize + _CHECKSUM_BYTES
-    offsets: set[tuple[int, ...]] = set()
+    file_size = file.id.get_filesize()  # of the file that is open; another may have its name by now
+    chunk_bytes = math.prod(chunk) * dataset.dtype.itemsize + _CHECKSUM_BYTES
+    spans: dict[tuple[int, ...], tuple[int, int, str]] = {}
 
     def check_chunk(stored: h5py.h5d.StoreInfo) -> None:
-        offsets.add(stored.chunk_offset)
-        if stored.size != chunk_bytes or stored.filter_mask or stored.byte_offset + stored.size > file_size:
+        end = stored.byte_offset + stored.size
+        if stored.size != chunk_bytes or stored.filter_mask or end > file_size:
             raise FormatError(f"{place}: a chunk of {stored.size} bytes where {chunk_bytes} belong; damaged or cut off")
+        spans[stored.chunk_offset] = (stored.byte_offset, end, place)
 
     dataset.id.chunk_iter(check_chunk)
     wanted = -(-spec.shape[0] // chunk[0])
-    if len(offsets) != wanted:
-        raise FormatError(f"{place}: {len(offsets)} of {wanted} chunks; the file is not whole")
+    if len(spans) != wanted:
+        raise FormatError(f"{place}: {len(spans)} of {wanted} chunks; the file is not whole")
+    return list(spans.values())
 
 
 def check_manifest(manifest: Any) -> None:
@@ -218,6 +232,20 @@ def check_manifest(manifest: Any) -> None:
         raise FormatError("manifest: two layers of one name")
     if not isinstance(manifest.get("sha256"), dict):
         raise FormatError("manifest: no checksums ('sha256')")
+    _check_optional(manifest)
+
+
+def _check_optional(manifest: dict[str, Any]) -> None:
+    """Of what a manifest may leave out, what readers take apart; the rest is only ever shown."""
+    if not isinstance(manifest.get("recipe", {}), dict):
+        raise FormatError("manifest: 'recipe' is not an object")
+    planned = manifest.get("planned_layers", [])
+    if not isinstance(planned, list) or not all(isinstance(name, str) for name in planned):
+        raise FormatError("manifest: 'planned_layers' must list names")
+    for layer in manifest["layers"]:
+        size = layer.get("filter_size", [])
+        if not isinstance(size, list) or not all(isinstance(side, int) for side in size):
+            raise FormatError(f"manifest: layer {layer['name']}: 'filter_size' must list numbers")
 
 
 def _object(parent: dict[str, Any], key: str) -> dict[str, Any]:

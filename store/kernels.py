@@ -4,7 +4,8 @@ Every loop follows the definitions in `measure` and nothing else. Two choices ma
 
 - Non-negative IEEE floats order as their bit patterns do, read as signed integers; so the maximum and the comparison
   with the threshold run on integers, where the compiler may use vector instructions (for floats, NaN forbids it).
-- All counts of a clipped matrix follow from its row sums and its clusters, so a Boolean matrix is never stored.
+- All counts of a clipped matrix follow from its row sums and its clusters, so a Boolean matrix is never stored; and
+  rows whose maximum is not above the threshold, most of them, are not looked at twice.
 """
 
 import numba as nb
@@ -22,13 +23,14 @@ def field_matrix(class_mean: NDArray, weight: NDArray, out: NDArray) -> None:
     """out[i, j] = sum_s class_mean[i, s] * weight[s, j]: summed in order in float64, rounded once to float32.
 
     class_mean (K, S), weight (S, K) and out (K, K), all float32. A product of two float32 is exact in float64, so
-    neither fused multiply-add nor the processor changes a bit.
+    neither fused multiply-add nor the processor changes a bit. A zero is written without a sign, also where a small
+    negative sum is rounded to it.
     """
     n_labels, n_positions = class_mean.shape
     if n_positions == 1:  # one product, rounded once: float32 arithmetic is that already
         for i in range(n_labels):
             for j in range(n_labels):
-                out[i, j] = class_mean[i, 0] * weight[0, j] + np.float32(0)  # + 0: no negative zero
+                out[i, j] = class_mean[i, 0] * weight[0, j] + np.float32(0)
         return
     row = np.empty(n_labels, np.float64)
     for i in range(n_labels):
@@ -38,22 +40,32 @@ def field_matrix(class_mean: NDArray, weight: NDArray, out: NDArray) -> None:
             for j in range(n_labels):
                 row[j] += mean * np.float64(weight[s, j])
         for j in range(n_labels):
-            out[i, j] = np.float32(row[j])
+            out[i, j] = np.float32(row[j]) + np.float32(0)
 
 
 @nb.njit(nogil=True, cache=True)
-def _maximum(fields: NDArray, bits: NDArray) -> np.float32:
-    """The largest element of a matrix, NaN if any element is; `bits` is the same memory as int32."""
+def _maximum(fields: NDArray, bits: NDArray, row_maximum: NDArray) -> np.float32:
+    """The largest element of a matrix, NaN if any element is; `bits` is the same memory as int32.
+
+    Fills row_maximum (K,) with the largest bit pattern of each row.
+    """
     largest = np.int32(-0x80000000)
     largest_magnitude = np.int32(0)
-    flat = bits.reshape(-1)
-    for k in range(flat.size):  # branches and int32 throughout: numba's own `max` and `&` widen to int64
-        pattern = flat[k]
-        if pattern > largest:
-            largest = pattern
-        magnitude = np.int32(pattern & _MAGNITUDE)
-        if magnitude > largest_magnitude:
-            largest_magnitude = magnitude
+    for i in range(bits.shape[0]):
+        row = np.int32(-0x80000000)
+        row_magnitude = np.int32(0)
+        for j in range(bits.shape[1]):  # branches and int32 throughout: numba's own `max` and `&` widen to int64
+            pattern = bits[i, j]
+            if pattern > row:
+                row = pattern
+            magnitude = np.int32(pattern & _MAGNITUDE)
+            if magnitude > row_magnitude:
+                row_magnitude = magnitude
+        row_maximum[i] = row
+        if row > largest:
+            largest = row
+        if row_magnitude > largest_magnitude:
+            largest_magnitude = row_magnitude
     if largest_magnitude > _INFINITY:
         return np.float32(np.nan)
     if largest > 0:
@@ -75,18 +87,20 @@ def cut_bits(threshold: float, maximum: np.float32) -> np.int32:
 
 
 @nb.njit(nogil=True, cache=True)
-def find_clusters(above: NDArray, cut: np.int32, order: NDArray, cluster_of: NDArray, sizes: NDArray) -> int:
+def find_clusters(
+    bits: NDArray, row_maximum: NDArray, cut: np.int32, order: NDArray, cluster_of: NDArray, sizes: NDArray
+) -> int:
     """The greedy scan of the supplement, in the given order of labels; returns the number of clusters.
 
-    `above` (K, K) int32: element (i, j) is 1 where above[i, j] > cut. Fills cluster_of (K,) with each label's cluster,
-    numbered as found, or -1, and sizes (K,) with the number of labels of each.
+    bits (K, K) int32, and the largest of each row: element (i, j) is 1 where bits[i, j] > cut. Fills cluster_of (K,)
+    with each label's cluster, numbered as found, or -1, and sizes (K,) with the number of labels of each.
     """
-    n_labels = above.shape[0]
+    n_labels = bits.shape[0]
     waiting = np.empty(n_labels, np.int64)  # labels whose diagonal element is 1, in no cluster yet, in scan order
     n_waiting = 0
     for label in order:
         cluster_of[label] = NO_CLUSTER
-        if above[label, label] > cut:
+        if row_maximum[label] > cut and bits[label, label] > cut:
             waiting[n_waiting] = label
             n_waiting += 1
     members = np.empty(n_waiting, np.int64)
@@ -99,7 +113,7 @@ def find_clusters(above: NDArray, cut: np.int32, order: NDArray, cluster_of: NDA
             joins = True
             for m in range(n_members):
                 member = members[m]
-                if above[label, member] <= cut or above[member, label] <= cut:
+                if bits[label, member] <= cut or bits[member, label] <= cut:
                     joins = False
                     break
             if joins:  # the first label that waits opens the cluster: it has no member to agree with
@@ -116,24 +130,26 @@ def find_clusters(above: NDArray, cut: np.int32, order: NDArray, cluster_of: NDA
 
 
 @nb.njit(nogil=True, cache=True)
-def _measure_filter(f, fields, threshold, order, filters, labels, sums):
+def _measure_filter(f, fields, threshold, order, filters, labels, sums, row_maximum):
     """Measure one (K, K) matrix.
 
     Writes row f of the arrays in `filters`, adds to each label's elements in `labels` (3, K): signal, internal,
-    external, and adds up their fields in sums (3, N_f, K), unless it has no filters.
+    external, and adds up their fields in sums (3, N_f, K), unless it has no filters. row_maximum (K,) is scratch.
     """
     maximum, silent, n_clusters, noise, n_above, cluster_of, cluster_sizes = filters
     n_labels = fields.shape[0]
     bits = fields.view(np.int32)
-    maximum[f] = _maximum(fields, bits)
+    maximum[f] = _maximum(fields, bits, row_maximum)
     silent[f] = not (maximum[f] > 0 and maximum[f] < np.inf)
     if silent[f]:
         cluster_of[f] = NO_CLUSTER
         return
     cut = cut_bits(threshold, maximum[f])
     sizes = cluster_sizes[f]
-    n_clusters[f] = find_clusters(bits, cut, order, cluster_of[f], sizes)
+    n_clusters[f] = find_clusters(bits, row_maximum, cut, order, cluster_of[f], sizes)
     for i in range(n_labels):
+        if row_maximum[i] <= cut:
+            continue
         row = np.int32(0)
         for j in range(n_labels):
             row += np.int32(bits[i, j] > cut)
@@ -146,7 +162,7 @@ def _measure_filter(f, fields, threshold, order, filters, labels, sums):
         labels[2, i] += external
         n_above[f] += row
         noise[f] += external
-        if sums.shape[1] == 0 or row == 0:
+        if sums.shape[1] == 0:
             continue
         for j in range(n_labels):
             if bits[i, j] > cut:
@@ -161,8 +177,9 @@ def _measure_filter(f, fields, threshold, order, filters, labels, sums):
 @nb.njit(nogil=True, cache=True)
 def measure_dense(first, last, fields, threshold, order, filters, labels, sums):
     """Measure the filters first..last-1 of fields (N_f, K, K)."""
+    row_maximum = np.empty(fields.shape[1], np.int32)
     for f in range(first, last):
-        _measure_filter(f, fields[f], threshold, order, filters, labels, sums)
+        _measure_filter(f, fields[f], threshold, order, filters, labels, sums, row_maximum)
 
 
 @nb.njit(nogil=True, cache=True)
@@ -170,9 +187,10 @@ def measure_factors(first, last, class_means, weights, threshold, order, filters
     """Measure the filters first..last-1 of class_means and weights (N_f, K, S) each, one matrix at a time."""
     n_labels = class_means.shape[1]
     matrix = np.empty((n_labels, n_labels), np.float32)
+    row_maximum = np.empty(n_labels, np.int32)
     for f in range(first, last):
         field_matrix(class_means[f], np.ascontiguousarray(weights[f].T), matrix)
-        _measure_filter(f, matrix, threshold, order, filters, labels, sums)
+        _measure_filter(f, matrix, threshold, order, filters, labels, sums, row_maximum)
 
 
 @nb.njit(nogil=True, cache=True)

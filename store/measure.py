@@ -201,26 +201,26 @@ def _measure(
     counts: ArrayLike | None,
 ) -> LayerMeasure:
     n_filters, n_labels = arrays[0].shape[:2]
-    if not 0 <= threshold <= 1:  # also refuses NaN
-        raise ValueError(f"threshold: expected a fraction of the maximum from 0 to 1, got {threshold}")
+    threshold = _threshold(threshold)
     order = _order(order, n_labels)
+    inputs = None if counts is None else _counts(counts, n_labels)
     maximum = np.empty(n_filters, np.float32)
     silent = np.empty(n_filters, np.bool_)
     n_clusters, noise, n_above = np.zeros((3, n_filters), np.int64)
     cluster_of, sizes = np.zeros((2, n_filters, n_labels), np.int32)  # sizes: of each filter's clusters, then zeros
     filters = (maximum, silent, n_clusters, noise, n_above, cluster_of, sizes)
     labels = np.zeros((_shares(n_filters), 3, n_labels), np.int64)  # elements a label; a sum for each thread
-    fields = np.zeros((3, n_filters if counts is not None else 0, n_labels))  # the same, adding up fields
+    fields = np.zeros((3, n_filters if inputs is not None else 0, n_labels))  # the same, adding up fields
 
     def measure(share: int, first: int, last: int) -> None:
-        kernel(first, last, *arrays, float(threshold), order, filters, labels[share], fields)
+        kernel(first, last, *arrays, threshold, order, filters, labels[share], fields)
 
     _over_filters(measure, n_filters, work=n_filters * n_labels * n_labels)
 
     signal, internal, external = labels.sum(axis=0)
     others = n_labels - 1
     result = LayerMeasure(
-        threshold=float(threshold),
+        threshold=threshold,
         cluster_of=cluster_of,
         n_clusters=n_clusters,
         noise=noise,
@@ -232,11 +232,8 @@ def _measure(
         noise_internal=internal / others,
         noise_external=external / others,
     )
-    if counts is None:
+    if inputs is None:
         return result
-    inputs = np.asarray(counts, np.float64)
-    if inputs.shape != (n_labels,):
-        raise ValueError(f"counts: expected one number a label, shape ({n_labels},), got shape {inputs.shape}")
     signal, internal, external = (kernels.sum_over_filters(rows) * inputs for rows in fields)
     return replace(
         result,
@@ -274,13 +271,28 @@ def _mean(values: NDArray[np.int64]) -> float:
     return float(values.mean()) if values.size else float("nan")
 
 
+def _threshold(threshold: float) -> float:
+    if not isinstance(threshold, (int, float, np.number)) or not 0 <= threshold <= 1:  # also refuses NaN
+        raise ValueError(f"threshold: expected a fraction of the maximum from 0 to 1, got {threshold!r}")
+    return float(threshold) + 0.0  # -0.0 becomes 0.0, whose bit pattern is the least that is not negative
+
+
 def _order(order: ArrayLike | None, n_labels: int) -> NDArray[np.int64]:
     if order is None:
         return np.arange(n_labels)
-    labels = np.asarray(order, np.int64)
-    if labels.shape != (n_labels,) or not np.array_equal(np.sort(labels), np.arange(n_labels)):
-        raise ValueError(f"order: expected each of the {n_labels} labels once, got shape {labels.shape}")
-    return labels
+    labels = np.asarray(order)
+    if labels.dtype.kind not in "iu" or labels.ndim != 1 or not np.array_equal(np.sort(labels), np.arange(n_labels)):
+        raise ValueError(f"order: expected each of the labels 0 to {n_labels - 1} once, got {str(order)[:80]}")
+    return labels.astype(np.int64)
+
+
+def _counts(counts: ArrayLike, n_labels: int) -> NDArray[np.float64]:
+    numbers = np.asarray(counts)
+    if numbers.dtype.kind not in "iuf" or numbers.shape != (n_labels,):
+        raise ValueError(f"counts: expected one number a label, shape ({n_labels},), got {str(counts)[:80]}")
+    if not (np.isfinite(numbers).all() and (numbers >= 0).all()):
+        raise ValueError("counts: expected numbers of test inputs, found a negative or non-finite one")
+    return numbers.astype(np.float64)
 
 
 def _float32(name: str, array: NDArray[np.float32], axes: tuple[str, ...]) -> NDArray[np.float32]:

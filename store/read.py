@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from store import format as fmt
 from store.measure import THRESHOLD, LayerMeasure, fields_from_factors, measure_factored, measure_layer
-from store.write import content_sha256, sha256
+from store.write import LayerContent, RunContent, content_sha256, sha256
 
 
 class Run:
@@ -77,6 +77,20 @@ class Run:
         for layer in self.layers.values():
             layer.verify_fields()
 
+    def content(self) -> RunContent:
+        """All of it, as it is written: what a job that goes on adds its next layers to."""
+        derived = ("format", "version", "layers", "sha256")
+        label_of_test_input = "labels/of_test_input"
+        return RunContent(
+            manifest={key: value for key, value in self.manifest.items() if key not in derived},
+            label_names=list(self.label_names),
+            superclasses=list(self.superclasses),
+            test_inputs=self.test_inputs,
+            history={column: values.tolist() for column, values in self.history().items()},
+            layers=[layer.content() for layer in self.layers.values()],
+            label_of_test_input=self.read(label_of_test_input) if label_of_test_input in self._places else None,
+        )
+
     def close(self) -> None:
         self._file.close()
 
@@ -134,7 +148,8 @@ class Layer:
         """Activations of the test inputs, (inputs, N_f, S), as bfloat16 bit patterns; None where the run kept none."""
         if fmt.TEST_FEATURES not in self.record["datasets"]:
             return None
-        return self._run.read(f"layers/{self.name}/{fmt.TEST_FEATURES}")
+        features: NDArray[np.uint16] = self._run.read(f"layers/{self.name}/{fmt.TEST_FEATURES}")
+        return features
 
     def fields(self) -> NDArray[np.float32]:
         """All matrices: (N_f, K, K). Large where N_f or K is; `field` and `measure` get by with less."""
@@ -161,6 +176,18 @@ class Layer:
         if self.has_fields:
             return measure_layer(self.fields(), threshold, order, counts)
         return measure_factored(self.class_means, self.probe_weights, threshold, order, counts)
+
+    def content(self) -> LayerContent:
+        """All of the layer, as it is written."""
+        return LayerContent(
+            name=self.name,
+            class_means=self.class_means if self.has_factors else None,
+            probe_weights=self.probe_weights if self.has_factors else None,
+            history={column: values.tolist() for column, values in self._run.history(self.name).items()},
+            record=self.record,
+            fields=self.fields() if self.has_fields else None,
+            test_features=self.test_features,
+        )
 
     def verify_fields(self) -> None:
         """Compare stored matrices with class means x probe weights, bit by bit. Raises FormatError."""

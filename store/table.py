@@ -55,7 +55,7 @@ def _measured(layer: Layer, measured: LayerMeasure) -> list[str]:
 
 def _published(row: Published) -> list[str]:
     side = f"{row.filter_side}x{row.filter_side}"
-    numbers = [f"{row.accuracy:.3f}", f"{row.noise:g}", f"{row.n_clusters:g}", f"{row.cluster_size:g}"]
+    numbers = [f"{row.accuracy:g}", f"{row.noise:g}", f"{row.n_clusters:g}", f"{row.cluster_size:g}"]
     return ["paper", str(row.n_filters), side, str(row.fc_size), *numbers, "", "", "", ""]
 
 

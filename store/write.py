@@ -22,11 +22,14 @@ _DENSE_BYTES = 64 << 20  # a layer's field matrices are stored beside its factor
 
 @dataclass
 class LayerContent:
-    """One finished layer. `record` has the manifest's other entries of the layer (accuracies, module, unit, ...)."""
+    """One finished layer: class means and probe weights, or fields, or all three.
+
+    `record` has the manifest's other entries of the layer (accuracies, module, unit, ...).
+    """
 
     name: str
-    class_means: NDArray[np.float32]  # (N_f, K, S)
-    probe_weights: NDArray[np.float32]  # (N_f, K, S)
+    class_means: NDArray[np.float32] | None  # (N_f, K, S)
+    probe_weights: NDArray[np.float32] | None  # (N_f, K, S)
     history: History
     record: dict[str, Any]
     fields: NDArray[np.float32] | None = None  # (N_f, K, K)
@@ -152,24 +155,33 @@ def _layer_arrays(layer: LayerContent) -> dict[str, NDArray[Any]]:
 
 
 def _layer_record(layer: LayerContent) -> dict[str, Any]:
-    n_filters, _, positions = layer.class_means.shape
+    matrices = layer.fields if layer.class_means is None else layer.class_means
+    if matrices is None:
+        raise fmt.FormatError(f"layer {layer.name}: neither fields nor class means with probe weights")
     return layer.record | {
         "name": layer.name,
-        "n_filters": n_filters,
-        "positions": positions,
+        "n_filters": len(matrices),
+        "positions": layer.record["positions"] if layer.class_means is None else layer.class_means.shape[2],
         "epochs": len(layer.history[fmt.HISTORY[0]]),
         "datasets": list(_layer_arrays(layer)),
     }
 
 
 def _fixed_text(names: list[str]) -> NDArray[np.bytes_]:
-    encoded = [name.encode()[: fmt.MAX_NAME_BYTES] for name in names]
+    try:
+        encoded = [name.encode() for name in names]
+    except UnicodeEncodeError as error:
+        raise fmt.FormatError(f"the name {error.object!r} is not text; the file has UTF-8 names") from None
+    for name in encoded:
+        if len(name) > fmt.MAX_NAME_BYTES or name.endswith(b"\0"):
+            shown = name[:80].decode(errors="replace")
+            raise fmt.FormatError(f"the name {shown!r} is longer than {fmt.MAX_NAME_BYTES} bytes, or ends with a zero")
     return np.array(encoded, dtype=h5py.string_dtype("utf-8", max(1, *map(len, encoded))))
 
 
 def _create(file: h5py.File, place: str, array: NDArray[Any], spec: fmt.Spec) -> None:
-    if array.shape != spec.shape:
-        raise fmt.FormatError(f"{place}: shape {array.shape}, expected {spec.shape}")
+    if array.shape != spec.shape or not spec.holds(array.dtype):
+        raise fmt.FormatError(f"{place}: {array.dtype} {array.shape}, expected {spec.dtype} {spec.shape}")
     chunks = spec.chunk(array.dtype.itemsize)
     file.create_dataset(place, data=array, chunks=chunks, fletcher32=True, track_times=False)
 

@@ -1,0 +1,20 @@
+"""make bench: every benchmark, as the table that benchmarks/README.md keeps. Exit status 1 where a criterion fails."""
+
+import os
+import platform
+import sys
+
+from benchmarks import fields, measure, training
+
+
+def main() -> int:
+    rows = [*measure.rows(), *fields.rows(), *training.rows()]
+    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}\n")
+    print("| benchmark | measured | wanted | holds |\n|---|---:|---:|---|")
+    for row in rows:
+        print(f"| {row.name} | {row.measured:.3g} {row.unit} | {row.criterion} | {'yes' if row.holds else 'NO'} |")
+    return 0 if all(row.holds for row in rows) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

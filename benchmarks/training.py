@@ -1,0 +1,78 @@
+"""Benchmarks 4 and 5: the training loop and the probes against the arithmetic that they cannot do without."""
+
+from functools import partial
+
+import torch
+from torch.nn.functional import cross_entropy
+
+from benchmarks.timing import Row, interleaved, median_ratio
+from precompute.augment import Draws, Images
+from precompute.device import choose_device
+from precompute.models import ARCHS
+from precompute.options import parse
+from precompute.probe import KEPT, probe_training
+from precompute.recipes import recipe_for
+from precompute.train import Training
+
+DEVICE = choose_device("cpu")
+N_LABELS, BATCH = 100, 100
+PROBED = {"2": 16384, "4": 8192, "7": 4096, "10": 2048, "13": 512}  # layer -> inputs of its probe
+RECIPE = recipe_for(parse(["--arch", "vgg16", "--data", "cifar100"]), N_LABELS)
+
+
+def network_training(n_inputs: int) -> Training:
+    arch = ARCHS["vgg16"]
+    pixels = torch.randint(0, 256, (n_inputs, 32, 32, 3), dtype=torch.uint8)
+    images = Images(pixels, DEVICE.target, arch.pixel_mean, arch.pixel_std)
+    labels = torch.arange(n_inputs) % N_LABELS
+    network = arch.build(N_LABELS).train()
+    return Training("", network, images.augmented, labels, RECIPE.network, 0, DEVICE.autocast)
+
+
+def network_rows() -> list[Row]:
+    """Benchmark 4: steps with drawing, cutting, augmenting and counting, against steps on one fixed batch."""
+    ours, bare = network_training(5_000), network_training(BATCH)
+    draws = Draws.of_epoch(5_000, 0, 0, DEVICE.target)
+    fixed = bare.inputs(torch.arange(BATCH), Draws.of_epoch(BATCH, 0, 0, DEVICE.target))
+
+    def bare_step() -> None:
+        with torch.autocast("cpu", DEVICE.autocast, enabled=DEVICE.autocast is not None):
+            fields = bare.model(fixed)
+        loss = cross_entropy(fields.float(), bare.labels)
+        bare.optimizer.zero_grad()
+        loss.backward()
+        bare.optimizer.step()
+
+    bare_times, our_times = interleaved(bare_step, partial(ours.take_step, draws, 7), rounds=12)
+    share = median_ratio(bare_times, to=our_times)
+    return [Row("training VGG-16: rate / a bare loop's over one fixed batch", share, "", ">= 0.9", share >= 0.9)]
+
+
+def probe_rows(n_inputs: int = 10_000) -> list[Row]:
+    """Benchmark 5: a step of all five probes, against the two matrix products that each has to make."""
+    labels = torch.arange(n_inputs) % N_LABELS
+    draws = Draws.of_epoch(n_inputs, 0, 0, DEVICE.target)
+    probes = [
+        probe_training(layer, torch.rand(n_inputs, n_features).to(KEPT), labels, N_LABELS, RECIPE.probe, 0)
+        for layer, n_features in PROBED.items()
+    ]
+    products = [(torch.rand(BATCH, n), torch.rand(N_LABELS, n), torch.rand(BATCH, N_LABELS)) for n in PROBED.values()]
+    batches = iter(range(1_000_000))
+
+    def step() -> None:
+        batch = next(batches) % (n_inputs // BATCH)
+        for probe in probes:
+            probe.take_step(draws, batch)
+
+    def bare() -> None:
+        for inputs, weights, errors in products:
+            torch.mm(inputs, weights.T)
+            torch.mm(errors.T, inputs)
+
+    bare_times, our_times = interleaved(bare, step, rounds=41)
+    share = median_ratio(bare_times, to=our_times)
+    return [Row("training five probes: rate / bare matrix products of the shapes", share, "", ">= 0.6", share >= 0.6)]
+
+
+def rows() -> list[Row]:
+    return [*network_rows(), *probe_rows()]

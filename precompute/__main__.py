@@ -1,0 +1,110 @@
+"""python -m precompute --arch vgg16 --data cifar100: the paper's method, in its order.
+
+1. The entire network is trained.
+2. The weights of the first m layers are held; a fully connected layer, the probe, is trained on their output.
+3. The probe's weights quantify each filter: a field matrix for every filter of every layer, in one HDF5 file.
+"""
+
+import errno
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from precompute.options import Options, Problem, output_path, parse
+
+if TYPE_CHECKING:
+    from precompute.job import Job
+    from precompute.models import Tap
+    from precompute.stopping import Stopping
+    from store.write import RunContent
+
+
+def main() -> int:
+    """Run and return the exit status; a person gets messages, not tracebacks."""
+    from precompute.stopping import Stopped, Stopping
+
+    try:
+        options = parse(sys.argv[1:])
+        with Stopping() as stopping:
+            run(options, stopping)
+    except Problem as problem:
+        print(f"error: {problem}", file=sys.stderr)
+        return 1
+    except Stopped as stopped:
+        command = shlex.join(["python", "-m", "precompute", *(a for a in sys.argv[1:] if a != "--fresh")])
+        print(f"\nstopped ({stopped}). What is done is kept; the same command goes on:\n  {command}", file=sys.stderr)
+        return stopped.exit_status
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        hint = ": no space is left on that disk. Free some; the same command then goes on" if full else ""
+        place = f" {error.filename}" if error.filename else f" {output_path(options)}"
+        print(f"error: cannot write or read{place}: {error.strerror or error}{hint}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def run(options: Options, stopping: "Stopping") -> None:
+    """One run, from images to the file. Raises Problem, Stopped, OSError."""
+    # Imported here, so that `--help` and a wrong option answer at once.
+    from precompute.job import prepare
+    from precompute.plan import make_plan
+
+    job = prepare(options, stopping)
+    print(job.title)
+    if options.dry_run:
+        print(make_plan(job).text())
+        return
+    with job.work.locked():
+        if options.fresh:
+            job.work.clear()
+        earlier = job.work.earlier_result()
+        if earlier is None and options.resume and not job.work.has_network():
+            raise Problem(f"--resume: there is nothing at {job.work.out} to go on from; leave it out to start")
+        done = [] if earlier is None else [layer.name for layer in earlier.layers]
+        waiting = [tap for tap in job.taps if tap.layer not in done]
+        if waiting:
+            make_layers(job, earlier, waiting)
+            job.work.close()
+        else:
+            print("it is there already; --fresh makes it anew")
+    print_result(job.work.out)
+
+
+def make_layers(job: "Job", earlier: "RunContent | None", waiting: "list[Tap]") -> None:
+    """The paper's three stages for the layers that wait; the file is replaced after each of them."""
+    from precompute import stages
+    from precompute.plan import make_plan
+    from precompute.result import new_content
+    from store.write import write_run
+
+    plan = make_plan(job)
+    print(plan.text(), flush=True)
+    data = stages.DataOnDevice(job)
+    # "In the first stage, the entire deep architecture is trained using optimized parameters to minimize the loss
+    # function."
+    trained = stages.train_network(job, data)
+    # "In the second stage, the weights of the first m trained layers remain unchanged and their outputs are FC with
+    # random initial weights to the output layer, which represent the labels."
+    recorded = stages.record_activations(job, plan, data, trained.network, waiting)
+    content = earlier or new_content(job, trained, recorded)
+    for tap in waiting:
+        probed = stages.train_probe(job, data, recorded, tap)
+        # "In the third stage, the trained weights of the FC layer are used to quantify the functionality of each
+        # filter constituting its input layer."
+        content.layers.append(stages.quantify_filters(job, plan, data, recorded, tap, probed))
+        write_run(job.work.out, content)
+
+
+def print_result(path: Path) -> None:
+    """The paper's table for the finished file, and what to do with it."""
+    from store.read import Run
+    from store.table import table
+
+    with Run(path) as run:
+        print(f"\n{table(run)}")
+    print(f"\n{path} ({path.stat().st_size / 1e6:.1f} MB). The same table at any time: python -m store info {path}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,166 @@
+"""Data sets: images as uint8 arrays, their labels, and where they are from.
+
+`load` gives the whole data set, or the K labels asked for. What is read: scikit-learn's digits; CIFAR-10 and
+CIFAR-100 from the Hugging Face hub or from a folder (see `sources`).
+"""
+
+import hashlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from precompute import sources
+from precompute.options import Options, Problem
+from precompute.subsets import CIFAR10_LABELS, CIFAR100_LABELS, label_subset, superclasses
+
+
+@dataclass(frozen=True)
+class Split:
+    """Images (inputs, height, width, 3) uint8 and their labels (inputs,) int64."""
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def of_labels(self, chosen: list[int]) -> "Split":
+        """The inputs of the chosen labels, which are numbered anew in the order given."""
+        new = np.full(int(self.labels.max()) + 1, -1)
+        new[chosen] = np.arange(len(chosen))
+        kept = new[self.labels] >= 0
+        return Split(self.images[kept], new[self.labels[kept]])
+
+    def sha256(self) -> str:
+        digest = hashlib.sha256(np.ascontiguousarray(self.images).data)
+        digest.update(np.ascontiguousarray(self.labels).data)
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """What a plan needs to know of a data set."""
+
+    n_labels: int
+    train: int
+    test: int
+    image_shape: tuple[int, int, int] = (3, 32, 32)  # channels, height, width
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """A data set as it is trained on."""
+
+    name: str
+    train: Split
+    test: Split
+    label_names: list[str]
+    superclasses: list[str]  # "" where there is none
+    flips: bool  # whether a mirror image keeps its label
+    licence: str
+    source: str  # where it was read from, in words
+    label_indices: list[int]  # which labels of the whole data set
+
+    @property
+    def n_labels(self) -> int:
+        return len(self.label_names)
+
+    @property
+    def sizes(self) -> Sizes:
+        _, height, width, channels = self.train.images.shape
+        return Sizes(self.n_labels, len(self.train), len(self.test), (channels, height, width))
+
+
+_CIFAR_LICENCE = "no licence stated; cite A. Krizhevsky, Learning multiple layers of features from tiny images, 2009"
+_DIGITS_LICENCE = "CC BY 4.0; E. Alpaydin and C. Kaynak, Optical recognition of handwritten digits, UCI, 1998"
+_CIFAR_LABELS = {"cifar10": CIFAR10_LABELS, "cifar100": CIFAR100_LABELS}
+_WHOLE = {"digits": Sizes(10, 1437, 360), "cifar10": Sizes(10, 50_000, 10_000), "cifar100": Sizes(100, 50_000, 10_000)}
+_DIGITS_SPLIT_SEED = 0  # one split for every run, so that runs can be compared
+
+
+def load(options: Options) -> DataSet:
+    """Read, or download, the data set that the options name. Raises Problem."""
+    whole = _digits() if options.data == "digits" else _cifar(options.data, options.data_dir)
+    return whole if options.labels is None else _subset(whole, options.labels, options.label_seed)
+
+
+def is_here(options: Options) -> bool:
+    """Whether `load` gets by without a download."""
+    return options.data == "digits" or options.data_dir is not None or sources.is_filled(_default_folder(options.data))
+
+
+def sizes_before_download(options: Options) -> Sizes:
+    """The sizes of a data set that is still to be downloaded. Raises Problem."""
+    whole = _WHOLE[options.data]
+    n_labels = options.labels or whole.n_labels
+    _check_labels(options.data, n_labels, whole.n_labels)
+    return Sizes(n_labels, whole.train * n_labels // whole.n_labels, whole.test * n_labels // whole.n_labels)
+
+
+def _default_folder(name: str) -> Path:
+    return Path("data") / name
+
+
+def _subset(whole: DataSet, n_labels: int, seed: int) -> DataSet:
+    _check_labels(whole.name, n_labels, whole.n_labels)
+    chosen = label_subset(whole.superclasses, n_labels, seed)
+    return replace(
+        whole,
+        train=whole.train.of_labels(chosen),
+        test=whole.test.of_labels(chosen),
+        label_names=[whole.label_names[label] for label in chosen],
+        superclasses=[whole.superclasses[label] for label in chosen],
+        label_indices=chosen,
+    )
+
+
+def _check_labels(name: str, wanted: int, there: int) -> None:
+    if wanted > there:
+        raise Problem(f"--labels {wanted}: {name} has {there} labels")
+
+
+def _digits() -> DataSet:
+    """1,797 real 8x8 digits, enlarged to 32x32: the data set that needs no download. Stratified 80/20 split."""
+    from PIL import Image
+    from sklearn.datasets import load_digits
+    from sklearn.model_selection import train_test_split
+
+    digits = load_digits()
+    small = (digits.images * (255 / 16)).round().astype(np.uint8)
+    large = np.stack([np.asarray(Image.fromarray(image).resize((32, 32), Image.Resampling.BICUBIC)) for image in small])
+    images = np.repeat(large[..., None], 3, axis=3)
+    labels = digits.target.astype(np.int64)
+    parts = train_test_split(images, labels, test_size=0.2, stratify=labels, random_state=_DIGITS_SPLIT_SEED)
+    return DataSet(
+        name="digits",
+        train=Split(parts[0], parts[2]),
+        test=Split(parts[1], parts[3]),
+        label_names=[str(digit) for digit in range(10)],
+        superclasses=[""] * 10,
+        flips=False,
+        licence=_DIGITS_LICENCE,
+        source="scikit-learn",
+        label_indices=list(range(10)),
+    )
+
+
+def _cifar(name: str, folder: Path | None) -> DataSet:
+    if folder is None:
+        folder = _default_folder(name)
+        if not sources.is_filled(folder):
+            sources.download(name, folder)
+    names = _CIFAR_LABELS[name]
+    found = sources.read(name, folder, names)
+    return DataSet(
+        name=name,
+        train=Split(*found.train),
+        test=Split(*found.test),
+        label_names=names,
+        superclasses=superclasses(names) if name == "cifar100" else [""] * len(names),
+        flips=True,
+        licence=_CIFAR_LICENCE,
+        source=found.form,
+        label_indices=list(range(len(names))),
+    )

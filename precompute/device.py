@@ -1,0 +1,58 @@
+"""Which device computes, and in which precision."""
+
+import os
+import platform
+from dataclasses import dataclass
+
+import torch
+
+from precompute.options import Problem
+
+
+@dataclass(frozen=True)
+class Device:
+    """A device and the precision in which networks pass through it; weights are float32 everywhere."""
+
+    target: torch.device
+    autocast: torch.dtype | None  # None: float32
+    description: str
+
+
+def choose_device(wanted: str) -> Device:
+    """The device of --device. Raises Problem where this machine has none of that kind."""
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    kind = next(kind for kind, is_there in there.items() if is_there) if wanted == "auto" else wanted
+    if not there[kind]:
+        raise Problem(f"--device {kind}: this machine, or this build of torch, has none; there is --device cpu")
+    device = torch.device(kind)
+    if kind == "cuda":
+        low = torch.bfloat16 if torch.cuda.is_bf16_supported() else None
+        return Device(device, low, f"{torch.cuda.get_device_name()}, {_precision(low)}")
+    if kind == "mps":
+        return Device(device, None, f"Apple GPU, {_precision(None)}")
+    low = torch.bfloat16 if torch.ops.mkldnn._is_mkldnn_bf16_supported() and _has_fast_bfloat16() else None
+    name = str(torch.cpu.get_capabilities().get("cpu_name") or platform.processor() or platform.machine())
+    return Device(device, low, f"{name}, {torch.get_num_threads()} threads, {_precision(low)}")
+
+
+def free_memory() -> int:
+    """Bytes of main memory that a program can still take."""
+    try:
+        with open("/proc/meminfo") as lines:
+            available = next(line for line in lines if line.startswith("MemAvailable"))
+        return int(available.split()[1]) * 1024
+    except (OSError, StopIteration):
+        pass
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+    except (AttributeError, ValueError, OSError):
+        return 4 << 30
+
+
+def _has_fast_bfloat16() -> bool:
+    """Emulated bfloat16 is slower than float32."""
+    return any(torch.cpu.get_capabilities().get(name) for name in ("avx512_bf16", "amx_bf16", "bf16", "sve_bf16"))
+
+
+def _precision(low: torch.dtype | None) -> str:
+    return "float32" if low is None else "bfloat16"

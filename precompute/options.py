@@ -1,0 +1,117 @@
+"""What a person can ask for: the command line, and the part of it that goes into the file as its recipe.
+
+Imports neither torch nor store, so that `--help` answers at once.
+"""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import tyro
+
+ARCHS = ("vgg16",)
+DATA_SETS = ("digits", "cifar10", "cifar100")
+NOT_RECIPE = ("data_dir", "device", "out", "resume", "fresh", "dry_run")  # these change no measured number
+
+_MAX_SEED = (1 << 32) - 1
+
+
+class Problem(Exception):
+    """Something the person at the command line can mend: the message says what, where and what to do."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """Train a network and a linear probe on each of its layers; write every filter's field matrix to one HDF5 file.
+
+    The same command goes on where a stopped run was, and does nothing where the run is done.
+    """
+
+    arch: str
+    """Network: vgg16."""
+    data: str
+    """Data set: digits (comes with the program), cifar10 or cifar100 (downloaded, or read from --data-dir)."""
+    data_dir: Path | None = None
+    """Folder with the data set: torchvision's pickles, parquet files, or images as train/LABEL/* and test/LABEL/*.
+    Default: data/NAME, filled by a download where it is empty."""
+    labels: int | None = None
+    """Take K labels only, spread evenly over the super-classes; a smaller K's labels are among a larger one's."""
+    label_seed: int = 0
+    """Chooses which labels a K takes."""
+    seed: int = 0
+    """Chooses initial weights, order of the inputs and augmentation."""
+    recipe: Literal["paper", "quick"] | None = None
+    """paper: the supplement's hyper-parameters. quick: a short one-cycle schedule, not the paper's.
+    Default: paper; for digits, which the paper does not have, quick."""
+    epochs: int | None = None
+    """Train the network for so many epochs instead of the recipe's."""
+    batch_size: int | None = None
+    """Inputs a batch, instead of the recipe's."""
+    layers: tuple[str, ...] = ()
+    """Layers to probe. Default: the paper's, for vgg16 those that end with max-pooling: 2 4 7 10 13.
+    Any other convolutional layer is tapped after its ReLU."""
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    """Where to compute. auto: a GPU where there is one."""
+    out: Path | None = None
+    """The file to write. Default: in runs/, named after the options."""
+    resume: bool = False
+    """Go on with a stopped run, and fail where there is none."""
+    fresh: bool = False
+    """Start anew and replace what is there, also where it was made by another recipe."""
+    features: tuple[str, ...] = ()
+    """Layers whose test activations go into the file as well, or `all`; they make exact what-if accuracy possible."""
+    dry_run: bool = False
+    """Print the plan (stages, filters, file size, estimated time) and stop."""
+
+    def recipe_options(self) -> dict[str, Any]:
+        """The options that decide what is measured, as they go into the file."""
+        return {
+            key: list(value) if isinstance(value, tuple) else value
+            for key, value in asdict(self).items()
+            if key not in NOT_RECIPE
+        }
+
+
+def parse(arguments: list[str]) -> Options:
+    """Parse and check the command line; exits with status 2 and a message where it is wrong. Raises Problem."""
+    options = tyro.cli(Options, prog="python -m precompute", args=arguments, config=(tyro.conf.FlagCreatePairsOff,))
+    if options.arch not in ARCHS:
+        raise Problem(f"--arch {options.arch}: unknown network; there is {', '.join(ARCHS)}")
+    if options.data not in DATA_SETS:
+        raise Problem(f"--data {options.data}: unknown data set; there are {', '.join(DATA_SETS)}")
+    if options.resume and options.fresh:
+        raise Problem("--resume goes on with what is there and --fresh throws it away: give one of them")
+    for name in ("epochs", "batch_size"):
+        value = getattr(options, name)
+        if value is not None and value < 1:
+            raise Problem(f"--{name.replace('_', '-')} {value}: must be at least 1")
+    if options.epochs is not None:
+        from store.format import MAX_EPOCHS
+
+        if options.epochs > MAX_EPOCHS:
+            raise Problem(f"--epochs {options.epochs}: at most {MAX_EPOCHS}; the file has room for no more")
+    for name in ("seed", "label_seed"):
+        value = getattr(options, name)
+        if not 0 <= value <= _MAX_SEED:
+            raise Problem(f"--{name.replace('_', '-')} {value}: must be from 0 to {_MAX_SEED}")
+    if options.labels is not None and options.labels < 2:
+        raise Problem(f"--labels {options.labels}: a network needs at least 2 labels to tell apart")
+    if options.recipe == "paper" and options.data == "digits":
+        raise Problem("--recipe paper: the paper has no recipe for digits; leave it out, or use cifar10 or cifar100")
+    if options.data_dir is not None and options.data == "digits":
+        raise Problem("--data-dir: digits come with the program; leave it out, or use cifar10 or cifar100")
+    if options.out is not None and (options.out.name in ("", "..") or options.out.is_dir()):
+        raise Problem(f"--out {options.out}: is a folder; name a file in it")
+    return options
+
+
+def output_path(options: Options) -> Path:
+    """Where the file goes: as asked for, or runs/ARCH-DATA with what is not default."""
+    if options.out is not None:
+        return options.out if options.out.suffix == ".h5" else options.out.with_name(options.out.name + ".h5")
+    parts = [options.arch, options.data]
+    parts += [str(options.labels)] if options.labels is not None else []
+    parts += [options.recipe] if options.recipe == "quick" and options.data != "digits" else []
+    parts += [f"labels{options.label_seed}"] if options.label_seed else []
+    parts += [f"seed{options.seed}"] if options.seed else []
+    return Path("runs") / ("-".join(parts) + ".h5")

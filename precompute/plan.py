@@ -1,0 +1,145 @@
+"""What a run will do, how long it should take and how much it will need, before it does it."""
+
+import copy
+import math
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import torch
+
+from precompute.augment import Draws, Images
+from precompute.data import Sizes
+from precompute.device import Device, free_memory
+from precompute.job import Job
+from precompute.models import tap_shapes
+from precompute.probe import KEPT, passes, probe_training
+from precompute.progress import seconds
+from precompute.recipes import Recipe, Schedule
+from precompute.train import Training
+from store.write import stores_fields
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Sizes and times of a run."""
+
+    sizes: Sizes
+    recipe: Recipe
+    shapes: dict[str, tuple[int, int, int]]  # layer -> (filters, height, width)
+    units: dict[str, str]  # layer -> what a filter is called there
+    features: tuple[str, ...]  # layers whose test activations go into the file
+    activation_device: torch.device  # where activations are kept: with the GPU where they fit
+    on_disk: bool  # whether they are kept on disk, since half the free memory does not hold them
+    train_step: float  # seconds
+    pass_rate: float  # images a second
+    probe_step: dict[str, float]  # layer -> seconds
+
+    def n_features(self, layer: str) -> int:
+        """Inputs of the layer's probe, FC_s in the paper's tables."""
+        return math.prod(self.shapes[layer])
+
+    @property
+    def activation_bytes(self) -> int:
+        return sum(map(math.prod, self.shapes.values())) * (self.sizes.train + self.sizes.test) * KEPT.itemsize
+
+    @property
+    def file_bytes(self) -> int:
+        return sum(self._layer_bytes(layer) for layer in self.shapes)
+
+    def _layer_bytes(self, layer: str) -> int:
+        n_filters, n_labels = self.shapes[layer][0], self.sizes.n_labels
+        positions = math.prod(self.shapes[layer][1:])
+        floats = 2 * n_filters * n_labels * positions
+        floats += n_filters * n_labels**2 if stores_fields(n_filters, n_labels) else 0
+        features = self.sizes.test * n_filters * positions * 2 if layer in self.features else 0
+        return floats * 4 + features
+
+    def text(self) -> str:
+        """The plan as lines for a person."""
+        network, probe, sizes = self.recipe.network, self.recipe.probe, self.sizes
+        train_time = _steps(network, sizes.train) * self.train_step
+        pass_time = (sizes.train + sizes.test) / self.pass_rate
+        probe_time = _steps(probe, sizes.train) * sum(self.probe_step.values())
+        rate = network.batch_size / self.train_step
+        kept = f"{self.activation_bytes / 1e6:.0f} MB {'on disk' if self.on_disk else 'in memory'}"
+        note = "" if self.recipe.is_paper else ", NOT THE PAPER'S"
+        changes = f" ({'; '.join(self.recipe.departures)})" if self.recipe.departures else ""
+        lines = [
+            f"recipe {self.recipe.name}{changes}{note}",
+            f"1. train the network: {network.epochs} epochs of {sizes.train} images, batches of {network.batch_size}, "
+            f"{rate:.0f} images/s: about {seconds(train_time)}",
+            f"2. activations of {sizes.train} + {sizes.test} images, once for all layers, {kept}: "
+            f"about {seconds(pass_time)}",
+            f"3. a probe a layer: {probe.epochs} epochs each: about {seconds(probe_time)}",
+        ]
+        for layer, (n_filters, height, width) in self.shapes.items():
+            lines.append(
+                f"   layer {layer:>2}: {n_filters} {self.units[layer]}s of {height}x{width}, "
+                f"{n_filters * height * width} weights an output"
+            )
+        lines.append(
+            f"4. field matrices of {sum(shape[0] for shape in self.shapes.values())} filters, {sizes.n_labels} x "
+            f"{sizes.n_labels} each: a file of about {self.file_bytes / 1e6:.1f} MB"
+        )
+        lines.append(f"in all about {seconds(train_time + pass_time + probe_time)}")
+        return "\n".join(lines)
+
+
+def make_plan(job: Job) -> Plan:
+    """Measure a few steps of each stage on random images, and extrapolate."""
+    recipe, sizes, target = job.recipe, job.sizes, job.device.target
+    network = job.arch.build(sizes.n_labels).to(target)
+    shapes = tap_shapes(network, job.taps, sizes.image_shape)
+    channels, height, width = sizes.image_shape
+    batch = min(recipe.network.batch_size, sizes.train)
+    pixels = torch.randint(0, 256, (batch, height, width, channels), dtype=torch.uint8)
+    images = Images(pixels, target, job.arch.pixel_mean, job.arch.pixel_std)
+    labels = torch.arange(max(batch, recipe.probe.batch_size), device=target) % sizes.n_labels
+    trained = copy.deepcopy(network)
+    training = Training("", trained, images.augmented, labels[:batch], recipe.network, 0, job.device.autocast)
+    pass_time = _seconds(lambda: list(passes(network, job.taps, images, job.device)), job.device, times=2)
+    probe_step = {}
+    for layer, shape in shapes.items():
+        n_inputs = min(recipe.probe.batch_size, sizes.train)
+        random = torch.rand(n_inputs, math.prod(shape)).to(KEPT).to(target)
+        probe = probe_training(layer, random, labels[:n_inputs], sizes.n_labels, recipe.probe, 0)
+        probe_step[layer] = _step_seconds(probe, job.device)
+    plan = Plan(
+        sizes=sizes,
+        recipe=recipe,
+        shapes=shapes,
+        units={tap.layer: tap.unit for tap in job.taps},
+        features=job.features,
+        activation_device=torch.device("cpu"),
+        on_disk=False,
+        train_step=_step_seconds(training, job.device),
+        pass_rate=batch / pass_time,
+        probe_step=probe_step,
+    )
+    if target.type == "cuda" and plan.activation_bytes < torch.cuda.mem_get_info()[0] // 2:
+        return replace(plan, activation_device=target)
+    return replace(plan, on_disk=plan.activation_bytes > free_memory() // 2)
+
+
+def _steps(schedule: Schedule, n_inputs: int) -> int:
+    return schedule.epochs * (n_inputs // min(schedule.batch_size, n_inputs))
+
+
+def _step_seconds(training: Training, device: Device) -> float:
+    training.model.train()
+    draws = Draws.of_epoch(len(training.labels), 0, 0, device.target)
+    return _seconds(lambda: training.take_step(draws, 0), device, times=4)
+
+
+def _seconds(task: Callable[[], object], device: Device, times: int) -> float:
+    """The median duration, after one run that is not counted."""
+    durations = []
+    for _ in range(times + 1):
+        start = time.perf_counter()
+        task()
+        if device.target.type == "cuda":
+            torch.cuda.synchronize()
+        durations.append(time.perf_counter() - start)
+    return statistics.median(durations[1:])

@@ -1,0 +1,103 @@
+"""The frozen network's activations, and the linear probes that are trained on them.
+
+"For each examined layer, m, the output of the training set for the mth layer was used as a preprocessed dataset to
+train the FC layer" (supplement): no augmentation, and one pass through the network serves all layers.
+"""
+
+import os
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from precompute.augment import Images
+from precompute.device import Device
+from precompute.models import Tap, watch
+from precompute.progress import Progress
+from precompute.recipes import Schedule
+from precompute.train import Training
+
+KEPT = torch.bfloat16  # activations are kept so; where the network computes in bfloat16, as they come
+_BATCH = 500
+
+Activations = dict[str, Tensor]  # layer -> (inputs, filters * positions), position by position within a filter
+
+
+def make_room(n_inputs: int, n_features: int, place: torch.device | Path) -> Tensor:
+    """Room for one layer's activations (inputs, features) on a device, or in a file. Raises OSError."""
+    if isinstance(place, torch.device):
+        return torch.empty(n_inputs, n_features, dtype=KEPT, device=place)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    size = n_inputs * n_features
+    with place.open("wb") as stream:
+        if hasattr(os, "posix_fallocate"):  # a full disk says so now; found out later, it kills the process
+            os.posix_fallocate(stream.fileno(), 0, size * KEPT.itemsize)
+        else:
+            stream.truncate(size * KEPT.itemsize)
+    return torch.from_file(str(place), shared=True, size=size, dtype=KEPT).view(n_inputs, n_features)
+
+
+@torch.no_grad()
+def passes(
+    network: nn.Module, taps: list[Tap], images: Images, device: Device
+) -> Iterator[tuple[slice, Tensor, dict[str, Tensor]]]:
+    """The frozen network, batch by batch: (which inputs, fields of the output units, layer -> what its tap saw)."""
+    network.eval()
+    with watch(network, taps) as seen:
+        for first in range(0, len(images), _BATCH):
+            batch = slice(first, min(first + _BATCH, len(images)))
+            with torch.autocast(device.target.type, device.autocast, enabled=device.autocast is not None):
+                outputs = network(images.plain(batch.start, batch.stop))
+            yield batch, outputs, seen
+
+
+def record(split: str, network: nn.Module, taps: list[Tap], images: Images, device: Device, out: Activations) -> Tensor:
+    """Pass all images once through the frozen network; fills out[layer] for every tap.
+
+    Returns the label that the whole network gives each input: (inputs,) int64 on the CPU.
+    """
+    progress = Progress(f"activations of the {split} images", len(images))
+    answers = torch.empty(len(images), dtype=torch.int64)
+    for batch, outputs, seen in passes(network, taps, images, device):
+        answers[batch] = outputs.argmax(1).cpu()
+        for tap in taps:  # (batch, filter, height, width) -> (batch, filter * position)
+            out[tap.layer][batch] = seen[tap.layer].flatten(1).to(out[tap.layer])
+        progress.step(batch.stop)
+    progress.finish(f"{len(images)} images, {len(taps)} layers at once")
+    return answers
+
+
+def probe_training(
+    layer: str, features: Tensor, labels: Tensor, n_labels: int, schedule: Schedule, seed: int
+) -> Training:
+    """The training of a layer's probe: fields = features @ weights.T, no bias.
+
+    features (inputs, filters * positions) may lie elsewhere than labels, where the probe is trained.
+    """
+    torch.manual_seed(seed ^ zlib.crc32(layer.encode()))  # random initial weights, others for each layer
+    probe = nn.Linear(features.shape[1], n_labels, bias=False).to(labels.device)
+
+    def inputs(index: Tensor, _draws: object) -> Tensor:
+        return features.index_select(0, index.to(features.device)).to(labels.device).float()
+
+    return Training(f"probe of layer {layer}", probe, inputs, labels, schedule, seed)
+
+
+def probe_weights(probe: nn.Module) -> NDArray[np.float32]:
+    """(labels, filters * positions)"""
+    weights: NDArray[np.float32] = probe.get_parameter("weight").detach().cpu().numpy()
+    return weights
+
+
+@torch.no_grad()
+def probe_accuracy(probe: nn.Module, features: Tensor, labels: Tensor) -> float:
+    """The share of inputs whose label has the largest field."""
+    right = torch.zeros((), dtype=torch.int64, device=labels.device)
+    for first in range(0, len(labels), _BATCH):
+        batch = features[first : first + _BATCH].to(labels.device).float()
+        right += (probe(batch).argmax(1) == labels[first : first + _BATCH]).sum()
+    return right.item() / len(labels)

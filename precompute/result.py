@@ -1,0 +1,58 @@
+"""What goes into the file beside the layers' arrays."""
+
+import datetime
+import importlib.metadata
+import platform
+from typing import Any
+
+import numpy as np
+
+from precompute.job import Job
+from precompute.stages import Recorded, Trained
+from store.write import RunContent
+
+_PACKAGES = ("filterscope", "torch", "torchvision", "numpy", "h5py", "numba")
+
+
+def new_content(job: Job, trained: Trained, recorded: Recorded) -> RunContent:
+    """The run without its layers."""
+    options, recipe, data = job.options, job.recipe, job.data
+    assert data is not None, "only a dry run has no data"
+    versions = {name: _version(name) for name in _PACKAGES}
+    manifest: dict[str, Any] = {
+        "generator": f"filterscope {versions['filterscope']}",
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "network": {"arch": options.arch, "epochs": recipe.network.epochs} | recorded.accuracies,
+        "data": {
+            "name": data.name,
+            "n_labels": data.n_labels,
+            "train_inputs": len(data.train),
+            "test_inputs": len(data.test),
+            "label_indices": data.label_indices,
+            "label_seed": options.label_seed,
+            "train_sha256": data.train.sha256(),
+            "test_sha256": data.test.sha256(),
+            "source": data.source,
+            "licence": data.licence,
+        },
+        "recipe": recipe.record(options),
+        "planned_layers": [tap.layer for tap in job.taps],
+        "software": versions | {"python": platform.python_version()},
+        "device": job.device.description,
+        "durations": {"train_network": trained.seconds, "record_activations": recorded.seconds},
+    }
+    return RunContent(
+        manifest=manifest,
+        label_names=data.label_names,
+        superclasses=data.superclasses,
+        test_inputs=np.bincount(data.test.labels, minlength=data.n_labels),
+        history=trained.history,
+        label_of_test_input=data.test.labels if job.features else None,
+    )
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"

@@ -1,0 +1,152 @@
+"""The three stages of the paper's method, each from what the one before it made."""
+
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from precompute.augment import Images
+from precompute.fields import by_filter, class_means
+from precompute.job import Job
+from precompute.models import Tap
+from precompute.plan import Plan
+from precompute.probe import Activations, make_room, passes, probe_accuracy, probe_training, probe_weights, record
+from precompute.train import Training
+from store.measure import fields_from_factors
+from store.write import LayerContent, stores_fields
+
+
+class DataOnDevice:
+    """The job's data set where the network sees it."""
+
+    def __init__(self, job: Job) -> None:
+        assert job.data is not None, "only a dry run has no data"
+        splits, target = (job.data.train, job.data.test), job.device.target
+        self.train, self.test = (
+            Images(torch.from_numpy(split.images), target, job.arch.pixel_mean, job.arch.pixel_std, job.data.flips)
+            for split in splits
+        )
+        self.train_labels, self.test_labels = (torch.from_numpy(split.labels).to(target) for split in splits)
+
+
+@dataclass
+class Trained:
+    """Stage 1's outcome."""
+
+    network: nn.Module
+    history: dict[str, list[float]]
+    seconds: float  # of this process, which may have gone on from an earlier one
+
+
+def train_network(job: Job, data: DataOnDevice) -> Trained:
+    """Stage 1: train the whole network, from where an earlier process got to."""
+    network = job.arch.build(job.sizes.n_labels, job.options.seed).to(job.device.target)
+
+    def test_accuracy() -> float:
+        right = 0
+        for batch, outputs, _ in passes(network, [], data.test, job.device):
+            right += int((outputs.argmax(1) == data.test_labels[batch]).sum())
+        return right / len(data.test)
+
+    training = Training(
+        name="network",
+        model=network,
+        inputs=data.train.augmented,
+        labels=data.train_labels,
+        schedule=job.recipe.network,
+        seed=job.options.seed,
+        autocast=job.device.autocast,
+        evaluate=test_accuracy,
+    )
+    state = job.work.load_network()
+    if state is not None:
+        training.restore(state)
+        epoch, step = divmod(training.step, training.steps_an_epoch)
+        print(f"going on with the network's training after {epoch} epochs and {step} steps", flush=True)
+    start = time.monotonic()
+    history = training.run(job.stopping, job.work.save_network)
+    return Trained(network.requires_grad_(False), history, time.monotonic() - start)
+
+
+@dataclass
+class Recorded:
+    """The activations of both splits, and how well the whole network does on them."""
+
+    train: Activations = field(default_factory=dict)
+    test: Activations = field(default_factory=dict)
+    accuracies: dict[str, float] = field(default_factory=dict)
+    seconds: float = 0.0
+
+
+def record_activations(job: Job, plan: Plan, data: DataOnDevice, network: nn.Module, taps: list[Tap]) -> Recorded:
+    """Stage 2, first half: what comes out of the frozen layers, for all of them in one pass a split."""
+    recorded = Recorded()
+    start = time.monotonic()
+    for split, images, labels, out in (
+        ("train", data.train, data.train_labels, recorded.train),
+        ("test", data.test, data.test_labels, recorded.test),
+    ):
+        for tap in taps:
+            place = job.work.activation_file(split, tap.layer) if plan.on_disk else plan.activation_device
+            out[tap.layer] = make_room(len(images), plan.n_features(tap.layer), place)
+        answers = record(split, network, taps, images, job.device, out)
+        recorded.accuracies[f"{split}_accuracy"] = (answers == labels.cpu()).double().mean().item()
+    recorded.seconds = time.monotonic() - start
+    return recorded
+
+
+@dataclass
+class Probed:
+    """The trained probe of a layer."""
+
+    probe: nn.Module
+    history: dict[str, list[float]]
+    seconds: float
+
+
+def train_probe(job: Job, data: DataOnDevice, recorded: Recorded, tap: Tap) -> Probed:
+    """Stage 2, second half: a fully connected layer from one layer's outputs to the labels."""
+    train, test = recorded.train[tap.layer], recorded.test[tap.layer]
+    start = time.monotonic()
+    training = probe_training(
+        tap.layer, train, data.train_labels, job.sizes.n_labels, job.recipe.probe, job.options.seed
+    )
+    training.evaluate = lambda: probe_accuracy(training.model, test, data.test_labels)
+    history = training.run(job.stopping)
+    return Probed(training.model, history, time.monotonic() - start)
+
+
+def quantify_filters(
+    job: Job, plan: Plan, data: DataOnDevice, recorded: Recorded, tap: Tap, probed: Probed
+) -> LayerContent:
+    """Stage 3: the field matrix of every filter of a layer."""
+    train, test = recorded.train[tap.layer], recorded.test[tap.layer]
+    n_labels = job.sizes.n_labels
+    n_filters, height, width = plan.shapes[tap.layer]
+    means = class_means(test, data.test_labels, n_labels, n_filters)
+    weights = by_filter(probe_weights(probed.probe), n_filters)
+    return LayerContent(
+        name=tap.layer,
+        class_means=means,
+        probe_weights=weights,
+        fields=fields_from_factors(means, weights) if stores_fields(n_filters, n_labels) else None,
+        test_features=_bits(test, n_filters) if tap.layer in job.features else None,
+        history=probed.history,
+        record={
+            "unit": tap.unit,
+            "module": tap.module,
+            "filter_size": [height, width],
+            "train_accuracy": probe_accuracy(probed.probe, train, data.train_labels),
+            "test_accuracy": probe_accuracy(probed.probe, test, data.test_labels),
+            "seconds": probed.seconds,
+        },
+    )
+
+
+def _bits(features: Tensor, n_filters: int) -> NDArray[np.uint16]:
+    """(inputs, N_f * S) bfloat16 -> (inputs, N_f, S), the same bits as uint16."""
+    bits = features.cpu().contiguous().view(torch.int16).numpy().view(np.uint16)
+    return bits.reshape(len(bits), n_filters, -1)

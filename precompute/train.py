@@ -1,0 +1,152 @@
+"""The one training loop, for networks and for probes: stochastic gradient descent with Nesterov momentum.
+
+What happens in an epoch is drawn from (seed, epoch) alone and the learning rate follows from the step, so a training
+that goes on from a checkpoint takes the same steps as one that never stopped; on a CPU, to the bit.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from precompute.augment import Draws
+from precompute.options import Problem
+from precompute.progress import Progress
+from precompute.recipes import Schedule
+from precompute.stopping import Stopping
+from store.format import HISTORY
+
+_EVALUATIONS = 5  # test accuracy is taken so often in a training, since on a CPU each time costs part of an epoch
+_CHECK_EVERY = 50  # steps between looks at the loss on a GPU, where each look waits for the device
+
+Save = Callable[[dict[str, Any]], None]
+
+
+@dataclass
+class Training:
+    """One model, its data, and how far its training has come."""
+
+    name: str  # for messages
+    model: nn.Module  # inputs -> fields of the output units (batch, labels)
+    inputs: Callable[[Tensor, Draws], Tensor]  # (index of the batch, draws of the epoch) -> the model's inputs
+    labels: Tensor  # (inputs,) int64, on the model's device
+    schedule: Schedule
+    seed: int
+    autocast: torch.dtype | None = None  # lower precision for what allows it; weights stay float32
+    evaluate: Callable[[], float] | None = None  # test accuracy now
+    history: dict[str, list[float]] = field(default_factory=lambda: {column: [] for column in HISTORY})
+    step: int = 0
+
+    def __post_init__(self) -> None:
+        fused = self.labels.device.type in ("cpu", "cuda")
+        self.device = self.labels.device
+        self.optimizer = torch.optim.SGD(
+            self.model.parameters(),
+            lr=self.schedule.learning_rate,
+            momentum=self.schedule.momentum,
+            weight_decay=self.schedule.weight_decay,
+            nesterov=True,
+            fused=fused,
+        )
+        self.batch_size = min(self.schedule.batch_size, len(self.labels))
+        self.steps_an_epoch = len(self.labels) // self.batch_size  # what is left over joins in other epochs
+        self.steps = self.steps_an_epoch * self.schedule.epochs
+        self._sums = torch.zeros(2, dtype=torch.float64, device=self._sum_device())  # of this epoch: loss, right ones
+
+    def run(self, stopping: Stopping, save: Save | None = None) -> dict[str, list[float]]:
+        """Train to the end; returns the history, one value an epoch.
+
+        `save` gets the state after each epoch, and in the middle of one when the person stops. Raises Stopped, and
+        Problem at a loss that is not finite: the state saved last is then still the good one.
+        """
+        progress = Progress(self.name, self.steps, self.step)
+        self.model.train()
+        draws = None
+        while self.step < self.steps:
+            epoch, batch = divmod(self.step, self.steps_an_epoch)
+            if draws is None or batch == 0:
+                draws = Draws.of_epoch(len(self.labels), self.seed, epoch, self.device)
+            with stopping.held():
+                self.take_step(draws, batch)
+                ended = batch + 1 == self.steps_an_epoch
+                if ended or stopping.asked or self.device.type == "cpu" or batch % _CHECK_EVERY == 0:
+                    self._check_loss(epoch)
+                if ended:
+                    self._end_epoch(epoch)
+                if save is not None and (ended or stopping.asked):
+                    save(self.state())
+            progress.step(self.step, f"epoch {epoch + 1} of {self.schedule.epochs}")
+        self.model.eval()
+        progress.finish(f"{self.schedule.epochs} epochs, {self._summary()}")
+        return self.history
+
+    def take_step(self, draws: Draws, batch: int) -> None:
+        """One step on the given batch of the epoch."""
+        index = draws.order[batch * self.batch_size : (batch + 1) * self.batch_size]
+        labels = self.labels[index]
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.schedule.rate(self.step, self.steps_an_epoch)
+        with torch.autocast(self.device.type, self.autocast, enabled=self.autocast is not None):
+            fields = self.model(self.inputs(index, draws))
+        loss = cross_entropy(fields.float(), labels)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimizer.step()
+        right = (fields.detach().argmax(1) == labels).sum()
+        self._sums += torch.stack([loss.detach(), right]).to(self._sums)
+        self.step += 1
+
+    def state(self) -> dict[str, Any]:
+        """All that the training goes on from."""
+        return {
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "history": self.history,
+            "step": self.step,
+            "sums": self._sums,
+            "random": torch.get_rng_state(),  # for layers that draw, such as dropout
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.history = state["history"]
+        self.step = state["step"]
+        self._sums = state["sums"].to(self._sum_device())
+        torch.set_rng_state(state["random"])
+
+    def _check_loss(self, epoch: int) -> None:
+        if not math.isfinite(self._sums[0].item()):
+            raise Problem(
+                f"{self.name}: the loss is not finite any more in epoch {epoch + 1} (learning rate "
+                f"{self.optimizer.param_groups[0]['lr']:.3g}). The last good checkpoint is kept; the recipe does not "
+                "suit this data, try --recipe quick or another batch size with --fresh"
+            )
+
+    def _end_epoch(self, epoch: int) -> None:
+        loss, right = self._sums.tolist()
+        every = max(1, self.schedule.epochs // _EVALUATIONS)
+        is_due = (self.schedule.epochs - 1 - epoch) % every == 0
+        accuracy = math.nan
+        if self.evaluate is not None and is_due:
+            self.model.eval()
+            accuracy = self.evaluate()
+            self.model.train()
+        rate = self.schedule.rate(self.step - 1, self.steps_an_epoch)
+        train_accuracy = right / (self.steps_an_epoch * self.batch_size)
+        for column, value in zip(HISTORY, (rate, loss / self.steps_an_epoch, train_accuracy, accuracy), strict=True):
+            self.history[column].append(value)
+        self._sums.zero_()
+
+    def _summary(self) -> str:
+        last = {column: values[-1] for column, values in self.history.items()}
+        text = f"loss {last['loss']:.3f}, train accuracy {last['train_accuracy']:.3f}"
+        return text + ("" if math.isnan(last["test_accuracy"]) else f", test accuracy {last['test_accuracy']:.3f}")
+
+    def _sum_device(self) -> torch.device:
+        """MPS has no float64."""
+        return self.device if self.device.type != "mps" else torch.device("cpu")

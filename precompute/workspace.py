@@ -1,0 +1,132 @@
+"""A run's place on disk: the file it makes, and the folder beside it that it goes on from."""
+
+import contextlib
+import glob
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TextIO
+
+from precompute import checkpoint
+from precompute.options import Problem
+from store.format import FormatError
+from store.read import Run
+from store.write import RunContent
+
+_WAY_OUT = "Name another --out, or replace it with --fresh"
+
+
+class Workspace:
+    """runs/NAME.h5 and runs/NAME.work/ of one recipe; what is there of another recipe is never overwritten unasked."""
+
+    def __init__(self, out: Path, recipe: dict[str, Any]) -> None:
+        self.out = out
+        self.folder = out.with_suffix(".work")
+        self.recipe = json.loads(json.dumps(recipe))  # as a result holds it, so that the two can be compared
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep a second process from making the same file. Leaves nothing where nothing was done.
+
+        Raises Problem, OSError.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with self._lock.open("w") as file:
+            if not _is_mine(file, self._lock):
+                raise Problem(f"{self.out} is being made by another process; wait for it, or name another --out")
+            try:
+                self._sweep()
+                yield
+            finally:
+                self._lock.unlink(missing_ok=True)
+                with contextlib.suppress(OSError):  # not empty: there is something to go on from
+                    self.folder.rmdir()
+
+    def clear(self) -> None:
+        """Throw away what is there, for --fresh."""
+        self.out.unlink(missing_ok=True)
+        for path in self.folder.glob("*"):
+            if path != self._lock:
+                path.unlink()
+
+    def close(self) -> None:
+        """The run is finished: only the trained network stays in the folder."""
+        for path in self.folder.glob("*"):
+            if path not in (self._network, self._lock):
+                path.unlink()
+
+    def earlier_result(self) -> RunContent | None:
+        """What stands at the output's place, None where there is nothing.
+
+        Raises Problem where it is another recipe's or damaged, OSError where it cannot be read.
+        """
+        if not self.out.exists():
+            return None
+        try:
+            with Run(self.out) as run:
+                self._refuse_other(self.out, run.manifest.get("recipe"))
+                return run.content()
+        except FormatError as error:
+            raise Problem(f"{error}. {_WAY_OUT}") from error
+
+    def has_network(self) -> bool:
+        """Whether a training of the network can go on, or is done."""
+        return self._network.exists()
+
+    def load_network(self) -> dict[str, Any] | None:
+        """The training's state, None where there is none. Raises Problem where it is another recipe's or damaged."""
+        saved = checkpoint.load(self._network)
+        if saved is None:
+            return None
+        self._refuse_other(self._network, saved["recipe"])
+        state: dict[str, Any] = saved["training"]
+        return state
+
+    def save_network(self, state: dict[str, Any]) -> None:
+        checkpoint.save(self._network, {"recipe": self.recipe, "training": state})
+
+    def activation_file(self, split: str, layer: str) -> Path:
+        return self.folder / f"{split}-{layer}.activations"
+
+    @property
+    def _network(self) -> Path:
+        return self.folder / "network.ckpt"
+
+    @property
+    def _lock(self) -> Path:
+        return self.folder / "lock"
+
+    def _sweep(self) -> None:
+        """Remove what a process that was killed left half-written (see `store.write.replace_file`)."""
+        for place in (self.out, self._network):
+            for partial in place.parent.glob(f".{glob.escape(place.name)}.*.tmp"):
+                partial.unlink()
+
+    def _refuse_other(self, path: Path, made_with: Any) -> None:
+        if made_with == self.recipe:
+            return
+        before = made_with.get("options", {}) if isinstance(made_with, dict) else {}
+        now = self.recipe["options"]
+        changes = [f"{key} {before.get(key)!r}, now {now[key]!r}" for key in now if before.get(key) != now[key]]
+        raise Problem(
+            f"{path} was made by another recipe ({'; '.join(changes[:4]) or 'other hyper-parameters'}). {_WAY_OUT}"
+        )
+
+
+def _is_mine(file: TextIO, path: Path) -> bool:
+    """Lock the file until it is closed; where the system has no such locks, believe that all is well."""
+    try:
+        import fcntl
+    except ImportError:
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # some network file systems
+        return True
+    try:  # the process that had it may have ended, and removed it, since it was opened here
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False

@@ -1,0 +1,42 @@
+"""`python -m precompute`, called as a person calls it, or in this process, which is quicker."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from unittest import mock
+
+import pytest
+import torch
+
+from precompute.__main__ import main
+
+# One thread: so small a network gains nothing from more, and threads that wait for each other on a busy machine make it
+# many times slower. The bits depend on the number of threads, so it is one in every process.
+ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
+
+
+def start(arguments: list[str], folder: Path = Path()) -> subprocess.Popen[str]:
+    program = [sys.executable, "-m", "precompute", *arguments]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(program, stdout=pipe, stderr=pipe, text=True, cwd=folder, env=ENVIRONMENT)
+
+
+def finish(process: subprocess.Popen[str]) -> str:
+    """What a process that ends well prints."""
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == 0, err
+    assert "Traceback" not in err
+    return out + err
+
+
+def run_here(arguments: list[str], capfd: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
+    """In this process: -> exit status, output, errors."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    capfd.readouterr()
+    try:
+        with mock.patch.object(sys, "argv", ["precompute", *arguments]):
+            return main(), *capfd.readouterr()
+    finally:
+        torch.set_num_threads(threads)

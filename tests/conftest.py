@@ -1,0 +1,23 @@
+"""Fixtures of all tests. What they build comes from `tests.builders`."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from store.write import write_run
+from tests.builders import small_run
+
+# The same examples every time, so that a red run can be repeated; no deadline, because the first call compiles.
+settings.register_profile(
+    "repeatable", derandomize=True, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("repeatable")
+
+
+@pytest.fixture
+def result_file(tmp_path: Path) -> Path:
+    """A whole, finished result of two layers: the first with its matrices and test features, the second without."""
+    path = tmp_path / "run.h5"
+    write_run(path, small_run())
+    return path

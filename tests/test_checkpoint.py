@@ -1,0 +1,215 @@
+"""Files that a run goes on from, and the folder that they lie in."""
+
+import errno
+import fcntl
+import json
+import os
+import pickle
+from pathlib import Path
+
+import pytest
+import torch
+
+from precompute import checkpoint
+from precompute.options import Problem
+from precompute.workspace import Workspace
+from store.write import write_run
+from tests.builders import small_run
+
+RECIPE = {"name": "quick", "departures": (), "options": {"seed": 0, "labels": None}}
+STATE = {
+    "model": {"weight": torch.arange(6.0).reshape(2, 3), "steps": torch.tensor(7)},
+    "history": {"loss": [0.5, 0.25]},
+    "step": 12,
+    "random": torch.get_rng_state(),
+}
+
+
+def same(one: object, other: object) -> bool:
+    if isinstance(one, dict):
+        return isinstance(other, dict) and one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
+    return torch.equal(one, other) if isinstance(one, torch.Tensor) else one == other
+
+
+@pytest.fixture
+def work(tmp_path) -> Workspace:
+    return Workspace(tmp_path / "some runs" / "run.h5", RECIPE)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_what_is_saved_is_loaded(tmp_path):
+    checkpoint.save(tmp_path / "a.ckpt", STATE)
+    assert same(checkpoint.load(tmp_path / "a.ckpt"), STATE)
+    assert checkpoint.load(tmp_path / "none.ckpt") is None
+
+
+def test_every_kind_of_damage_is_found(tmp_path):
+    path = tmp_path / "a.ckpt"
+    checkpoint.save(path, STATE)
+    content = path.read_bytes()
+    places = [*range(0, 80), *range(80, len(content), 97)]
+    flipped = [content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :] for place in places]
+    shorter = [content[:length] for length in (0, 10, 25, 40, 57, 58, len(content) // 2, len(content) - 1)]
+    for damaged in (*flipped, *shorter, content + b"\0", b"\x80\x02}."):
+        path.write_bytes(damaged)
+        with pytest.raises(Problem, match=r"a\.ckpt: the checkpoint is damaged .* start anew with --fresh"):
+            checkpoint.load(path)
+
+
+class Runs:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+def test_a_checkpoint_never_runs_anything(tmp_path):
+    path, trace = tmp_path / "a.ckpt", tmp_path / "it ran"
+    checkpoint.save(path, {"model": Runs(trace)})
+    with pytest.raises(Problem, match=r"a\.ckpt: not a checkpoint of this program"):
+        checkpoint.load(path)
+    assert not trace.exists()
+    pickle.loads(pickle.dumps(Runs(trace)))  # it would have: the test can fail
+    assert trace.exists()
+
+
+def test_a_full_disk_leaves_the_earlier_checkpoint(work, monkeypatch):
+    def full(_handle: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    work.save_network(STATE)
+    before = contents(work.folder)
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        work.save_network(STATE | {"step": 13})
+    assert contents(work.folder) == before
+    assert work.load_network()["step"] == 12
+
+
+def test_a_checkpoint_of_another_recipe_is_refused_and_kept(work):
+    work.save_network(STATE)
+    other = Workspace(work.out, RECIPE | {"options": {"seed": 3, "labels": None}})
+    with pytest.raises(Problem, match=r"network\.ckpt was made by another recipe \(seed 0, now 3\)"):
+        other.load_network()
+    assert same(work.load_network(), STATE)
+
+
+def result_of(work: Workspace, recipe: dict) -> None:
+    run = small_run()
+    run.manifest["recipe"] = recipe
+    write_run(work.out, run)
+
+
+def test_a_result_of_the_same_recipe_is_known_again(work):
+    assert work.earlier_result() is None
+    result_of(work, RECIPE)
+    assert [layer.name for layer in work.earlier_result().layers] == [layer.name for layer in small_run().layers]
+
+
+@pytest.mark.parametrize(
+    ("recipe", "words"),
+    [
+        (RECIPE | {"options": {"seed": 0, "labels": 20}}, "labels 20, now None"),
+        (RECIPE | {"departures": ["epochs 3 instead of 25"]}, "other hyper-parameters"),
+        ({}, "now"),
+    ],
+)
+def test_a_result_of_another_recipe_is_refused_and_kept(work, recipe, words):
+    result_of(work, recipe)
+    before = contents(work.out.parent)
+    with pytest.raises(Problem) as problem, work.locked():
+        work.earlier_result()
+    assert "run.h5 was made by another recipe" in str(problem.value)
+    assert words in str(problem.value)
+    assert str(problem.value).endswith("Name another --out, or replace it with --fresh")
+    assert contents(work.out.parent) == before
+
+
+def test_a_damaged_result_is_refused_and_kept(work):
+    result_of(work, RECIPE)
+    work.out.write_bytes(work.out.read_bytes()[:-100])
+    before = contents(work.out.parent)
+    with pytest.raises(Problem, match=r"run\.h5: .*damaged.*Name another --out, or replace it with --fresh"):
+        work.earlier_result()
+    assert contents(work.out.parent) == before
+
+
+def test_one_process_at_a_time(work):
+    with work.locked():
+        with pytest.raises(Problem, match="is being made by another process"), Workspace(work.out, RECIPE).locked():
+            pass
+        with pytest.raises(Problem), Workspace(work.out, RECIPE).locked():  # the first refusal took no lock away
+            pass
+    with Workspace(work.out, RECIPE).locked():
+        pass
+
+
+def test_a_lock_that_was_removed_while_it_was_waited_for_does_not_count(work, monkeypatch):
+    real = fcntl.flock
+
+    def after_the_other_ended(file, how):
+        (work.folder / "lock").unlink()
+        real(file, how)
+
+    monkeypatch.setattr(fcntl, "flock", after_the_other_ended)
+    with pytest.raises(Problem, match="is being made by another process"), work.locked():
+        pass
+
+
+def test_nothing_stays_where_nothing_was_done(work):
+    with work.locked():
+        assert work.folder.is_dir()
+    assert not work.folder.exists()
+    with work.locked():
+        work.save_network(STATE)
+    assert list(contents(work.folder)) == ["network.ckpt"]
+
+
+def test_what_a_killed_process_left_half_written_is_removed(work, monkeypatch):
+    result_of(work, RECIPE)
+    work.save_network(STATE)
+    before = contents(work.out.parent)
+    with monkeypatch.context() as killed:
+        killed.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
+        killed.setattr(Path, "unlink", lambda *_, **__: None)  # nothing tidies up after SIGKILL
+        for save in (lambda: work.save_network(STATE), lambda: result_of(work, RECIPE)):
+            with pytest.raises(KeyboardInterrupt):
+                save()
+    other = work.out.with_name(".another.h5.x7k2.tmp")
+    other.write_bytes(b"another run's, which may be at work")
+    assert len(contents(work.out.parent)) == len(before) + 3
+    with work.locked():
+        pass
+    assert contents(work.out.parent) == before | {other.name: other.read_bytes()}
+
+
+def test_fresh_throws_away_this_run_and_nothing_else(work):
+    result_of(work, RECIPE)
+    work.save_network(STATE)
+    other = Workspace(work.out.with_name("other.h5"), RECIPE)
+    result_of(other, RECIPE)
+    other.save_network(STATE)
+    with work.locked():
+        work.activation_file("train", "10").write_bytes(b"large")
+        work.clear()
+        assert list(contents(work.folder)) == ["lock"]
+    assert set(contents(work.out.parent)) == {"other.h5", "other.work/network.ckpt"}
+
+
+def test_the_trained_network_stays_after_the_end(work):
+    with work.locked():
+        work.save_network(STATE)
+        work.activation_file("train", "10").write_bytes(b"large")
+        work.close()
+    assert list(contents(work.folder)) == ["network.ckpt"]
+    assert work.has_network()
+
+
+def test_a_recipe_is_the_same_in_memory_in_a_checkpoint_and_in_a_result(work):
+    work.save_network(STATE)
+    assert same(work.load_network(), STATE)
+    assert work.recipe == json.loads(json.dumps(RECIPE))

@@ -1,0 +1,219 @@
+"""What is written is what is read: to the bit, and no sooner than it is asked for."""
+
+import os
+import time
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from store import format as fmt
+from store.format import FormatError
+from store.read import Run
+from store.write import RunContent, file_image, write_run
+from tests.builders import assert_holds, small_image, small_run, write_small
+
+NAMES = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), max_size=60)
+SIZES = st.dictionaries(
+    st.from_regex(fmt.LAYER_NAME, fullmatch=True), st.tuples(st.integers(1, 9), st.integers(1, 9)), max_size=3
+)
+
+
+# ---- round trip
+
+
+@given(SIZES, st.lists(NAMES, min_size=2, max_size=6), st.integers(1, 4), st.integers(0, 99))
+def test_round_trip(
+    tmp_path_factory: pytest.TempPathFactory,
+    sizes: dict[str, tuple[int, int]],
+    names: list[str],
+    epochs: int,
+    seed: int,
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "round-trip.h5"
+    content = small_run(sizes, label_names=names, epochs=epochs, seed=seed)
+    write_run(path, content)
+    with Run(path) as run:
+        assert_holds(run, content)
+
+
+def test_special_values_survive(tmp_path: Path) -> None:
+    content = small_run({"1": (2, 2)}, n_labels=2)
+    layer = content.layers[0]
+    layer.fields[0] = [[np.nan, np.inf], [-np.inf, -0.0]]
+    layer.class_means[0, 0] = [1e-45, 3e38]
+    write_run(tmp_path / "run.h5", content)
+    with Run(tmp_path / "run.h5") as run:
+        assert run.layers["1"].fields().tobytes() == layer.fields.tobytes()
+        assert run.layers["1"].class_means.tobytes() == layer.class_means.tobytes()
+
+
+def test_datasets_of_many_chunks_survive(tmp_path: Path) -> None:
+    content = small_run({"1": (300, 16)}, n_labels=60, epochs=2)  # 3,840 bytes an entry: 68 filters a chunk
+    write_run(tmp_path / "run.h5", content)
+    with Run(tmp_path / "run.h5") as run:
+        assert_holds(run, content)
+    with h5py.File(tmp_path / "run.h5") as file:
+        assert file["layers/1/class_means"].id.get_num_chunks() == 5
+        assert file["layers/1/fields"].chunks == (1, 60, 60)
+
+
+def test_the_same_content_gives_the_same_bytes() -> None:
+    first = small_image()
+    time.sleep(1.1)  # a time stamp, in seconds, would differ
+    assert small_image() == first
+    assert small_image(seed=1) != first
+
+
+def test_content_checksum_is_of_the_data_alone(tmp_path: Path) -> None:
+    sums = []
+    for number, options in enumerate(({}, {"manifest": {"durations": {"train": 7}}}, {"seed": 1})):
+        with Run(write_small(tmp_path / f"{number}.h5", **options)) as run:
+            sums.append(run.content_sha256)
+    assert sums[0] == sums[1] != sums[2]
+
+
+def test_h5py_alone_opens_it(result_file: Path) -> None:
+    content = small_run()
+    with h5py.File(result_file) as file:
+        assert np.array_equal(file["layers/10/fields"], content.layers[0].fields)
+        assert file["labels/name"].asstr()[0] == "label 0"
+        default = file[file.attrs["default"].decode()]  # what a NeXus viewer follows
+        layer = default[default.attrs["default"].decode()]
+        assert layer.attrs["NX_class"] == b"NXdata" and layer.attrs["signal"].decode() in layer
+
+
+def test_a_run_without_layers_yet_is_whole(tmp_path: Path) -> None:
+    with Run(write_small(tmp_path / "run.h5", layers={}, planned_layers=["2", "4"])) as run:
+        run.verify()
+        assert (dict(run.layers), run.unfinished) == ({}, ["2", "4"])
+
+
+@pytest.mark.parametrize("name", ["..", ".", "", "a/b", "/a", "-x", ".x", "a b", "é", "a\n", "x" * 65, "a\x00b"])
+def test_layer_names_that_are_no_names_are_not_written(name: str, tmp_path: Path) -> None:
+    with pytest.raises(FormatError, match="layer name"):
+        write_small(tmp_path / "run.h5", layers={name: (2, 2)})
+    assert not list(tmp_path.iterdir())
+
+
+def wrong_shape(content: RunContent) -> None:
+    content.layers[0].probe_weights = content.layers[0].probe_weights[:, :3]
+
+
+def wrong_type(content: RunContent) -> None:
+    content.layers[0].class_means = content.layers[0].class_means.astype(np.float64)
+
+
+def long_name(content: RunContent) -> None:
+    content.label_names[0] = "é" * 129  # 258 bytes
+
+
+def zero_byte_at_the_end(content: RunContent) -> None:
+    content.label_names[0] = "a\x00"
+
+
+def surrogate(content: RunContent) -> None:
+    content.label_names[0] = os.fsdecode(b"caf\xe9")  # a folder name that is not UTF-8
+
+
+def short_history(content: RunContent) -> None:
+    content.layers[0].history["loss"] = [0.5]
+
+
+def missing_name(content: RunContent) -> None:
+    del content.label_names[0]
+
+
+def two_of_one_name(content: RunContent) -> None:
+    content.layers[1].name = "10"
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [wrong_shape, wrong_type, long_name, zero_byte_at_the_end, surrogate, short_history, missing_name, two_of_one_name],
+)
+def test_content_that_could_not_be_read_back_is_not_written(spoil, tmp_path: Path) -> None:
+    content = small_run()
+    spoil(content)
+    with pytest.raises(FormatError):
+        write_run(tmp_path / "run.h5", content)
+    assert not list(tmp_path.iterdir())
+
+
+# ---- lazy, and checked
+
+
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The paths of the datasets that are read from now on, a mention for each read."""
+    paths: list[str] = []
+    real = h5py.Dataset.__getitem__
+
+    def noted(dataset: h5py.Dataset, *arguments: object, **options: object) -> object:
+        paths.append(dataset.name.lstrip("/"))
+        return real(dataset, *arguments, **options)
+
+    monkeypatch.setattr(h5py.Dataset, "__getitem__", noted)
+    return paths
+
+
+def test_opening_reads_no_matrix(result_file: Path, reads: list[str]) -> None:
+    with Run(result_file) as run:
+        assert reads == ["manifest", "labels/name", "labels/superclass", "labels/test_inputs"]
+        reads.clear()
+        assert run.layers["10"].has_fields and not run.layers["13"].has_fields
+        assert not reads
+        run.history()
+        assert set(reads) == {f"history/{column}" for column in fmt.HISTORY}
+        reads.clear()
+        run.layers["10"].field(2)
+        run.layers["10"].measure()
+        assert set(reads) == {"layers/10/fields"}
+        reads.clear()
+        run.layers["10"].field(3)
+        assert reads == ["layers/10/fields"]  # checked before: this reads one matrix alone
+        reads.clear()
+        run.layers["13"].measure()
+        assert sorted(reads) == ["layers/13/class_means", "layers/13/probe_weights"]
+
+
+@pytest.mark.parametrize("access", ["field", "fields", "measure", "verify_fields", "verify"])
+def test_data_that_is_not_what_was_written_is_refused_when_first_read(access: str, result_file: Path) -> None:
+    with h5py.File(result_file, "r+") as file:
+        file["layers/10/fields"][0, 0, 0] += 1  # with a checksum of HDF5's that fits
+    with Run(result_file) as run:
+        assert run.layers["13"].measure().n_above.any()  # the other layer is none the worse
+        with pytest.raises(FormatError, match=r"run\.h5: layers/10/fields: .*sha256"):
+            {
+                "field": lambda: run.layers["10"].field(5),
+                "fields": run.layers["10"].fields,
+                "measure": run.layers["10"].measure,
+                "verify_fields": run.layers["10"].verify_fields,
+                "verify": run.verify,
+            }[access]()
+
+
+def test_fields_that_are_not_the_product_are_refused_by_verify(tmp_path: Path) -> None:
+    content = small_run()
+    content.layers[0].fields[1, 2, 3] = np.nextafter(content.layers[0].fields[1, 2, 3], np.float32(9))
+    write_run(tmp_path / "run.h5", content)
+    with Run(tmp_path / "run.h5") as run, pytest.raises(FormatError, match="layers/10: fields are not class means x"):
+        run.verify()
+
+
+def test_filters_and_places_that_are_not_there_are_named(result_file: Path) -> None:
+    with Run(result_file) as run:
+        for index in (-1, 6):
+            with pytest.raises(IndexError, match="layer 10 has filters 0 to 5"):
+                run.layers["10"].field(index)
+        with pytest.raises(KeyError, match="layers/13/fields"):
+            run.read("layers/13/fields")
+
+
+def test_what_was_read_as_a_whole_is_written_as_the_same_bytes(result_file: Path) -> None:
+    assert result_file.read_bytes() == file_image(small_run())
+    with Run(result_file) as run:
+        assert file_image(run.content()) == file_image(small_run())

@@ -1,0 +1,131 @@
+"""What is asked for on the command line: understood, or refused in words before any work begins."""
+
+from pathlib import Path
+
+import pytest
+
+from precompute.options import ARCHS, DATA_SETS, NOT_RECIPE, Options, Problem, output_path, parse
+from store.format import MAX_EPOCHS
+
+BASIC = ("--arch", "vgg16", "--data", "cifar10")
+
+
+def parsed(*arguments: str) -> Options:
+    return parse([*BASIC, *arguments])
+
+
+def test_every_option_is_understood():
+    text = """
+        --arch vgg16 --data cifar100 --data-dir some/where --labels 20 --label-seed 3 --seed 4 --recipe quick --epochs 5
+        --batch-size 6 --layers 2 10 --device cpu --out here.h5 --resume --features 10 --dry-run
+    """
+    options = parse(text.split())
+    assert options == Options(
+        arch="vgg16",
+        data="cifar100",
+        data_dir=Path("some/where"),
+        labels=20,
+        label_seed=3,
+        seed=4,
+        recipe="quick",
+        epochs=5,
+        batch_size=6,
+        layers=("2", "10"),
+        device="cpu",
+        out=Path("here.h5"),
+        resume=True,
+        features=("10",),
+        dry_run=True,
+    )
+    assert parsed("--fresh").fresh
+
+
+def test_every_option_has_a_line_of_help(capsys):
+    with pytest.raises(SystemExit) as stop:
+        parse(["--help"])
+    assert stop.value.code == 0
+    text = capsys.readouterr().out
+    for name in Options.__dataclass_fields__:
+        assert f"--{name.replace('_', '-')}" in text
+    for word in (*ARCHS, *DATA_SETS, "super-classes", "pickles", "ReLU"):
+        assert word in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--arch", "vgg17"], "--arch vgg17: unknown network; there is vgg16"),
+        (["--data", "mnist"], "--data mnist: unknown data set; there are digits, cifar10, cifar100"),
+        (["--labels", "0"], "--labels 0: a network needs at least 2 labels"),
+        (["--labels", "1"], "--labels 1: a network needs at least 2 labels"),
+        (["--labels", "-3"], "--labels -3: a network needs at least 2 labels"),
+        (["--epochs", "0"], "--epochs 0: must be at least 1"),
+        (["--epochs", "-1"], "--epochs -1: must be at least 1"),
+        (["--epochs", str(MAX_EPOCHS + 1)], f"--epochs {MAX_EPOCHS + 1}: at most {MAX_EPOCHS}"),
+        (["--batch-size", "0"], "--batch-size 0: must be at least 1"),
+        (["--seed", "-1"], "--seed -1: must be from 0 to 4294967295"),
+        (["--label-seed", "-1"], "--label-seed -1: must be from 0 to 4294967295"),
+        (["--seed", str(10**30)], "must be from 0 to 4294967295"),
+        (["--resume", "--fresh"], "--resume goes on with what is there and --fresh throws it away: give one of them"),
+        (["--data", "digits", "--recipe", "paper"], "--recipe paper: the paper has no recipe for digits"),
+        (["--data", "digits", "--data-dir", "x"], "--data-dir: digits come with the program"),
+        (["--out", ""], "is a folder; name a file in it"),
+        (["--out", "/"], "--out /: is a folder; name a file in it"),
+        (["--out", ".."], "--out ..: is a folder; name a file in it"),
+        (["--out", "store"], "--out store: is a folder; name a file in it"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_in_words(arguments, words, monkeypatch):
+    monkeypatch.chdir(Path(__file__).parents[1])
+    with pytest.raises(Problem) as problem:
+        parsed(*arguments)
+    assert words in str(problem.value)
+    assert "\n" not in str(problem.value)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--epochs", "many"], ["--labels", "2.5"], ["--recipe", "slow"], ["--device", "tpu"], ["--nonsense"], ["stray"]],
+)
+def test_what_is_of_the_wrong_kind_ends_with_status_2_and_a_message(arguments, capsys):
+    with pytest.raises(SystemExit) as stop:
+        parsed(*arguments)
+    assert stop.value.code == 2
+    assert arguments[0] in "".join(capsys.readouterr())
+
+
+@pytest.mark.parametrize("missing", ["--arch", "--data"])
+def test_network_and_data_have_to_be_named(missing, capsys):
+    place = BASIC.index(missing)
+    with pytest.raises(SystemExit) as stop:
+        parse([*BASIC[:place], *BASIC[place + 2 :]])
+    assert stop.value.code == 2
+    assert missing in "".join(capsys.readouterr())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "path"),
+    [
+        ("", "runs/vgg16-cifar10.h5"),
+        ("--data digits", "runs/vgg16-digits.h5"),
+        ("--labels 3 --recipe quick", "runs/vgg16-cifar10-3-quick.h5"),
+        ("--recipe paper --seed 2 --label-seed 1", "runs/vgg16-cifar10-labels1-seed2.h5"),
+        ("--out somewhere/else.h5", "somewhere/else.h5"),
+        ("--out somewhere/else", "somewhere/else.h5"),
+        ("--out a.b", "a.b.h5"),
+        ("--out run.hdf5", "run.hdf5.h5"),
+    ],
+)
+def test_where_the_file_goes(arguments, path):
+    assert output_path(parsed(*arguments.split())) == Path(path)
+
+
+def test_different_seeds_and_labels_go_to_different_files():
+    asked = ["", "--labels 3", "--labels 4", "--seed 1", "--label-seed 1", "--recipe quick", "--data digits"]
+    assert len({output_path(parsed(*arguments.split())) for arguments in asked}) == len(asked)
+
+
+def test_the_recipe_holds_every_option_but_those_that_change_no_number():
+    options = parsed("--layers", "13", "10")
+    assert options.recipe_options().keys() == Options.__dataclass_fields__.keys() - set(NOT_RECIPE)
+    assert options.recipe_options()["layers"] == ["13", "10"]  # as JSON has it

@@ -1,0 +1,82 @@
+"""The README's commands: each one is taken from the text, and works."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from precompute.options import Options, parse
+from store.published import published
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+COMMANDS = [
+    line.strip()
+    for block in re.findall(r"```bash\n(.*?)```", README, flags=re.DOTALL)
+    for line in block.splitlines()
+    if line.strip() and not line.strip().startswith("#")
+]
+
+
+def commands(start: str) -> list[str]:
+    return [command for command in COMMANDS if command.startswith(start)]
+
+
+def test_the_readme_has_its_commands():
+    assert {"make demo", "make test"} <= set(COMMANDS)
+    assert "python -m precompute --arch vgg16 --data cifar100" in COMMANDS
+    assert commands("python -m store info")
+    known = ("make ", "python -m precompute", "python -m store", "git clone", "cd ", "pip install", "streamlit run")
+    assert [command for command in COMMANDS if not command.startswith(known)] == []
+
+
+@pytest.mark.parametrize("command", commands("make "))
+def test_make_knows_every_target(command):
+    answer = subprocess.run(shlex.split(command) + ["--dry-run"], cwd=ROOT, capture_output=True, text=True)
+    assert answer.returncode == 0, answer.stderr
+
+
+@pytest.mark.parametrize("command", commands("python -m precompute"))
+def test_every_precompute_command_is_understood(command):
+    assert isinstance(parse(shlex.split(command)[3:]), Options)
+
+
+def test_a_plan_is_printed_without_downloading_anything(tmp_path):
+    command = [
+        sys.executable,
+        "-m",
+        "precompute",
+        "--arch",
+        "vgg16",
+        "--data",
+        "cifar100",
+        "--labels",
+        "20",
+        "--dry-run",
+    ]
+    answer = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert answer.returncode == 0, answer.stderr
+    for part in ("recipe paper", "300 epochs of 10000 images", "layer 10: 512 filters of 2x2", "in all about"):
+        assert part in answer.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", commands("python -m store"))
+def test_every_store_command_is_understood(command, result_file):
+    *words, _ = shlex.split(command, comments=True)[1:]
+    answer = subprocess.run([sys.executable, *words, str(result_file)], cwd=ROOT, capture_output=True, text=True)
+    assert answer.returncode == 0, answer.stderr
+
+
+def test_the_published_rows_that_the_readme_shows_are_the_papers():
+    rows = re.findall(
+        r"^ *paper +(\d+) +\d+x\d+ +(\d+) +([\d.]+) +([\d.]+) +([\d.]+) +([\d.]+) *$", README, re.MULTILINE
+    )
+    assert len(rows) == 5
+    for (n_filters, fc_size, *numbers), layer in zip(rows, ("13", "10", "7", "4", "2"), strict=True):
+        row = published("vgg16", "cifar100", 20, layer)
+        assert (int(n_filters), int(fc_size)) == (row.n_filters, row.fc_size)
+        assert list(map(float, numbers)) == [row.accuracy, row.noise, row.n_clusters, row.cluster_size]

@@ -1,0 +1,112 @@
+"""The hyper-parameters are the supplement's, and what departs from them says so."""
+
+import json
+import math
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from precompute.options import Options
+from precompute.recipes import Schedule, recipe_for
+
+SUPPLEMENT_NETWORK = {  # (data set, K) -> eta, mu, alpha, epochs, (q, dt)
+    ("cifar100", 20): (0.004, 0.965, 3e-3, 300, (0.65, 20)),
+    ("cifar100", 40): (0.002, 0.975, 4e-3, 300, (0.65, 20)),
+    ("cifar100", 60): (0.002, 0.975, 4e-3, 300, (0.65, 20)),
+    ("cifar100", 100): (0.002, 0.975, 4e-3, 300, (0.65, 20)),
+    ("cifar10", 10): (0.01, 0.975, 0.0015, 200, (0.65, 20)),
+    ("cifar10", 3): (0.01, 0.975, 0.0015, 200, (0.65, 20)),
+}
+SUPPLEMENT_PROBE = {"cifar100": (0.005, 0.975, 1.5e-5, (0.65, 20)), "cifar10": (0.02, 0.995, 1e-7, (0.6, 20))}
+
+
+def recipe(n_labels: int = 10, **options):
+    return recipe_for(Options(arch="vgg16", **{"data": "cifar10", **options}), n_labels)
+
+
+def numbers(schedule: Schedule) -> tuple[float, float, float]:
+    return schedule.learning_rate, schedule.momentum, schedule.weight_decay
+
+
+@pytest.mark.parametrize(("data", "n_labels"), SUPPLEMENT_NETWORK)
+def test_the_paper_recipe_is_the_supplements(data, n_labels):
+    made = recipe(n_labels, data=data)
+    *network, epochs, decay = SUPPLEMENT_NETWORK[data, n_labels]
+    assert numbers(made.network) == tuple(network)
+    assert (made.network.epochs, (made.network.decay, made.network.decay_epochs)) == (epochs, decay)
+    *probe, decay = SUPPLEMENT_PROBE[data]
+    assert numbers(made.probe) == tuple(probe)
+    assert (made.probe.epochs, (made.probe.decay, made.probe.decay_epochs)) == (100, decay)
+    assert made.network.batch_size == made.probe.batch_size == 100
+    assert (made.name, made.is_paper, made.departures) == ("paper", True, ())
+    assert "supplement" in made.network.source
+    assert "supplement" in made.probe.source
+
+
+@pytest.mark.parametrize(("n_labels", "taken"), [(2, 20), (10, 20), (20, 20), (21, 40), (50, 60), (61, 100)])
+def test_a_k_without_a_table_takes_the_next_larger_ones(n_labels, taken):
+    assert recipe(n_labels, data="cifar100").network == recipe(taken, data="cifar100").network
+    assert f"{taken}" in recipe(n_labels, data="cifar100").network.source
+
+
+def test_the_quick_recipe_is_not_the_papers():
+    made = recipe(recipe="quick")
+    assert (made.name, made.is_paper) == ("quick", False)
+    assert (made.network.epochs, made.network.one_cycle, made.probe.epochs) == (25, True, 40)
+    assert "not the paper's" in made.network.source
+    assert replace(made.probe, epochs=100) == recipe().probe
+
+
+def test_digits_have_a_quick_recipe_only():
+    made = recipe(data="digits")
+    assert (made.name, made.network.epochs, made.network.batch_size, made.probe.epochs) == ("quick", 8, 50, 40)
+
+
+def test_what_the_command_line_changes_is_on_record():
+    options = Options(arch="vgg16", data="cifar100", epochs=30, batch_size=100, seed=7)
+    made = recipe_for(options, 100)
+    assert made.departures == ("epochs 30 instead of 300",)  # a batch of 100 is the paper's
+    assert (made.is_paper, made.network.epochs, made.probe.epochs) == (False, 30, 100)
+    record = made.record(options)
+    assert (record["is_paper"], record["seed"], record["network"]["epochs"]) == (False, 7, 30)
+    assert record["options"]["epochs"] == 30
+    assert json.loads(json.dumps(record))["departures"] == ["epochs 30 instead of 300"]
+
+
+def test_another_batch_size_is_the_probes_as_well():
+    made = recipe(batch_size=64)
+    assert (made.network.batch_size, made.probe.batch_size) == (64, 64)
+    assert made.departures == ("batch_size 64 instead of 100",)
+
+
+def test_where_things_lie_and_what_computes_is_no_part_of_a_recipe():
+    plain = Options(arch="vgg16", data="cifar10")
+    moved = replace(plain, data_dir="x", device="cpu", out="y", resume=True, fresh=True, dry_run=True)
+    assert recipe_for(plain, 10).record(plain) == recipe_for(moved, 10).record(moved)
+    for change in ({"seed": 1}, {"label_seed": 1}, {"layers": ("10",)}, {"features": ("all",)}, {"labels": 3}):
+        assert replace(plain, **change).recipe_options() != plain.recipe_options()
+
+
+@given(st.integers(1, 500), st.integers(0, 300))
+def test_the_papers_rate_falls_to_065_every_20_epochs(steps_an_epoch, epoch):
+    schedule = recipe(100, data="cifar100").network
+    rates = {schedule.rate(epoch * steps_an_epoch + step, steps_an_epoch) for step in (0, steps_an_epoch - 1)}
+    assert rates == {0.002 * 0.65 ** (epoch // 20)}
+
+
+@given(st.integers(1, 40), st.integers(1, 200))
+def test_one_cycle_rises_to_its_peak_and_falls_to_nothing(epochs, steps_an_epoch):
+    schedule = replace(recipe(recipe="quick").network, epochs=epochs)
+    steps = epochs * steps_an_epoch
+    rates = [schedule.rate(step, steps_an_epoch) for step in range(steps)]
+    top = rates.index(max(rates))
+    assert rates[: top + 1] == sorted(rates[: top + 1])
+    assert rates[top:] == sorted(rates[top:], reverse=True)
+    assert 0 <= min(rates) <= max(rates) <= schedule.learning_rate * (1 + 1e-12)
+    assert rates[-1] == pytest.approx(0, abs=1e-15)
+    if steps >= 10:
+        assert max(rates) > 0.9 * schedule.learning_rate
+        assert abs((top + 1) / steps - 0.3) <= 1 / steps
+    assert not any(math.isnan(rate) for rate in rates)
