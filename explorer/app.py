@@ -49,4 +49,5 @@ _STYLE = """<style>
 }
 </style>"""
 
-main()
+if __name__ == "__main__":
+    main()

@@ -188,4 +188,5 @@ def _sweeps() -> None:
             )  # fmt: skip
 
 
-show()
+if __name__ == "__main__":  # as Streamlit runs a page; a test that only imports it draws nothing
+    show()

@@ -102,4 +102,5 @@ def _npy(matrix: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-show()
+if __name__ == "__main__":  # as Streamlit runs a page; a test that only imports it draws nothing
+    show()

@@ -141,4 +141,5 @@ def _label() -> None:
             page.table(found, f"label-{view.layer}-{label}-labels", height=240, pick=_picked)
 
 
-show()
+if __name__ == "__main__":  # as Streamlit runs a page; a test that only imports it draws nothing
+    show()

@@ -193,4 +193,5 @@ def _sweep() -> None:
         page.table(frame, f"sweep-{view.layer}", height=320)
 
 
-show()
+if __name__ == "__main__":  # as Streamlit runs a page; a test that only imports it draws nothing
+    show()

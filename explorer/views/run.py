@@ -153,4 +153,5 @@ def _text(value: object) -> str:
     return shown if len(shown) <= 300 else shown[:300] + "…"
 
 
-show()
+if __name__ == "__main__":  # as Streamlit runs a page; a test that only imports it draws nothing
+    show()
