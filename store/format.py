@@ -236,14 +236,14 @@ def check_manifest(manifest: Any) -> None:
 
 
 def _check_optional(manifest: dict[str, Any]) -> None:
-    """Of what a manifest may leave out, what readers take apart; the rest is only ever shown."""
-    if not isinstance(manifest.get("recipe", {}), dict):
+    """Of what a manifest may leave out, or have as null, what readers take apart; the rest is only ever shown."""
+    if not isinstance(manifest.get("recipe") or {}, dict):
         raise FormatError("manifest: 'recipe' is not an object")
-    planned = manifest.get("planned_layers", [])
+    planned = manifest.get("planned_layers") or []
     if not isinstance(planned, list) or not all(isinstance(name, str) for name in planned):
         raise FormatError("manifest: 'planned_layers' must list names")
     for layer in manifest["layers"]:
-        size = layer.get("filter_size", [])
+        size = layer.get("filter_size") or []
         if not isinstance(size, list) or not all(isinstance(side, int) for side in size):
             raise FormatError(f"manifest: layer {layer['name']}: 'filter_size' must list numbers")
 

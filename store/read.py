@@ -43,7 +43,7 @@ class Run:
     @property
     def unfinished(self) -> list[str]:
         """The layers that this run was asked for and does not hold yet."""
-        return [name for name in self.manifest.get("planned_layers", []) if name not in self.layers]
+        return [name for name in self.manifest.get("planned_layers") or [] if name not in self.layers]
 
     @property
     def content_sha256(self) -> str:

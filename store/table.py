@@ -26,7 +26,7 @@ def table(run: Run, threshold: float = THRESHOLD) -> str:
 def title(run: Run) -> str:
     """What the run is, in a line; it says so where the recipe is not the paper's."""
     manifest = run.manifest
-    recipe = manifest.get("recipe", {})
+    recipe = manifest.get("recipe") or {}
     note = "" if recipe.get("is_paper") else " (not the paper's)"
     accuracy = _number(manifest["network"].get("test_accuracy"), 3)
     return (
