@@ -255,7 +255,7 @@ def test_runs_without_a_common_label_are_compared(open_app, tmp_path: Path) -> N
 def test_one_layer_two_labels_and_a_bare_manifest_are_enough(open_app, tmp_path: Path, page: str) -> None:
     make_run(
         tmp_path / "bare.h5", {"only": (1, 1)}, [("a", ""), ("b", "")],
-        network={"arch": "net", "epochs": 30}, recipe=["not", "a", "mapping"], software=7, durations="long",
+        network={"arch": "net", "epochs": 30}, recipe=None, software=7, durations="long",
         device=None, created={"odd": True}, planned_layers=["only"], generator=["x"],
     )  # fmt: skip
     unharmed(open_app("--store", tmp_path, page=page, threshold="1.0"))
