@@ -234,7 +234,7 @@ def overlay(a: pl.DataFrame, b: pl.DataFrame, x: str, y: str, title: str, log: b
 
 
 def scatter(frame: pl.DataFrame, quantity: str) -> Picture:
-    """A quantity of each label in A against B (`frames.label_differences`); on the line nothing differs."""
+    """A quantity of each label in A against B (`differences.of_labels`); on the line nothing differs."""
     left, right = f"{quantity} A", f"{quantity} B"
     top = max((float(frame[name].max() or 0) for name in (left, right)), default=1.0) or 1.0  # type: ignore[arg-type]
     line = alt.Chart(pl.DataFrame({"a": [0.0, top], "b": [0.0, top]}))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 pl = pytest.importorskip("polars", reason="polars is in the extra [explore]")
 pytest.importorskip("altair", reason="altair is in the extra [explore]")
 
-from explorer import charts, derived, frames, pictures  # noqa: E402
+from explorer import charts, derived, differences, frames, pictures  # noqa: E402
 from explorer.state import View, default_layer, fitted, from_address, to_address  # noqa: E402
 from store.measure import LayerMeasure, fields_from_factors, measure_layer  # noqa: E402
 from store.read import Run  # noqa: E402
@@ -155,7 +155,7 @@ def test_a_label_has_as_many_filters_as_signal(run: Run, layer_10: LayerMeasure)
 
 
 def test_differences_are_b_minus_a() -> None:
-    frame = frames.differences({"n": 2.0, "N_c": None, "silent": 0.0}, {"n": 3.0, "N_c": 1.0, "silent": 2.0})
+    frame = differences.of_numbers({"n": 2.0, "N_c": None, "silent": 0.0}, {"n": 3.0, "N_c": 1.0, "silent": 2.0})
     assert frame["B - A"].to_list() == [1.0, None, 2.0]
     assert frame["relative"].to_list() == [0.5, None, None]
 
@@ -163,7 +163,7 @@ def test_differences_are_b_minus_a() -> None:
 def test_labels_of_two_runs_are_matched_by_name(run: Run, layer_10: LayerMeasure) -> None:
     a = frames.labels(run, layer_10)
     b = a.reverse().with_columns(pl.col("signal") + 1)
-    frame = frames.label_differences(a, b)
+    frame = differences.of_labels(a, b)
     assert frame.height == run.n_labels
     assert (frame["signal, B - A"] == 1).all() and (frame["noise_I, B - A"] == 0).all()
 
@@ -229,7 +229,7 @@ def test_every_chart_is_a_specification_that_asks_for_nothing_outside(run: Run, 
         charts.partners(frames.partner_labels(run, partners)),
         charts.history(frames.history(run.history())),
         charts.overlay(points, points, "threshold", "n", "n"),
-        charts.scatter(frames.label_differences(labels, labels), "signal"),
+        charts.scatter(differences.of_labels(labels, labels), "signal"),
         charts.gallery(tiles, picture, 4, "filter"),
     ):
         specification = chart.to_dict()

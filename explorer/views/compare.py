@@ -6,7 +6,7 @@ from functools import partial
 import polars as pl
 import streamlit as st
 
-from explorer import charts, frames, load, page
+from explorer import charts, differences, frames, load, page
 from explorer.load import FileId
 from explorer.state import View, default_layer
 from store.measure import LayerMeasure
@@ -93,7 +93,7 @@ def _everything() -> None:
         "a number is undefined."
     )
     numbers = [frames.layer_numbers(side.layer, side.measured(view), view.average) for side in (a, b)]
-    page.table(frames.differences(*numbers), "differences", height="content")
+    page.table(differences.of_numbers(*numbers), "differences", height="content")
     _labels(a, b, view)
     _runs(a, b, view)
     st.subheader("Distributions")
@@ -106,7 +106,7 @@ def _everything() -> None:
     ]
     for column, (name, title, values) in zip(st.columns(3, gap="medium"), parts, strict=True):
         with column:
-            left, right = frames.shares(*values)
+            left, right = differences.shares(*values)
             page.chart(
                 charts.overlay(left, right, "value", "part", title), f"compare-{name}",
                 f"Distribution of {title} in A and B",
@@ -126,7 +126,7 @@ def _everything() -> None:
 
 def _labels(a: _Side, b: _Side, view: View) -> None:
     st.subheader("Labels")
-    changes = frames.label_differences(a.labels(view), b.labels(view))
+    changes = differences.of_labels(a.labels(view), b.labels(view))
     if changes.is_empty():
         st.text("The two runs have no label in common.")
         return
@@ -160,7 +160,7 @@ def _runs(a: _Side, b: _Side, view: View) -> None:
         )
         for side in (a, b)
     ]
-    page.table(frames.table_differences(*tables), "layer-differences")
+    page.table(differences.of_tables(*tables), "layer-differences")
 
 
 @page.fragment
