@@ -328,8 +328,8 @@ const CSS = `
 .fs-readout strong { color: var(--ink); font-weight: 600; }
 .fs dl { display: grid; grid-template-columns: 1fr auto; gap: 3px 12px; margin: 8px 0 0; max-width: 330px; }
 .fs dt { color: var(--soft); font-weight: 400; } .fs dd { margin: 0; text-align: right; font-weight: 600; }
-.fs-clusters { display: grid; grid-template-columns: repeat(auto-fill, minmax(180px, 1fr)); gap: 2px 20px;
-  align-content: start; height: 96px; overflow-y: auto; scrollbar-width: thin;
+.fs-clusters { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 400px), 1fr)); gap: 3px 20px;
+  align-content: start; height: 112px; overflow-y: auto; scrollbar-width: thin;
   margin: 6px 0 0; padding: 0; list-style: none; }
 .fs[data-list=beside] .fs-clusters { height: var(--panel); }
 .fs-clusters li { display: grid; grid-template-columns: 42px 1fr; margin: 0; overflow-wrap: anywhere; }
