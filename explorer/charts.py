@@ -1,0 +1,316 @@
+"""polars -> altair. No Streamlit: a notebook can draw the same charts.
+
+Figure 2's colours: signal blue, noise_I red, noise_I + noise_E orange, means dashed. They differ in lightness as well,
+and the series in shape, so that they can be told apart without seeing colours, on white and on black.
+"""
+
+import base64
+import io
+from collections.abc import Sequence
+
+import altair as alt
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from PIL import Image
+
+SIGNAL, INTERNAL, EXTERNAL = "#2f7fd0", "#d13b40", "#f29a1f"
+NEUTRAL = "#8a929c"
+PLAIN = "#558cc4"  # one series that is none of the three
+_SERIES = ["signal", "noise_I", "noise_I + noise_E"]
+_COLOURS = [SIGNAL, INTERNAL, EXTERNAL]
+_HEIGHT, _KEY_HEIGHT = 230, 40  # Streamlit counts the key over a chart as part of its height
+_DECADES = [10.0**k for k in range(-6, 10)]
+_KEY = alt.Legend(title=None, orient="top", symbolOpacity=1)
+
+Picture = alt.Chart | alt.LayerChart | alt.FacetChart
+
+
+def depth(frame: pl.DataFrame, quantities: Sequence[str], title: str, log: bool = False) -> Picture:
+    """Quantities of `frames.depth` against the layers, from input to output; the paper's values dashed and hollow."""
+    shown = frame.filter(pl.col("quantity").is_in(list(quantities)))
+    if log:
+        shown = shown.filter(pl.col("value") > 0)
+    layers = frame["layer"].unique(maintain_order=True).to_list()
+    palette = {"signal": SIGNAL, "noise_I": INTERNAL, "noise_E": EXTERNAL}
+    colours = [palette.get(name, [PLAIN, "#b5682b"][k % 2]) for k, name in enumerate(quantities)]
+    several = len(quantities) > 1
+    base = alt.Chart(shown).encode(
+        x=alt.X("layer:N", sort=layers, title="layer, from input to output", axis=alt.Axis(labelAngle=0)),
+        y=_upright("value", title, log),
+        color=alt.Color(
+            "quantity:N",
+            sort=list(quantities),
+            scale=alt.Scale(domain=list(quantities), range=colours),
+            legend=_KEY if several else None,
+        ),
+        tooltip=["layer:N", "quantity:N", "source:N", alt.Tooltip("value:Q", format=".4~g")],
+    )
+    here = base.transform_filter("datum.source === 'this run'")
+    paper = base.transform_filter("datum.source === 'paper'")
+    picture: Picture = alt.layer(
+        here.mark_line(strokeWidth=2),
+        here.mark_point(size=50, filled=True, opacity=1),
+        paper.mark_line(strokeWidth=1.5, strokeDash=[4, 4], opacity=0.7),
+        paper.mark_point(size=50, filled=False, opacity=0.9),
+    )
+    return picture.properties(height=_HEIGHT + _KEY_HEIGHT * several)
+
+
+def histogram(frame: pl.DataFrame, title: str, counted: str) -> Picture:
+    """Bars of `frames.histogram`."""
+    picture: Picture = (
+        alt.Chart(frame)
+        .mark_bar(color=PLAIN)
+        .encode(
+            x=alt.X(
+                "from:Q",
+                bin="binned",
+                title=title,
+                scale=alt.Scale(zero=False),
+                axis=alt.Axis(tickMinStep=1, grid=False),
+            ),
+            x2="to:Q",
+            y=alt.Y("count:Q", title=counted, axis=alt.Axis(tickMinStep=1)),
+            tooltip=[alt.Tooltip("from:Q"), alt.Tooltip("to:Q", title="below"), "count:Q"],
+        )
+        .properties(height=180)
+    )
+    return picture
+
+
+def sweep(frame: pl.DataFrame, quantities: Sequence[str], title: str, threshold: float, log: bool = False) -> Picture:
+    """Quantities of `frames.sweep` against the threshold; the present one and the paper's 0.3 marked."""
+    long = frame.unpivot(list(quantities), index="threshold", variable_name="quantity").drop_nulls()
+    if log:
+        long = long.filter(pl.col("value") > 0)
+    colours = [INTERNAL, EXTERNAL] if len(quantities) > 1 else [PLAIN]
+    base = alt.Chart(long).encode(
+        x=alt.X("threshold:Q", scale=alt.Scale(domain=[0, 1]), title="threshold"),
+        y=_upright("value", title, log),
+        color=alt.Color(
+            "quantity:N",
+            scale=alt.Scale(domain=list(quantities), range=colours),
+            legend=_KEY if len(quantities) > 1 else None,
+        ),
+        tooltip=["threshold:Q", "quantity:N", alt.Tooltip("value:Q", format=".4~g")],
+    )
+    marks = alt.Chart(pl.DataFrame({"at": [0.3], "what": ["the paper's 0.3"]}))
+    present = alt.Chart(pl.DataFrame({"at": [threshold], "what": [f"present threshold {threshold:g}"]}))
+    return alt.layer(
+        marks.mark_rule(strokeDash=[4, 4], color=NEUTRAL).encode(x="at:Q", tooltip="what:N"),
+        present.mark_rule(strokeWidth=2, color=NEUTRAL).encode(x="at:Q", tooltip="what:N"),
+        base.mark_line(strokeWidth=2),
+        base.mark_point(size=24, filled=True, opacity=1),
+    ).properties(height=_HEIGHT + _KEY_HEIGHT * (len(quantities) > 1))
+
+
+def figure_2(frame: pl.DataFrame, suffix: str = "", log: bool = False, selected: int | None = None) -> Picture:
+    """Signal, noise_I and noise_I + noise_E of each row of `frames.labels`, in that order, with dashed means.
+
+    suffix ", fields" gives Figure 2B. Labels stand at their place in the order, so names need not be unique.
+    """
+    columns = [f"{name}{suffix}" for name in _SERIES]
+    wide = frame.select("name", "super-class", "label", *columns).rename(dict(zip(columns, _SERIES, strict=True)))
+    long = wide.with_row_index("place", 1).unpivot(
+        _SERIES, index=["place", "name", "super-class", "label"], variable_name="series"
+    )
+    if log:
+        long = long.filter(pl.col("value") > 0)
+    averages = pl.DataFrame({"series": _SERIES, "mean": [wide[name].mean() for name in _SERIES]})
+    if log:
+        averages = averages.filter(pl.col("mean") > 0)
+    colour = alt.Color(
+        "series:N",
+        sort=_SERIES,
+        scale=alt.Scale(domain=_SERIES, range=_COLOURS),
+        legend=_KEY,
+    )
+    base = alt.Chart(long).encode(
+        x=alt.X(
+            "place:Q",
+            title="labels, in the order of the table",
+            scale=alt.Scale(domain=[0, frame.height + 1], nice=False),
+        ),
+        y=_upright("value", "accumulated fields" if suffix else "elements above threshold", log),
+        color=colour,
+        tooltip=["name:N", "super-class:N", "series:N", alt.Tooltip("value:Q", format=".4~g")],
+    )
+    layers: list[alt.Chart] = [
+        base.mark_line(strokeWidth=1, opacity=0.35),
+        base.mark_point(size=26, filled=True, opacity=1).encode(
+            shape=alt.Shape(
+                "series:N",
+                sort=_SERIES,
+                scale=alt.Scale(domain=_SERIES, range=["circle", "square", "triangle-up"]),
+                legend=_KEY,
+            )
+        ),
+        alt.Chart(averages)
+        .mark_rule(strokeDash=[6, 4], strokeWidth=1.5)
+        .encode(y="mean:Q", color=colour, tooltip=["series:N", alt.Tooltip("mean:Q", format=".4~g")]),
+    ]
+    if selected is not None:
+        place = long.filter(pl.col("label") == selected).head(1)
+        layers.insert(0, alt.Chart(place).mark_rule(strokeWidth=6, opacity=0.2, color=NEUTRAL).encode(x="place:Q"))
+    return alt.layer(*layers).properties(height=300)
+
+
+def partners(frame: pl.DataFrame, most: int = 20) -> Picture:
+    """The first rows of `frames.partner_labels` as bars: shared clusters, and noise both ways."""
+    series = ["shared clusters", "noise to", "noise from"]
+    head = frame.head(most).with_row_index("place")
+    # The place in front keeps two labels of one name apart; it is cut off again where it is shown.
+    keyed = head.with_columns((pl.col("place").cast(pl.String) + "\t" + pl.col("name")).alias("key"))
+    long = keyed.unpivot(series, index=["key", "place", "name", "super-class"], variable_name="what")
+    picture: Picture = (
+        alt.Chart(long)
+        .mark_bar()
+        .encode(
+            y=alt.Y(
+                "key:N",
+                sort=keyed["key"].to_list(),
+                title=None,
+                axis=alt.Axis(
+                    labelExpr="slice(datum.label, indexof(datum.label, '\t') + 1)", labelLimit=160, labelOverlap=False
+                ),
+            ),
+            x=alt.X("value:Q", title="filters", axis=alt.Axis(tickMinStep=1)),
+            color=alt.Color(
+                "what:N",
+                sort=series,
+                scale=alt.Scale(domain=series, range=[SIGNAL, EXTERNAL, "#b9770e"]),
+                legend=_KEY,
+            ),
+            order=alt.Order("what:N", sort="descending"),
+            tooltip=["name:N", "super-class:N", "what:N", "value:Q"],
+        )
+        .properties(height=alt.Step(18))
+    )
+    return picture
+
+
+def history(frame: pl.DataFrame) -> Picture:
+    """Accuracies of `frames.history` against the epoch."""
+    names = {"train_accuracy": "training inputs", "test_accuracy": "test inputs"}
+    long = frame.rename(names).unpivot(list(names.values()), index="epoch", variable_name="of").drop_nulls()
+    picture: Picture = (
+        alt.Chart(long)
+        .mark_line(strokeWidth=2)
+        .encode(
+            x=alt.X("epoch:Q", axis=alt.Axis(tickMinStep=1)),
+            y=alt.Y("value:Q", title="accuracy"),
+            color=alt.Color(
+                "of:N",
+                scale=alt.Scale(domain=list(names.values()), range=[NEUTRAL, PLAIN]),
+                legend=_KEY,
+            ),
+            tooltip=["epoch:Q", "of:N", alt.Tooltip("value:Q", format=".4~g")],
+        )
+        .properties(height=_HEIGHT + _KEY_HEIGHT)
+    )
+    return picture
+
+
+def overlay(a: pl.DataFrame, b: pl.DataFrame, x: str, y: str, title: str, log: bool = False) -> Picture:
+    """Two frames with the columns x and y in one picture: A solid, B dashed."""
+    both = pl.concat([frame.select(x, y).with_columns(of=pl.lit(name)) for name, frame in (("A", a), ("B", b))])
+    both = both.drop_nulls()
+    if log:
+        both = both.filter(pl.col(y) > 0)
+    picture: Picture = (
+        alt.Chart(both)
+        .mark_line(strokeWidth=2, point=alt.OverlayMarkDef(size=24))
+        .encode(
+            x=alt.X(f"{x}:Q", title=x),
+            y=_upright(y, title, log),
+            color=alt.Color("of:N", scale=alt.Scale(domain=["A", "B"], range=[PLAIN, "#b5682b"]), legend=_KEY),
+            strokeDash=alt.StrokeDash("of:N", scale=alt.Scale(domain=["A", "B"], range=[[1, 0], [5, 4]]), legend=_KEY),
+            tooltip=[f"{x}:Q", "of:N", alt.Tooltip(f"{y}:Q", format=".4~g")],
+        )
+        .properties(height=_HEIGHT + _KEY_HEIGHT)
+    )
+    return picture
+
+
+def scatter(frame: pl.DataFrame, quantity: str) -> Picture:
+    """A quantity of each label in A against B (`differences.of_labels`); on the line nothing differs."""
+    left, right = f"{quantity} A", f"{quantity} B"
+    top = max((float(frame[name].max() or 0) for name in (left, right)), default=1.0) or 1.0  # type: ignore[arg-type]
+    line = alt.Chart(pl.DataFrame({"a": [0.0, top], "b": [0.0, top]}))
+    shown = frame.select("name", "super-class", pl.col(left).alias("in A"), pl.col(right).alias("in B"))
+    points = (
+        alt.Chart(shown)
+        .mark_point(size=36, filled=True, color=SIGNAL if quantity == "signal" else EXTERNAL, opacity=0.8)
+        .encode(
+            x=alt.X("in A:Q", title=f"{quantity} in A"),
+            y=alt.Y("in B:Q", title=f"{quantity} in B"),
+            tooltip=[
+                "name:N",
+                "super-class:N",
+                alt.Tooltip("in A:Q", format=".4~g"),
+                alt.Tooltip("in B:Q", format=".4~g"),
+            ],
+        )
+    )
+    return alt.layer(
+        line.mark_line(strokeDash=[4, 4], color=NEUTRAL, strokeWidth=1).encode(x="a:Q", y="b:Q"), points
+    ).properties(height=280)
+
+
+def gallery(tiles: pl.DataFrame, picture: NDArray[np.uint8], columns: int, unit: str) -> Picture:
+    """One picture of many small matrices, (height, width, 3) with its tiles row by row, under cells to point at.
+
+    tiles: rows of `frames.filters` in that order, at most as many as fit. The selection "tile" holds the filter.
+    """
+    rows = -(-tiles.height // columns)
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "PNG")
+    url = "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+    height, width = picture.shape[:2]
+    ground = alt.Chart(pl.DataFrame({"url": [url], "x": [0], "y": [0], "x2": [columns], "y2": [rows]}))
+    scale_x, scale_y = alt.Scale(domain=[0, columns], nice=False), alt.Scale(domain=[rows, 0], nice=False)
+    image = ground.mark_image(aspect=False).encode(
+        x=alt.X("x:Q", scale=scale_x, axis=None),
+        x2="x2:Q",
+        y=alt.Y("y:Q", scale=scale_y, axis=None),
+        y2="y2:Q",
+        url="url:N",
+    )
+    placed = (
+        tiles.with_row_index("k")
+        .with_columns(
+            x=pl.col("k") % columns,
+            y=pl.col("k") // columns,
+            text=pl.lit(f"{unit} ") + pl.col("filter").cast(pl.String),
+        )
+        .with_columns(x2=pl.col("x") + 1, y2=pl.col("y") + 1)
+    )
+    pick = alt.selection_point(name="tile", fields=["filter"], on="click", empty=False)
+    cells = (
+        alt.Chart(placed)
+        .mark_rect(fillOpacity=0, strokeWidth=2, cursor="pointer")
+        .encode(
+            x=alt.X("x:Q", scale=scale_x, axis=None),
+            x2="x2:Q",
+            y=alt.Y("y:Q", scale=scale_y, axis=None),
+            y2="y2:Q",
+            stroke=alt.condition(pick, alt.value(SIGNAL), alt.value(NEUTRAL + "66")),
+            tooltip=[
+                alt.Tooltip("filter:Q", title=unit),
+                "clusters:Q",
+                "largest cluster:Q",
+                "noise:Q",
+                alt.Tooltip("maximum:Q", format=".4~g"),
+            ],
+        )
+        .add_params(pick)
+    )
+    return alt.layer(image, cells).properties(height=height, width=width)
+
+
+def _upright(column: str, title: str, log: bool) -> alt.Y:
+    """The upright axis; a logarithmic one has lines at powers of ten only."""
+    if not log:
+        return alt.Y(f"{column}:Q", title=title)
+    return alt.Y(f"{column}:Q", title=title, scale=alt.Scale(type="log"), axis=alt.Axis(values=_DECADES, format="~g"))

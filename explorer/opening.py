@@ -1,0 +1,81 @@
+"""Which file is shown: the argument, the address and the sidebar settle it before a page is drawn."""
+
+import sys
+
+import streamlit as st
+
+from explorer import load, page
+from explorer.load import FileId, Source
+from explorer.state import fitted, from_address
+
+_LOOK_EVERY = 2.0  # seconds between looks for new files
+
+
+def open_file() -> bool:
+    """Open the file that this run of a page shows, and draw the sidebar. False where there is nothing to show yet.
+
+    Raises SourceError, FormatError, OSError.
+    """
+    _follow_address()
+    source = load.source(sys.argv[1:])
+    files = source.files()
+    _look_for_files(source, files)
+    if not files:
+        _nothing_yet(source)
+        return False
+    file = _choose_file(files)
+    run = load.open_run(file)
+    if not run.layers:
+        page.text(page.run_title(run), "heading")
+        st.info("The first layer is still being made. This page shows it as soon as it is in the file.")
+        return False
+    st.session_state["file"], st.session_state["files"] = file, files
+    page.show_at(fitted(page.view(), run))
+    with st.sidebar:
+        page.choose_in_sidebar(run)
+    return True
+
+
+def _follow_address() -> None:
+    """The view is the address's where that is new: a link that was opened, or the browser's back button.
+
+    Streamlit clears the address when another page is chosen; the view then stays.
+    """
+    address = st.query_params.to_dict()
+    if "view" not in st.session_state or (address and address != st.session_state["address"]):
+        st.session_state["view"], st.session_state["address"] = from_address(address), address
+
+
+def _choose_file(files: list[FileId]) -> FileId:
+    """The file of the address, by its name among those in the folder; the newest where it names none."""
+    by_name = {file.name: file for file in files}
+    named = page.view().store
+    if named and named not in by_name:
+        st.warning("The file that this address names is not in the folder that is open; the newest is shown instead.")
+        page.text(named)
+    if named not in by_name:
+        page.change(store=files[0].name)
+    if len(files) > 1:
+        with st.sidebar:
+            page.choose("Run", "store", list(by_name), lambda name: name.removesuffix(".h5"))
+    return by_name[page.view().store]
+
+
+@st.fragment(run_every=_LOOK_EVERY)
+def _look_for_files(source: Source, seen: list[FileId]) -> None:
+    """Draw everything again when a file has appeared, or a running job has replaced one."""
+    try:
+        if source.files() != seen:
+            st.rerun()
+    except OSError:
+        return  # the next run of the page says it
+
+
+def _nothing_yet(source: Source) -> None:
+    page.text("No result yet", "heading")
+    st.text(f"There is no .h5 file in {source.folder.resolve()}.")
+    st.markdown("Make one, for example the demonstration on the embedded digits, which takes about 3 minutes:")
+    st.code("make demo", language="bash")
+    st.markdown("or open another file or folder:")
+    st.code("streamlit run explorer/app.py -- --store PATH", language="bash")
+    st.caption("This page shows a file as soon as it is there.")

@@ -1,0 +1,86 @@
+"""What a person looks at, and the address that shows a collaborator the same: one value, checked on the way in."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal, get_args
+
+from store.measure import THRESHOLD, ScanOrder
+from store.read import Layer, Run
+
+Average = Literal["clustered", "all"]  # means of n and N_c over the filters with a cluster (the paper's), or over all
+
+
+@dataclass(frozen=True)
+class View:
+    """Everything but the page, which is the address's path. Empty names stand for the default."""
+
+    store: str = ""  # name of the file in the folder that is open
+    threshold: float = THRESHOLD
+    layer: str = ""
+    filter: int = 0
+    label: int = 0
+    order: ScanOrder = "stored"
+    average: Average = "clustered"
+    store_b: str = ""  # what is compared with it
+    layer_b: str = ""
+
+
+def to_address(view: View) -> dict[str, str]:
+    """Query parameters; defaults are left out.
+
+    >>> to_address(View(store="vgg16.h5", threshold=0.25, filter=7))
+    {'store': 'vgg16.h5', 'threshold': '0.25', 'filter': '7'}
+    """
+    default = View()
+    return {
+        field.name: str(getattr(view, field.name))
+        for field in fields(view)
+        if getattr(view, field.name) != getattr(default, field.name)
+    }
+
+
+def from_address(parameters: Mapping[str, str]) -> View:
+    """The view of an address; a value that cannot be is left at its default.
+
+    >>> from_address({"threshold": "0.25", "order": "sideways", "filter": "-1"}) == View(threshold=0.25)
+    True
+    """
+    values: dict[str, Any] = {name: parameters.get(name, "")[:256] for name in ("store", "layer", "store_b", "layer_b")}
+    threshold = _number(parameters.get("threshold", ""))
+    if 0 <= threshold <= 1:
+        values["threshold"] = threshold
+    for name in ("filter", "label"):
+        text = parameters.get(name, "")
+        if text.isascii() and text.isdigit() and len(text) < 10:
+            values[name] = int(text)
+    for name, kind in (("order", ScanOrder), ("average", Average)):
+        if parameters.get(name) in get_args(kind):
+            values[name] = parameters[name]
+    return View(**values)
+
+
+def fitted(view: View, run: Run) -> View:
+    """The view with a layer, filter and label that this run has; `run` must have at least one layer."""
+    layer = view.layer if view.layer in run.layers else default_layer(run).name
+    return replace(
+        view,
+        layer=layer,
+        filter=min(view.filter, run.layers[layer].n_filters - 1),
+        label=min(view.label, run.n_labels - 1),
+    )
+
+
+def default_layer(run: Run) -> Layer:
+    """Where the accuracy is highest: the layer that the paper's figures are of. Without accuracies, the deepest."""
+    layers = list(run.layers.values())
+    return max(reversed(layers), key=lambda layer: _number(layer.record.get("test_accuracy")))
+
+
+def _number(value: object) -> float:
+    """A finite number, or -1 where there is none."""
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return -1.0
+    return number if math.isfinite(number) else -1.0

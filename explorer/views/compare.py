@@ -1,0 +1,192 @@
+"""Compare: two layers, or the same layer of two runs, differences first."""
+
+from dataclasses import dataclass, replace
+from functools import partial
+
+import polars as pl
+import streamlit as st
+
+from explorer import charts, differences, frames, load, page
+from explorer.load import FileId
+from explorer.state import View, default_layer
+from store.measure import LayerMeasure
+from store.read import Layer, Run
+
+
+@dataclass(frozen=True)
+class _Side:
+    letter: str
+    file: FileId
+    run: Run
+    layer: Layer
+
+    @property
+    def title(self) -> str:
+        return f"{self.letter}: {page.run_title(self.run)}, layer {self.layer.name}"
+
+    def measured(self, view: View) -> LayerMeasure:
+        return load.measured(self.file, self.layer.name, view.threshold, view.order)
+
+    def labels(self, view: View) -> pl.DataFrame:
+        return frames.labels(self.run, self.measured(view))
+
+
+def show() -> None:
+    page.text("Compare", "heading")
+    st.caption("A is what the sidebar has chosen; choose here what B is, another layer or another run.")
+    a, b = _sides()
+    for side in (a, b):
+        page.text(side.title, "lead")
+        page.not_the_papers(side.run)
+    _everything()
+    page.python(
+        f"""from store.read import Run
+
+with Run({a.file.path!r}) as run_a, Run({b.file.path!r}) as run_b:
+    a = run_a.layers[{a.layer.name!r}].measure(threshold={page.view().threshold!r})
+    b = run_b.layers[{b.layer.name!r}].measure(threshold={page.view().threshold!r})
+    print(b.mean_noise - a.mean_noise, b.mean_clusters - a.mean_clusters)"""
+    )
+
+
+def _sides() -> tuple[_Side, _Side]:
+    """A from the sidebar; B from its own two boxes, and where they are untouched the other of the best two layers."""
+    file, run = page.opened()
+    files: dict[str, FileId] = {entry.name: entry for entry in st.session_state["files"]}
+    view = page.view()
+    store_b = view.store_b if view.store_b in files else file.name
+    run_b = load.open_run(files[store_b])
+    if not run_b.layers:
+        store_b, run_b = file.name, run
+    layer_b = view.layer_b
+    if layer_b not in run_b.layers:
+        others = [name for name in run_b.layers if store_b != file.name or name != view.layer]
+        same = view.layer if store_b != file.name and view.layer in run_b.layers else None
+        layer_b = same or (others[-1] if others else default_layer(run_b).name)
+    page.show_at(replace(view, store_b=store_b if store_b != file.name else "", layer_b=layer_b))
+    left, right = st.columns(2)
+    with left:
+        page.choose_other("Run B", "store_b", list(files), store_b, lambda name: name.removesuffix(".h5"))
+    with right:
+        page.choose_other("Layer B", "layer_b", list(run_b.layers), layer_b)
+    return _Side("A", file, run, run.layers[view.layer]), _Side("B", files[store_b], run_b, run_b.layers[layer_b])
+
+
+def _now() -> tuple[_Side, _Side]:
+    """The sides that `_sides` has settled."""
+    file, run = page.opened()
+    view = page.view()
+    files: dict[str, FileId] = {entry.name: entry for entry in st.session_state["files"]}
+    file_b = files.get(view.store_b, file)
+    run_b = load.open_run(file_b)
+    return _Side("A", file, run, run.layers[view.layer]), _Side("B", file_b, run_b, run_b.layers[view.layer_b])
+
+
+@page.fragment
+def _everything() -> None:
+    a, b = _now()
+    page.choose_threshold()
+    view = page.view()
+    st.subheader("Differences")
+    st.caption(
+        "Every number of the two layers, counted or from the paper's equations, and B - A; relative to A. A dash where "
+        "a number is undefined."
+    )
+    numbers = [frames.layer_numbers(side.layer, side.measured(view), view.average) for side in (a, b)]
+    page.table(differences.of_numbers(*numbers), "differences", height="content")
+    _labels(a, b, view)
+    _runs(a, b, view)
+    st.subheader("Distributions")
+    st.caption("The part of all filters, or of all clusters, at each value; A solid, B dashed.")
+    measures = [side.measured(view) for side in (a, b)]
+    parts = [
+        ("n", "n, noise", [measured.noise[measured.n_clusters > 0] for measured in measures]),
+        ("n_c", "N_c, clusters", [measured.n_clusters[measured.n_clusters > 0] for measured in measures]),
+        ("c_s", "C_s, labels in a cluster", [measured.cluster_sizes for measured in measures]),
+    ]
+    for column, (name, title, values) in zip(st.columns(3, gap="medium"), parts, strict=True):
+        with column:
+            left, right = differences.shares(*values)
+            page.chart(
+                charts.overlay(left, right, "value", "part", title), f"compare-{name}",
+                f"Distribution of {title} in A and B",
+            )  # fmt: skip
+    _sweeps()
+    st.subheader("Figure 2, side by side")
+    for column, side in zip(st.columns(2, gap="large"), (a, b), strict=True):
+        with column:
+            page.text(side.title)
+            table = side.labels(view)
+            for suffix, name in (("", "a"), (", fields", "b")):
+                page.chart(
+                    charts.figure_2(table, suffix), f"compare-figure-2{name}-{side.letter.lower()}",
+                    f"Signal and noises of each label in {side.letter}",
+                )  # fmt: skip
+
+
+def _labels(a: _Side, b: _Side, view: View) -> None:
+    st.subheader("Labels")
+    changes = differences.of_labels(a.labels(view), b.labels(view))
+    if changes.is_empty():
+        st.text("The two runs have no label in common.")
+        return
+    st.caption(
+        "Each point is a label of both; on the dashed line nothing differs. Below, the largest differences first."
+    )
+    for column, quantity in zip(st.columns(3, gap="medium"), ("signal", "noise_I", "noise_E"), strict=True):
+        with column:
+            page.chart(
+                charts.scatter(changes, quantity),
+                f"compare-labels-{quantity.lower()}",
+                f"{quantity} of each label, A against B",
+            )
+    page.table(changes, "label-differences", height=280)
+
+
+def _runs(a: _Side, b: _Side, view: View) -> None:
+    """Two runs: the layers that both have."""
+    if a.file == b.file:
+        return
+    common = [name for name in a.run.layers if name in b.run.layers]
+    if not common:
+        return
+    st.subheader("All layers of the two runs")
+    st.caption("Layers that both have, the deepest first: B - A of what the paper's table holds.")
+    tables = [
+        frames.paper_table(
+            side.run,
+            {name: load.measured(side.file, name, view.threshold, view.order) for name in common},
+            view.average,
+        )
+        for side in (a, b)
+    ]
+    page.table(differences.of_tables(*tables), "layer-differences")
+
+
+@page.fragment
+def _sweeps() -> None:
+    a, b = _now()
+    view = page.view()
+    st.subheader("Sweep of the threshold")
+    asked = f"sweeps {a.file} {a.layer.name} {b.file} {b.layer.name}"
+    quick = all(load.loaded(side.file, side.layer.name).is_quick for side in (a, b))
+    if not quick and not st.session_state.get(asked):
+        st.caption(page.LARGE)
+        st.button("Measure the sweeps", on_click=partial(st.session_state.__setitem__, asked, True))
+        return
+    with st.spinner("Measuring at 19 thresholds", show_time=True):
+        left, right = (
+            frames.sweep(load.sweep(side.file, side.layer.name, view.order), view.average) for side in (a, b)
+        )
+    panels = [("n", True), ("N_c", False), ("C_s", False), ("SNR_I", True), ("SNR_E", True)]
+    columns = st.columns(3, gap="medium")
+    for k, (quantity, log) in enumerate(panels):
+        with columns[k % 3]:
+            page.chart(
+                charts.overlay(left, right, "threshold", quantity, quantity, log), f"compare-sweep-{quantity.lower()}",
+                f"{quantity} of A and B against the threshold",
+            )  # fmt: skip
+
+
+if __name__ == "__main__":  # as Streamlit runs a page; a test that only imports it draws nothing
+    show()

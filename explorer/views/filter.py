@@ -1,0 +1,106 @@
+"""Filter: the paper's Figure 1, live, and what the filter's clusters and noise are."""
+
+import io
+
+import numpy as np
+import streamlit as st
+
+from explorer import derived, frames, load, page
+from explorer.matrix import live_matrix
+from store.measure import scan_order
+
+
+def show() -> None:
+    _filter()
+
+
+@page.fragment
+def _filter() -> None:
+    file, run = page.opened()
+    view = page.view()
+    layer = run.layers[view.layer]
+    unit, last = frames.unit_of(layer), layer.n_filters - 1
+    page.text(f"Layer {layer.name}, {unit} {view.filter}", "heading")
+    page.not_the_papers(run)
+    back, number, forward, _ = st.columns([1, 1, 1, 5], vertical_alignment="bottom")
+    back.button(
+        "Previous", on_click=lambda: page.change(filter=max(0, view.filter - 1)), disabled=view.filter == 0,
+        icon=":material/arrow_back:", width="stretch",
+    )  # fmt: skip
+    with number:
+        page.choose_number(f"{unit.capitalize()}, 0 to {last}", "filter", last)
+    forward.button(
+        "Next", on_click=lambda: page.change(filter=min(last, view.filter + 1)), disabled=view.filter == last,
+        icon=":material/arrow_forward:", width="stretch",
+    )  # fmt: skip
+    view = page.view()
+
+    measured = load.measured(file, view.layer, view.threshold, view.order)
+    st.caption(
+        f"Left: the fields that the test inputs of each label (rows) cause on each output (columns) through this "
+        f"{unit} alone, divided by their maximum. Middle: those above the threshold. Right: the same, with the labels "
+        "of clusters moved together; clusters are boxed, the noise is yellow."
+    )
+    live_matrix(
+        load.live_data(file, view.layer, view.filter),
+        filter_index=view.filter,
+        threshold=view.threshold,
+        order=scan_order(view.order, run.n_labels),
+        average=view.average,
+        measure=measured,
+        on_release=lambda threshold: page.change(threshold=threshold),
+    )
+    loaded = load.loaded(file, view.layer)
+    matrix = loaded.matrix(view.filter)
+    total = float(loaded.squares.sum())
+    share = loaded.squares[view.filter] / total if total > 0 else np.nan
+    rank, of = derived.rank(matrix), min(layer.positions, layer.n_labels)
+    st.subheader(f"This {unit}")
+    page.facts(
+        [
+            ("Rank", f"{rank}, of at most {of} (a field is a sum over the {layer.positions} positions of a {unit})"),
+            (
+                "Share of the layer's fields",
+                f"{_percent(share)} of the sum of their squares; {_percent(1 / layer.n_filters)} if all {unit}s "
+                "had the same",
+            ),
+        ]
+    )
+    st.subheader("Clusters")
+    st.caption(
+        "Labels that this filter raises together, with the super-classes that they come from.".replace("filter", unit)
+    )
+    page.table(frames.clusters(run, measured.cluster_of[view.filter]), f"clusters-{view.layer}-{view.filter}")
+    with st.expander("Elements above the threshold"):
+        elements = frames.elements(run, matrix, measured, view.filter)
+        page.table(elements, f"elements-{view.layer}-{view.filter}", height=320)
+    page.download(
+        "Matrix (.npy)", f"fields-{view.layer}-{view.filter}.npy", lambda: _npy(matrix), "application/octet-stream"
+    )
+    page.python(
+        f"""import numpy as np
+
+from store import permutation, scan_order
+from store.read import Run
+
+with Run({file.path!r}) as run:
+    layer = run.layers[{view.layer!r}]
+    matrix = layer.field({view.filter})  # rows: input labels, columns: output labels
+    measured = layer.measure(threshold={view.threshold!r}, order=scan_order({view.order!r}, run.n_labels))
+    order = permutation(measured.cluster_of[{view.filter}])
+    permuted = matrix[np.ix_(order, order)]"""
+    )
+
+
+def _percent(value: float) -> str:
+    return f"{value:.2%}" if np.isfinite(value) else "-"
+
+
+def _npy(matrix: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, matrix, allow_pickle=False)
+    return buffer.getvalue()
+
+
+if __name__ == "__main__":  # as Streamlit runs a page; a test that only imports it draws nothing
+    show()

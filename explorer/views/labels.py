@@ -1,0 +1,145 @@
+"""Labels: Figure 2, and from a label down to the filters that hold it and the labels that it meets there."""
+
+import streamlit as st
+
+from explorer import charts, derived, frames, load, page
+
+_SORTS = {
+    "as stored": ("label", False),
+    "signal": ("signal", True),
+    "noise_I": ("noise_I", True),
+    "noise_I + noise_E": ("noise_I + noise_E", True),
+    "signal, fields": ("signal, fields", True),
+    "name": ("name", False),
+    "super-class": ("super-class", False),
+}
+
+_PARTS = [
+    (
+        "**A. Counted**",
+        "For each label: the clusters that hold it (signal), and, for a mean other label, the elements of its row "
+        "inside its clusters (noise_I) and outside clusters (noise_E). Dashed: the means.",
+    ),
+    (
+        "**B. Fields**",
+        "The same elements, adding up the fields that all its test inputs cause, in place of ones.",
+    ),
+]
+
+
+def show() -> None:
+    file, run = page.opened()
+    view = page.view()
+    page.text(f"The {run.n_labels} labels in layer {view.layer}", "heading")
+    page.not_the_papers(run)
+    _everything()
+    page.python(
+        f"""from store import scan_order
+from store.read import Run
+
+with Run({file.path!r}) as run:
+    layer = run.layers[{view.layer!r}]
+    measured = layer.measure(threshold={view.threshold!r}, order=scan_order({view.order!r}, run.n_labels))
+    measured.signal, measured.noise_internal, measured.noise_external  # Figure 2A: one entry a label
+    measured.signal_field, measured.noise_internal_field, measured.noise_external_field  # Figure 2B"""
+    )
+
+
+@page.fragment
+def _everything() -> None:
+    page.choose_threshold()
+    _figure()
+    st.divider()
+    _label()
+
+
+@page.fragment
+def _figure() -> None:
+    file, run = page.opened()
+    view = page.view()
+    measured = load.measured(file, view.layer, view.threshold, view.order)
+    sort_by, scale = st.columns([1, 3], vertical_alignment="bottom")
+    sort = sort_by.selectbox("Sort the labels by", list(_SORTS), key="labels_sort")
+    log = scale.toggle("Logarithmic", key="labels_log")
+    by, descending = _SORTS[sort]
+    table = frames.labels(run, measured).sort(by, descending=descending, maintain_order=True)
+    for column, (title, explained) in zip(st.columns(2, gap="large"), _PARTS, strict=True):
+        column.markdown(title)
+        column.caption(explained)
+    for column, (suffix, name) in zip(st.columns(2, gap="large"), (("", "2a"), (", fields", "2b")), strict=True):
+        with column:
+            page.chart(
+                charts.figure_2(table, suffix, log, view.label),
+                f"figure-{name}",
+                "Signal and noises of each label" + suffix,
+            )
+    counted = (measured.signal, measured.noise_internal, measured.noise_external)
+    assert measured.signal_field is not None and measured.noise_internal_field is not None
+    assert measured.noise_external_field is not None
+    fields = (measured.signal_field, measured.noise_internal_field, measured.noise_external_field)
+    pairs = []
+    for values, shape, where in ((counted, ".2f", ""), (fields, ".3g", ", fields")):
+        signal, internal, external = (float(value.mean()) for value in values)
+        pairs += [(f"signal{where}", signal, shape), (f"noise_I{where}", internal, shape)]
+        pairs += [(f"noise_I + noise_E{where}", internal + external, shape)]
+    page.numbers([(name, frames.defined(value), shape) for name, value, shape in pairs])
+    with st.expander("All labels in a table", expanded=False):
+        st.caption("Select a row to see the label below.")
+        page.table(table, f"labels-{view.layer}", height=320, pick=_picked)
+
+
+def _picked(row: dict[str, int]) -> None:
+    if row["label"] != page.view().label:
+        page.change(label=row["label"])
+        st.rerun()
+
+
+@page.fragment
+def _label() -> None:
+    file, run = page.opened()
+    st.subheader("One label")
+    page.choose_label(run)
+    view = page.view()
+    layer, label = run.layers[view.layer], view.label
+    unit = frames.unit_of(layer)
+    measured = load.measured(file, view.layer, view.threshold, view.order)
+    loaded = load.loaded(file, view.layer)
+    rows = derived.label_rows(loaded.fields, loaded.factors, label)
+    page.text(run.label_names[label], "lead")
+    if run.superclasses[label]:
+        page.text(run.superclasses[label])
+    page.numbers(
+        [
+            ("signal", float(measured.signal[label]), ".0f"),
+            ("noise_I", float(measured.noise_internal[label]), ".2f"),
+            ("noise_E", float(measured.noise_external[label]), ".2f"),
+            ("test inputs", float(run.test_inputs[label]), ".0f"),
+        ]
+    )
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.markdown(f"**{unit.capitalize()}s that hold it**")
+        st.caption("In one of their clusters, the strongest first. Select a row to open it.")
+        held = frames.filters_of_label(run, measured, label, rows[0][:, label])
+        page.table(
+            held,
+            f"label-{view.layer}-{label}-{unit}s",
+            height=380,
+            pick=lambda row: page.go("filter", filter=row["filter"]),
+        )
+    with right:
+        st.markdown("**Labels that it meets**")
+        st.caption(
+            f"In how many {unit}s they share a cluster, and in how many this label's inputs raise the other's output "
+            "as noise (to), or the other way round (from)."
+        )
+        found = frames.partner_labels(run, derived.partners(measured, rows, label))
+        if found.is_empty():
+            st.text("None at this threshold.")
+        else:
+            page.chart(charts.partners(found), "partners", "Labels that share clusters or noise with this one")
+            page.table(found, f"label-{view.layer}-{label}-labels", height=240, pick=_picked)
+
+
+if __name__ == "__main__":  # as Streamlit runs a page; a test that only imports it draws nothing
+    show()

@@ -1,0 +1,197 @@
+"""Layer: all filters as one picture, how their numbers are distributed, and the sweep of the threshold."""
+
+from functools import partial
+from typing import get_args
+
+import polars as pl
+import streamlit as st
+
+from explorer import charts, frames, load, page, pictures
+
+_ACROSS = 8  # matrices in a row of the gallery: as many as a laptop shows at a pixel a label
+_SORTS = {
+    "number": "filter",
+    "noise": "noise",
+    "clusters": "clusters",
+    "largest cluster": "largest cluster",
+    "maximum": "maximum",
+    "share of the fields": "share of fields",
+}
+
+
+def show() -> None:
+    file, run = page.opened()
+    view = page.view()
+    layer = run.layers[view.layer]
+    page.text(
+        f"Layer {layer.name}: {layer.n_filters} {frames.unit_of(layer)}s of {frames.filter_size(layer)}", "heading"
+    )
+    page.not_the_papers(run)
+    _everything()
+    page.python(
+        f"""from store import scan_order
+from store.read import Run
+
+with Run({file.path!r}) as run:
+    layer = run.layers[{view.layer!r}]
+    measured = layer.measure(threshold={view.threshold!r}, order=scan_order({view.order!r}, run.n_labels))
+    measured.noise, measured.n_clusters, measured.cluster_of  # one entry a filter"""
+    )
+
+
+@page.fragment
+def _everything() -> None:
+    file, run = page.opened()
+    view = page.view()
+    layer = run.layers[view.layer]
+    page.choose_threshold()
+    measured = load.measured(file, view.layer, view.threshold, view.order)
+    numbers = frames.layer_numbers(layer, measured, view.average)
+    page.numbers(
+        [
+            ("accuracy", numbers["accuracy"], ".3f"),
+            ("n", numbers["n"], ".1f"),
+            ("N_c", numbers["N_c"], ".2f"),
+            ("C_s", numbers["C_s"], ".2f"),
+            ("signal", numbers["signal"], ".2f"),
+            ("SNR_I", numbers["SNR_I"], ".1f"),
+            ("SNR_E", numbers["SNR_E"], ".1f"),
+            ("silent", numbers["silent"], ".0f"),
+        ]
+    )
+    st.subheader("Gallery")
+    _gallery()
+    st.subheader("Distributions")
+    _distributions()
+    st.subheader("Sweep of the threshold")
+    _sweep()
+
+
+@page.fragment
+def _gallery() -> None:
+    file, run = page.opened()
+    view = page.view()
+    layer, unit = run.layers[view.layer], frames.unit_of(run.layers[view.layer])
+    measured = load.measured(file, view.layer, view.threshold, view.order)
+    loaded = load.loaded(file, view.layer)
+    table = frames.filters(measured, loaded.squares)
+
+    columns = st.columns([2, 2, 2, 2], vertical_alignment="bottom")
+    style = columns[0].selectbox("Show", get_args(pictures.Style), index=2, key="gallery_style")
+    sort = columns[1].selectbox("Sort by", list(_SORTS), key="gallery_sort")
+    held = columns[2].selectbox(
+        "Holds the label", [None, *range(run.n_labels)], key="gallery_label",
+        format_func=lambda label: "any" if label is None else run.label_names[label],
+    )  # fmt: skip
+    with columns[3].popover("More conditions", width="stretch"):
+        conditions = [_range(table, name, label) for name, label in (
+            ("clusters", "Clusters"), ("largest cluster", "Labels in the largest cluster"), ("noise", "Noise"),
+        )]  # fmt: skip
+        descending = st.checkbox("Largest first", value=True, key="gallery_descending")
+
+    shown = table.filter(*conditions)
+    if held is not None:
+        shown = shown.filter(pl.Series(measured.cluster_of[:, held] >= 0).gather(shown["filter"]))
+    shown = shown.sort(_SORTS[sort], descending=descending and sort != "number", maintain_order=True, nulls_last=True)
+    if shown.is_empty():
+        st.info("Nothing here meets these conditions.")
+        return
+    across = _ACROSS
+    size = across * (4 if layer.n_labels <= 200 else 2)
+    last_page = -(-shown.height // size)
+    caption, pager = st.columns([4, 1], vertical_alignment="bottom")
+    if last_page > 1:
+        st.session_state["gallery_page"] = min(st.session_state.get("gallery_page", 1), last_page)
+        number = pager.number_input(f"Page, of {last_page}", 1, last_page, key="gallery_page")
+    else:
+        number = 1
+    caption.caption(
+        f"{shown.height} of {table.height} {unit}s, each a matrix of {layer.n_labels} x {layer.n_labels}: rows are "
+        f"input labels, columns output labels. {_EXPLAINED[style]} Point at one for its numbers; click to open it."
+    )
+    tiles = shown.slice((number - 1) * size, size)
+    chosen = tiles["filter"].to_list()
+    picture = pictures.gallery([loaded.matrix(f) for f in chosen], chosen, measured, style, across)
+    event = page.chart(
+        charts.gallery(tiles, picture, across, unit), "gallery", f"{len(chosen)} matrices, {style}",
+        on_select="rerun", width="content", key=f"gallery_{view.layer}_{number}",
+    )  # fmt: skip
+    if picked := event["selection"].get("tile"):
+        page.go("filter", filter=int(picked[0]["filter"]))
+    page.open_number(f"Open {unit}", layer.n_filters - 1)
+    with st.expander(f"All {unit}s in a table"):
+        st.caption("Select a row to open it.")
+        page.table(
+            shown, f"layer-{layer.name}-{unit}s", height=320, pick=lambda row: page.go("filter", filter=row["filter"])
+        )
+
+
+_EXPLAINED = {
+    "fields": "Bright is the largest field, black is zero, blue is below zero.",
+    "clipped": "White: above the threshold and in a cluster; yellow: above it outside the clusters, the noise.",
+    "permuted": "White: the clusters, moved to the upper left; yellow: the noise.",
+}
+
+
+def _range(table: pl.DataFrame, column: str, label: str) -> pl.Expr:
+    last = int(table[column].max() or 0)  # type: ignore[arg-type]
+    if last == 0:
+        return pl.lit(True)
+    low, high = st.slider(label, 0, last, (0, last), key=f"gallery_{column}_{last}")
+    return pl.col(column).is_between(low, high)
+
+
+def _distributions() -> None:
+    file, run = page.opened()
+    view = page.view()
+    unit = frames.unit_of(run.layers[view.layer])
+    measured = load.measured(file, view.layer, view.threshold, view.order)
+    some = measured.n_clusters > 0 if view.average == "clustered" else measured.n_clusters >= 0
+    st.caption(f"How many {unit}s have so much noise and so many clusters, and how many clusters have so many labels.")
+    parts = [
+        ("n", "n, noise", measured.noise[some], f"{unit}s"),
+        ("n_c", "N_c, clusters", measured.n_clusters[some], f"{unit}s"),
+        ("c_s", "C_s, labels in a cluster", measured.cluster_sizes, "clusters"),
+    ]
+    for column, (name, title, values, counted) in zip(st.columns(3, gap="medium"), parts, strict=True):
+        with column:
+            page.chart(
+                charts.histogram(frames.histogram(values), title, counted), f"distribution-{name}",
+                f"Distribution of {title}",
+            )  # fmt: skip
+
+
+@page.fragment
+def _sweep() -> None:
+    file, _ = page.opened()
+    view = page.view()
+    asked = f"sweep {file} {view.layer}"
+    if not load.loaded(file, view.layer).is_quick and not st.session_state.get(asked):
+        st.caption(page.LARGE)
+        st.button("Measure the sweep", on_click=partial(st.session_state.__setitem__, asked, True))
+        return
+    with st.spinner("Measuring at 19 thresholds", show_time=True):
+        points = load.sweep(file, view.layer, view.order)
+    frame = frames.sweep(points, view.average)
+    st.caption(
+        "The layer at thresholds from 0.05 to 0.95. Solid line: the present threshold; dashed line: the paper's 0.3. "
+        "SNR_I and SNR_E are the mean signal over the mean internal and external noise."
+    )
+    panels = [
+        (["n"], "n, noise", True),
+        (["N_c"], "N_c, clusters", False),
+        (["C_s"], "C_s, labels in a cluster", False),
+    ]
+    columns = st.columns(2, gap="large")
+    for k, (quantities, title, log) in enumerate([*panels, (["SNR_I", "SNR_E"], "signal-to-noise ratio", True)]):
+        with columns[k % 2]:
+            page.chart(
+                charts.sweep(frame, quantities, title, view.threshold, log), f"sweep-{'-'.join(quantities).lower()}",
+                f"{title} against the threshold",
+            )  # fmt: skip
+    with st.expander("The sweep as a table"):
+        page.table(frame, f"sweep-{view.layer}", height=320)
+
+
+if __name__ == "__main__":  # as Streamlit runs a page; a test that only imports it draws nothing
+    show()

@@ -1,0 +1,157 @@
+"""Run: what it is, the paper's table, and how the layers differ with depth."""
+
+import json
+from typing import Any
+
+import polars as pl
+import streamlit as st
+
+from explorer import frames, load, page
+from store.read import Run
+
+
+def show() -> None:
+    file, run = page.opened()
+    page.text(page.run_title(run), "heading")
+    page.not_the_papers(run)
+    if run.unfinished:
+        st.info("This run goes on. Layers still to come are listed below; this page follows the file.")
+        page.text(f"Still to come: layers {frames.joined(run.unfinished)}")
+    left, right = st.columns(2, gap="large")
+    with left:
+        page.facts(_what(run))
+    with right:
+        page.facts(_provenance(run, file.name, file.size))
+    _table()
+    with st.expander("Training of the network"):
+        _training(run)
+    page.python(
+        f"""from store.read import Run
+from store.table import table
+
+with Run({file.path!r}) as run:
+    print(table(run, threshold={page.view().threshold!r}))  # the paper's table
+    measured = run.layers[{page.view().layer!r}].measure(threshold={page.view().threshold!r})
+    print(measured.mean_noise, measured.mean_clusters, measured.mean_cluster_size)"""
+    )
+
+
+@page.fragment
+def _table() -> None:
+    file, run = page.opened()
+    view = page.view()
+    st.divider()
+    page.choose_threshold()
+    measures = {name: load.measured(file, name, view.threshold, view.order) for name in run.layers}
+    st.subheader("The layers, and what the paper found")
+    st.caption(
+        "Each row is a layer, the deepest first. n: noise elements per filter, N_c: clusters per filter, C_s: labels "
+        "per cluster. Columns named *paper* hold the published numbers for this network and data set, at threshold 0.3."
+    )
+    page.not_the_papers(run)
+    page.table(frames.paper_table(run, measures, view.average), "layers")
+    st.subheader("Signal and noise")
+    st.caption(
+        "Counted over all filters, as means over the labels; beside each number what the layer means alone would give "
+        "(the paper's equations 1 to 4)."
+    )
+    page.table(frames.signal_table(run, measures, view.average), "signal")
+    st.subheader("With depth")
+    st.caption(
+        "Solid: this run. Dashed and hollow: the paper. Where training succeeds, n falls with depth as accuracy rises."
+    )
+    _depth(frames.depth(run, measures, view.average))
+
+
+def _depth(depth: pl.DataFrame) -> None:
+    from explorer import charts  # late: the tables are on the page by now
+
+    panels = [
+        (["accuracy"], "test accuracy of the probe", False),
+        (["n"], "n, noise per filter", True),
+        (["N_c", "C_s"], "clusters, and labels a cluster", False),
+        (["signal", "noise_I", "noise_E"], "elements per label", True),
+    ]
+    columns = st.columns(2, gap="large")
+    for k, (quantities, title, log) in enumerate(panels):
+        with columns[k % 2]:
+            page.chart(
+                charts.depth(depth, quantities, title, log),
+                "depth-" + "-".join(quantities).lower(),
+                f"{title} of each layer, from input to output",
+            )
+
+
+def _training(run: Run) -> None:
+    from explorer import charts
+
+    history = frames.history(run.history())
+    if history.is_empty():
+        st.caption("The network was not trained in this run.")
+        return
+    st.caption("Accuracy of the whole network on training and test inputs after each epoch.")
+    page.chart(charts.history(history), "training", "Training and test accuracy against the epoch")
+    page.table(history, "training", height=220)
+
+
+def _what(run: Run) -> list[tuple[str, str]]:
+    manifest = run.manifest
+    network, data, recipe = (_mapping(manifest.get(name)) for name in ("network", "data", "recipe"))
+    kinds = len({kind for kind in run.superclasses if kind})
+    labels = f"{run.n_labels}" + (f" in {kinds} super-classes" if kinds else "")
+    is_paper = "the paper's" if recipe.get("is_paper") is True else "not the paper's"
+    pairs = [
+        ("Network", page.printed(network.get("arch"))),
+        ("Data", page.printed(data.get("name"))),
+        ("Labels", labels),
+        ("Inputs", f"{_text(data.get('train_inputs'))} to train, {_text(data.get('test_inputs'))} to test"),
+        ("Recipe", f"{_text(recipe.get('name'))} ({is_paper}), {_text(network.get('epochs'))} epochs"),
+        ("Seed", _text(recipe.get("seed"))),
+        ("Test accuracy", _text(frames.defined(network.get("test_accuracy")))),
+        ("Train accuracy", _text(frames.defined(network.get("train_accuracy")))),
+    ]
+    return pairs
+
+
+def _provenance(run: Run, name: str, size: int) -> list[tuple[str, str]]:
+    manifest = run.manifest
+    data = _mapping(manifest.get("data"))
+    durations = [value for value in map(frames.defined, _mapping(manifest.get("durations")).values()) if value]
+    return [
+        ("File", f"{name}, {size / 1e6:.1f} MB, format {manifest['version']}"),
+        ("Made", _text(manifest.get("created"))),
+        ("By", _text(manifest.get("generator"))),
+        ("On", _text(manifest.get("device")) + (f", in {_duration(sum(durations))}" if durations else "")),
+        (
+            "Software",
+            frames.joined(f"{key} {value}" for key, value in _mapping(manifest.get("software")).items()) or "-",
+        ),
+        ("Data from", _text(data.get("source"))),
+        ("Licence", _text(data.get("licence"))),
+        ("Content", f"sha256 {run.content_sha256[:16]}…"),
+    ]
+
+
+def _duration(seconds: float) -> str:
+    return (
+        f"{seconds:.0f} s"
+        if seconds < 120
+        else f"{seconds / 60:.0f} min"
+        if seconds < 7200
+        else f"{seconds / 3600:.1f} h"
+    )
+
+
+def _mapping(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return "-"
+    shown = value if isinstance(value, str) else f"{value:g}" if isinstance(value, float) else json.dumps(value)
+    return shown if len(shown) <= 300 else shown[:300] + "…"
+
+
+if __name__ == "__main__":  # as Streamlit runs a page; a test that only imports it draws nothing
+    show()

@@ -1,0 +1,191 @@
+"""Made-up runs for the explorer's tests and screenshots: CIFAR-100's labels, fields with clusters and noise in them.
+
+No network is behind the numbers. They are made so that a layer looks like one: each filter answers to a few labels,
+mostly of one super-class, and the answers get cleaner with depth.
+"""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from store.format import HISTORY
+from store.measure import fields_from_factors
+from store.write import LayerContent, RunContent, stores_fields, write_run
+
+ROOT = Path(__file__).parents[1]
+
+_CIFAR100 = """aquatic mammals: beaver dolphin otter seal whale
+fish: aquarium_fish flatfish ray shark trout
+flowers: orchid poppy rose sunflower tulip
+food containers: bottle bowl can cup plate
+fruit and vegetables: apple mushroom orange pear sweet_pepper
+household electrical devices: clock keyboard lamp telephone television
+household furniture: bed chair couch table wardrobe
+insects: bee beetle butterfly caterpillar cockroach
+large carnivores: bear leopard lion tiger wolf
+large man-made outdoor things: bridge castle house road skyscraper
+large natural outdoor scenes: cloud forest mountain plain sea
+large omnivores and herbivores: camel cattle chimpanzee elephant kangaroo
+medium-sized mammals: fox porcupine possum raccoon skunk
+non-insect invertebrates: crab lobster snail spider worm
+people: baby boy girl man woman
+reptiles: crocodile dinosaur lizard snake turtle
+small mammals: hamster mouse rabbit shrew squirrel
+trees: maple_tree oak_tree palm_tree pine_tree willow_tree
+vehicles 1: bicycle bus motorcycle pickup_truck train
+vehicles 2: lawn_mower rocket streetcar tank tractor"""
+
+VGG16 = {"2": (64, 16), "4": (128, 8), "7": (256, 4), "10": (512, 2), "13": (512, 1)}  # layer: filters, side
+SMALL = {"4": (12, 4), "7": (16, 2), "10": (24, 1)}
+
+
+def cifar100_labels() -> list[tuple[str, str]]:
+    """(name, super-class) in CIFAR-100's order, which is the alphabet's."""
+    rows = (line.split(": ") for line in _CIFAR100.splitlines())
+    return sorted((name, superclass) for superclass, names in rows for name in names.split())
+
+
+def make_run(
+    path: Path,
+    layers: dict[str, tuple[int, int]] = SMALL,
+    labels: list[tuple[str, str]] | None = None,
+    seed: int = 0,
+    dense: bool = True,
+    planned: tuple[str, ...] | None = None,
+    unit: str = "filter",
+    **manifest: Any,
+) -> Path:
+    """Write a run to `path`; `manifest` replaces entries of it."""
+    rng = np.random.default_rng(seed)
+    labels = cifar100_labels()[:20] if labels is None else labels
+    depth = {name: (k + 1) / len(layers) for k, name in enumerate(layers)}
+    content = RunContent(
+        manifest={
+            "data": {
+                "name": "cifar100",
+                "n_labels": len(labels),
+                "test_inputs": 100 * len(labels),
+                "train_inputs": 500 * len(labels),
+                "licence": "free for research, no warranty",
+                "source": "https://www.cs.toronto.edu/~kriz/cifar.html",
+            },
+            "network": {"arch": "vgg16", "epochs": 30, "test_accuracy": 0.712, "train_accuracy": 0.998},
+            "recipe": {
+                "name": "quick",
+                "is_paper": False,
+                "seed": seed,
+                "departures": ["30 epochs in place of 300", "one-cycle learning rate", "mini-batches of 500 inputs"],
+            },
+            "planned_layers": list(layers if planned is None else planned),
+            "device": "made up",
+            "created": "2026-01-01T00:00:00+00:00",
+            "generator": "tests.explorer_runs",
+            "software": {"numpy": np.__version__},
+            "durations": {"train": 312.0, "probes": 75.5},
+        }
+        | manifest,
+        label_names=[name for name, _ in labels],
+        superclasses=[superclass for _, superclass in labels],
+        test_inputs=np.full(len(labels), 100),
+        history=_history(30, 0.712),
+        layers=[
+            _layer(name, n_filters, side, labels, depth[name], dense, unit, rng)
+            for name, (n_filters, side) in layers.items()
+        ],
+    )
+    write_run(path, content)
+    return path
+
+
+def _layer(
+    name: str,
+    n_filters: int,
+    side: int,
+    labels: list[tuple[str, str]],
+    depth: float,
+    dense: bool,
+    unit: str,
+    rng: np.random.Generator,
+) -> LayerContent:
+    n_labels, positions = len(labels), side * side
+    superclasses = np.array([superclass for _, superclass in labels])
+    noise = 0.12 + 0.5 * (1 - depth)
+    means = rng.gamma(2.0, noise / 2, (n_filters, n_labels, positions))
+    weights = rng.normal(-0.05, noise, (n_filters, n_labels, positions))
+    where = rng.random((n_filters, positions)) < 0.6
+    where[np.arange(n_filters), rng.integers(0, positions, n_filters)] = True
+    for f in range(n_filters):
+        for _ in range(rng.integers(1, 4)):
+            kin = np.flatnonzero(superclasses == superclasses[rng.integers(n_labels)])
+            members = rng.permutation(kin)[: rng.integers(1, 4)]
+            strength = rng.uniform(0.6, 1.4)
+            means[f, members] += strength * where[f] * rng.uniform(0.8, 1.2, (len(members), 1))
+            weights[f, members] += strength * where[f] * rng.uniform(0.8, 1.2, (len(members), 1))
+        if rng.random() < 0.02:
+            weights[f] = -np.abs(weights[f])  # a silent filter
+    class_means, probe_weights = means.astype(np.float32), weights.astype(np.float32)
+    accuracy = 0.3 + 0.42 * depth**0.7
+    return LayerContent(
+        name,
+        class_means,
+        probe_weights,
+        _history(12, accuracy),
+        {
+            "test_accuracy": accuracy,
+            "train_accuracy": accuracy + 0.1,
+            "filter_size": [side, side],
+            "unit": unit,
+            "module": f"features.{name}",
+        },
+        fields_from_factors(class_means, probe_weights) if dense and stores_fields(n_filters, n_labels) else None,
+    )
+
+
+def _history(epochs: int, accuracy: float) -> dict[str, list[float]]:
+    progress = 1 - np.exp(-np.arange(1, epochs + 1) / epochs * 4)
+    columns = (0.1 * 0.9 ** np.arange(epochs), 4.6 - 4 * progress, np.minimum(0.999, accuracy * 1.3) * progress)
+    test = accuracy * progress
+    test[1::2] = np.nan  # measured every other epoch
+    return {name: list(map(float, column)) for name, column in zip(HISTORY, (*columns, test), strict=True)}
+
+
+@contextmanager
+def served(*arguments: str, folder: Path = ROOT) -> Iterator[str]:
+    """The explorer on a free port of this machine, started in `folder`: its address, once it answers."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "explorer" / "app.py")]
+    options = ["--server.port", str(port), "--server.address", "127.0.0.1", "--server.fileWatcherType", "none"]
+    config = ["--browser.gatherUsageStats", "false", "--server.headless", "true"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(
+        [*command, *options, *config, "--", *arguments], cwd=folder, env=environment, stdout=subprocess.DEVNULL
+    ) as server:
+        try:
+            _wait_for(f"http://127.0.0.1:{port}/_stcore/health", server)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            server.terminate()
+
+
+def _wait_for(address: str, server: "subprocess.Popen[bytes]") -> None:
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        try:
+            with urllib.request.urlopen(address, timeout=2):
+                return
+        except OSError:
+            if server.poll() is not None:
+                raise RuntimeError(f"the explorer ended with {server.returncode} before it answered") from None
+            time.sleep(0.05)
+    raise TimeoutError(f"{address}: no answer within a minute")

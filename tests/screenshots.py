@@ -1,0 +1,61 @@
+"""Every page of the explorer, light and dark, as pictures: `python -m tests.screenshots --out DIR [--store FILE]`."""
+
+import argparse
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.explorer_runs import VGG16, cifar100_labels, make_run, served
+
+CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+PAGES = {"run": "", "layer": "layer", "filter": "filter", "labels": "labels", "compare": "compare"}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--store", type=Path, help="a result file or folder; default: a made-up run")
+    parser.add_argument("--only", choices=PAGES, action="append")
+    parser.add_argument("--theme", choices=["light", "dark"], action="append")
+    arguments = parser.parse_args()
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        print("error: there is no chromium on this machine; install it (apt-get install chromium)", file=sys.stderr)
+        return 1
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        store = arguments.store or make_run(Path(folder) / "vgg16-cifar100.h5", VGG16, cifar100_labels())
+        with served("--store", str(store)) as address, sync_playwright() as play:
+            browser = play.chromium.launch(executable_path=chromium, args=CHROMIUM)
+            for theme in arguments.theme or ["light", "dark"]:
+                for name in arguments.only or PAGES:
+                    _take(browser, f"{address}/{PAGES[name]}", theme, arguments.out / f"{name}-{theme}.png")
+            browser.close()
+    return 0
+
+
+def _take(browser: Browser, address: str, theme: str, path: Path) -> None:
+    page = browser.new_page(viewport={"width": 1366, "height": 900}, color_scheme=theme)  # type: ignore[arg-type]
+    page.goto(address)
+    settle(page)
+    # Streamlit scrolls inside the page, so the window grows to what there is.
+    height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
+    page.set_viewport_size({"width": 1366, "height": max(900, height + 40)})
+    settle(page)
+    page.screenshot(path=path)
+    page.close()
+    print(path)
+
+
+def settle(page: Page) -> None:
+    """Wait until the page is drawn: the script has ended, and nothing has changed for a moment."""
+    page.wait_for_selector("[data-testid=stMain] .fs-heading, [data-testid=stAlert]", timeout=60_000)
+    page.wait_for_function("!document.querySelector('[data-testid=stStatusWidget]')", timeout=60_000)
+    page.wait_for_timeout(900)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

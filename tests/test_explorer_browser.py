@@ -1,0 +1,222 @@
+"""The explorer as a person meets it: a server, and Chromium without a network beyond this machine."""
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from tests.explorer_runs import cifar100_labels, make_run, served
+from tests.test_explorer_pages import HOSTILE, PAGES
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is in the extra [dev]")
+from tests.screenshots import CHROMIUM, settle  # noqa: E402
+
+if shutil.which("chromium") is None:
+    pytest.skip("there is no chromium on this machine (apt-get install chromium)", allow_module_level=True)
+
+MINUTE = 60_000
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs")
+    make_run(
+        folder / "hostile.h5", labels=[(name, name) for name in HOSTILE], device=HOSTILE[0], recipe={"name": HOSTILE[1]}
+    )
+    make_run(folder / "run.h5", labels=cifar100_labels()[:30])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def app(folder: Path) -> Iterator[str]:
+    with served("--store", str(folder)) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator["sync_api.Browser"]:
+    with sync_api.sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=shutil.which("chromium"), args=CHROMIUM)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(chromium: "sync_api.Browser") -> Iterator["sync_api.Page"]:
+    page = person(chromium)
+    yield page
+    page.context.close()
+
+
+def person(chromium: "sync_api.Browser", **options: object) -> "sync_api.Page":
+    """Somebody with a browser of their own."""
+    page = chromium.new_context(viewport={"width": 1366, "height": 1600}, **options).new_page()
+    page.set_default_timeout(MINUTE)
+    return page
+
+
+def visit(page: "sync_api.Page", address: str) -> None:
+    page.goto(address)
+    settle(page)
+
+
+def parameters(page: "sync_api.Page") -> dict[str, str]:
+    return {name: values[0] for name, values in parse_qs(urlsplit(page.url).query).items()}
+
+
+def wait_for_address(page: "sync_api.Page", pattern: str) -> None:
+    page.wait_for_url(re.compile(pattern), wait_until="commit")
+
+
+def heading(page: "sync_api.Page") -> str:
+    return page.locator(".fs-heading").inner_text()
+
+
+def test_it_opens_on_the_newest_run(page: "sync_api.Page", app: str) -> None:
+    visit(page, app)
+    assert heading(page) == "VGG-16 on CIFAR-100, 30 labels"
+    assert page.locator("svg.marks").count() == 5
+    assert parameters(page) == {"store": "run.h5", "layer": "10"}
+
+
+def test_the_keyboard_moves_the_threshold_and_everything_follows(page: "sync_api.Page", app: str) -> None:
+    visit(page, f"{app}/layer")
+    before = page.locator("[data-testid=stMetricValue]").nth(1).inner_text()
+    page.get_by_role("slider").first.focus()
+    for _ in range(20):
+        page.keyboard.press("ArrowRight")
+    wait_for_address(page, r"threshold=0\.5\b")
+    settle(page)
+    assert page.locator("[data-testid=stMetricValue]").nth(1).inner_text() != before
+
+
+def test_the_live_threshold_reaches_the_page_and_the_address(page: "sync_api.Page", app: str) -> None:
+    visit(page, f"{app}/filter?filter=3")
+    slider = page.locator("input[type=range]").first
+    slider.focus()
+    for _ in range(5):
+        page.keyboard.press("ArrowRight")
+    page.keyboard.press("Tab")
+    wait_for_address(page, r"threshold=0\.3[0-9]+")
+    assert parameters(page)["filter"] == "3"
+
+
+def test_an_address_shows_somebody_else_the_same(chromium: "sync_api.Browser", page: "sync_api.Page", app: str) -> None:
+    visit(page, f"{app}/labels?threshold=0.2&layer=7&label=12&order=reversed&average=all")
+    other = person(chromium)
+    visit(other, page.url)
+    for seen in (page, other):
+        assert heading(seen) == "The 30 labels in layer 7"
+        assert seen.locator(".fs-lead").inner_text() == cifar100_labels()[12][0]
+    values = [seen.locator("[data-testid=stMetricValue]").all_inner_texts() for seen in (page, other)]
+    assert values[0] == values[1]
+    assert parameters(page) == parameters(other)
+    other.context.close()
+
+
+def test_the_view_stays_with_another_page_and_the_back_button(page: "sync_api.Page", app: str) -> None:
+    visit(page, f"{app}/layer?threshold=0.4&layer=7")
+    page.get_by_role("link", name="Labels").click()
+    wait_for_address(page, r"/labels\?.*threshold=0\.4")
+    settle(page)
+    assert heading(page) == "The 30 labels in layer 7"
+    page.go_back()
+    page.get_by_text("Layer 7: 16 filters").wait_for()
+
+
+def test_a_label_drills_down_to_a_filter(page: "sync_api.Page", app: str) -> None:
+    visit(page, f"{app}/labels?layer=10&label=5")
+    page.get_by_text("Filters that hold it").scroll_into_view_if_needed()
+    table = page.locator("[data-testid=stDataFrame]").nth(1).bounding_box()  # the first is in a closed expander
+    page.mouse.click(table["x"] + 18, table["y"] + 52)  # the box of the first row
+    wait_for_address(page, r"/filter\?")
+    settle(page)
+    assert re.fullmatch(r"Layer 10, filter \d+", heading(page))
+
+
+def test_a_click_on_the_gallery_opens_the_filter(page: "sync_api.Page", app: str) -> None:
+    visit(page, f"{app}/layer?layer=10")
+    gallery = page.locator(".st-key-picture_gallery svg.marks").bounding_box()
+    page.mouse.click(gallery["x"] + gallery["width"] * 2.5 / 8, gallery["y"] + gallery["height"] * 1.5 / 3)
+    wait_for_address(page, r"/filter\?.*filter=10\b")
+    settle(page)
+    assert heading(page) == "Layer 10, filter 10"
+
+
+def test_a_filter_and_the_next_one(page: "sync_api.Page", app: str) -> None:
+    visit(page, f"{app}/filter?filter=4")
+    page.get_by_role("button", name="Next").click()
+    page.get_by_text("Layer 10, filter 5").wait_for()
+    wait_for_address(page, r"filter=5\b")
+
+
+@pytest.mark.parametrize(("scheme", "dark"), [("light", False), ("dark", True)])
+def test_the_theme_is_the_readers(chromium: "sync_api.Browser", app: str, scheme: str, dark: bool) -> None:
+    page = person(chromium, color_scheme=scheme)
+    visit(page, app)
+    ground = page.evaluate("getComputedStyle(document.querySelector('.stApp')).backgroundColor")
+    text = page.locator("svg.marks text").first.evaluate("element => getComputedStyle(element).fill")
+    assert (_lightness(ground) < 80) == dark
+    assert (_lightness(text) > 160) == dark
+    page.context.close()
+
+
+def _lightness(colour: str) -> float:
+    return sum(map(float, re.findall(r"[\d.]+", colour)[:3])) / 3
+
+
+def test_charts_and_tables_are_saved(page: "sync_api.Page", app: str, tmp_path: Path) -> None:
+    visit(page, app)
+    starts = {"as PNG": b"\x89PNG", "as SVG": b"<svg", "CSV": b"layer,N_f", "Parquet": b"PAR1"}
+    for name, start in starts.items():
+        ours = "[data-testid=stDownloadButton] button, .save button"
+        with page.expect_download() as saved:
+            page.locator(ours).and_(page.get_by_role("button", name=name)).first.click()
+        path = tmp_path / name
+        saved.value.save_as(path)
+        assert path.read_bytes().startswith(start), name
+    visit(page, f"{app}/filter")
+    with page.expect_download() as saved:
+        page.get_by_role("button", name=re.compile(r"\.npy")).click()
+    saved.value.save_as(tmp_path / "npy")
+    assert (tmp_path / "npy").read_bytes().startswith(b"\x93NUMPY")
+
+
+def test_a_file_that_appears_is_opened(page: "sync_api.Page", tmp_path: Path) -> None:
+    with served("--store", str(tmp_path)) as address:
+        page.goto(address)
+        page.get_by_text("No result yet").wait_for()
+        make_run(tmp_path / "going.h5", {"4": (4, 1)}, planned=("4", "7"))
+        page.get_by_text("Still to come: layers 7").wait_for()
+        make_run(tmp_path / "going.h5", {"4": (4, 1), "7": (4, 1)}, planned=("4", "7"))
+        page.get_by_text("Still to come: layers 7").wait_for(state="detached")
+        make_run(tmp_path / "another.h5", {"4": (4, 1)})
+        boxes = page.get_by_test_id("stSidebar").get_by_test_id("stSelectbox")
+        boxes.nth(3).wait_for()  # with two files there is a box to choose the run
+        assert parameters(page)["store"] == "going.h5"  # and nothing has jumped
+
+
+def test_names_from_a_file_cause_no_request_and_no_element(page: "sync_api.Page", app: str) -> None:
+    requests: list[str] = []
+    page.on("request", lambda request: requests.append(request.url))
+    page.on("dialog", lambda dialog: pytest.fail(f"a script ran: {dialog.message}"))
+    for name in PAGES:
+        path = "" if name == "run" else name
+        visit(page, f"{app}/{path}?store=hostile.h5&threshold=0.1")
+        assert page.locator("img[src*=evil], a[href*=evil], image[*|href*=evil]").count() == 0
+    assert page.locator(".katex, .fs-heading b, .fs-note em").count() == 0
+    local = ("data:", "blob:", app, app.replace("http", "ws"))
+    assert not [url for url in requests if not url.startswith(local)]
+    visit(page, f"{app}/labels?store=hostile.h5&label=1")
+    assert page.locator(".fs-lead").inner_text() == HOSTILE[1]
+
+
+def test_it_prints_on_paper(page: "sync_api.Page", app: str) -> None:
+    visit(page, app)
+    page.emulate_media(media="print")
+    assert not page.locator("[data-testid=stSidebar]").is_visible()
+    pages = len(re.findall(rb"/Type\s*/Page\b", page.pdf()))
+    assert pages >= 2  # all of it, not what fits the window
