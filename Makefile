@@ -5,13 +5,15 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help install demo test lint bench clean
+.PHONY: help install demo test lint bench example screenshots clean
 
 help:
-	@echo "make demo    train VGG-16 and its probes on the embedded digits (about 3 minutes), then show the result"
-	@echo "make test    the whole test suite"
-	@echo "make lint    ruff and mypy"
-	@echo "make bench   the benchmarks of benchmarks/README.md"
+	@echo "make demo         train VGG-16 and its probes on the embedded digits (about 3 minutes), then explore the result"
+	@echo "make test         the whole test suite"
+	@echo "make lint         ruff and mypy"
+	@echo "make bench        the benchmarks of benchmarks/README.md"
+	@echo "make example      the explorer's example file, from CIFAR-100 (about 25 minutes)"
+	@echo "make screenshots  every page of the explorer, light and dark; needs chromium"
 
 install: $(INSTALLED)
 
@@ -24,7 +26,8 @@ $(INSTALLED): pyproject.toml constraints.txt
 demo: $(INSTALLED)
 	$(BIN)/python -m precompute --arch vgg16 --data digits
 	@echo
-	$(BIN)/python -m store info runs/vgg16-digits.h5
+	@echo "opening the explorer on it; Ctrl-C ends it"
+	$(BIN)/streamlit run explorer/app.py -- --store runs/vgg16-digits.h5
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest
@@ -36,6 +39,13 @@ lint: $(INSTALLED)
 
 bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks
+
+example: $(INSTALLED)
+	$(BIN)/python -m precompute --arch vgg16 --data cifar100 --labels 20 --recipe quick
+	$(BIN)/python -m store pack runs/vgg16-cifar100-20-quick.h5 --out explorer/example.h5
+
+screenshots: $(INSTALLED)
+	$(BIN)/python -m tests.screenshots --out docs/screenshots --store explorer/example.h5
 
 clean:
 	rm -rf $(VENV) build *.egg-info

@@ -35,7 +35,7 @@ def test_the_readme_has_its_commands():
 
 @pytest.mark.parametrize("command", commands("make "))
 def test_make_knows_every_target(command):
-    answer = subprocess.run(shlex.split(command) + ["--dry-run"], cwd=ROOT, capture_output=True, text=True)
+    answer = subprocess.run([*shlex.split(command), "--dry-run"], cwd=ROOT, capture_output=True, text=True)
     assert answer.returncode == 0, answer.stderr
 
 
