@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from tests.explorer_runs import VGG16, cifar100_labels, make_run, served
 
 CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-PAGES = {"run": "", "layer": "layer", "filter": "filter", "labels": "labels", "compare": "compare"}
+PAGES = {"run": "", "layer": "layer", "filter": "filter?filter=392", "labels": "labels", "compare": "compare"}
 
 
 def main() -> int:
