@@ -30,7 +30,8 @@ class Job:
     @property
     def title(self) -> str:
         what = f"{self.options.arch} on {self.options.data}, {self.sizes.n_labels} labels"
-        return f"{what} -> {self.work.out} ({self.device.description})"
+        source = "still to be downloaded" if self.data is None else f"read from {self.data.source}"
+        return f"{what} -> {self.work.out} ({self.device.description}; images {source})"
 
 
 def prepare(options: Options, stopping: Stopping) -> Job:
