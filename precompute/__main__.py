@@ -6,6 +6,7 @@
 """
 
 import errno
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -35,6 +36,9 @@ def main() -> int:
         command = shlex.join(["python", "-m", "precompute", *(a for a in sys.argv[1:] if a != "--fresh")])
         print(f"\nstopped ({stopped}). What is done is kept; the same command goes on:\n  {command}", file=sys.stderr)
         return stopped.exit_status
+    except BrokenPipeError:  # who read the output has left, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains once more at its end
+        return 1
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         hint = ": no space is left on that disk. Free some; the same command then goes on" if full else ""

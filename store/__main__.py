@@ -1,6 +1,7 @@
 """python -m store info | check | pack FILE"""
 
 import argparse
+import os
 import sys
 
 
@@ -25,6 +26,8 @@ def main() -> int:
         return _check(arguments.file) if arguments.command == "check" else _pack(arguments.file, arguments.out)
     except FormatError as error:
         print(f"error: {error}", file=sys.stderr)
+    except BrokenPipeError:  # who read the output has left, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains once more at its end
     except OSError as error:
         print(f"error: {error.filename or arguments.file}: {error.strerror or error}", file=sys.stderr)
     return 1
