@@ -27,9 +27,9 @@ class Options:
     The same command goes on where a stopped run was, and does nothing where the run is done.
     """
 
-    arch: str
+    arch: str = "vgg16"
     """Network: vgg16."""
-    data: str
+    data: str = "digits"
     """Data set: digits (comes with the program), cifar10 or cifar100 (downloaded, or read from --data-dir)."""
     data_dir: Path | None = None
     """Folder with the data set: torchvision's pickles, parquet files, or images as train/LABEL/* and test/LABEL/*.
