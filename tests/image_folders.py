@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 from PIL import Image
 
-from precompute.sources import Labelled
+from precompute.sources import Found, Labelled, read
 from precompute.subsets import CIFAR10_LABELS, CIFAR100_LABELS
 
 NAMES = {"cifar10": CIFAR10_LABELS, "cifar100": CIFAR100_LABELS}
@@ -91,6 +91,15 @@ WRITERS = {
     "parquet": write_parquet,
     "torchvision's pickles": write_pickles,
 }
+
+
+def written(folder: Path, form: str, name: str = "cifar10") -> Path:
+    """The tiny data set in a form."""
+    return WRITERS[form](folder / "images", name, tiny(name))
+
+
+def read_folder(folder: Path, name: str = "cifar10") -> Found:
+    return read(name, folder, NAMES[name])
 
 
 def python2_pickle(value: Any) -> bytes:

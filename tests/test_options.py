@@ -94,13 +94,10 @@ def test_what_is_of_the_wrong_kind_ends_with_status_2_and_a_message(arguments, c
     assert arguments[0] in "".join(capsys.readouterr())
 
 
-@pytest.mark.parametrize("missing", ["--arch", "--data"])
-def test_network_and_data_have_to_be_named(missing, capsys):
-    place = BASIC.index(missing)
-    with pytest.raises(SystemExit) as stop:
-        parse([*BASIC[:place], *BASIC[place + 2 :]])
-    assert stop.value.code == 2
-    assert missing in "".join(capsys.readouterr())
+def test_without_any_option_it_does_what_downloads_nothing():
+    options = parse([])
+    assert (options.arch, options.data) == ("vgg16", "digits")
+    assert options == Options()
 
 
 @pytest.mark.parametrize(
