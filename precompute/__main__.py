@@ -12,46 +12,53 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from precompute.options import Options, Problem, output_path, parse
-
 if TYPE_CHECKING:
     from precompute.job import Job
     from precompute.models import Tap
+    from precompute.options import Options
     from precompute.stopping import Stopping
     from store.write import RunContent
 
 
 def main() -> int:
     """Run and return the exit status; a person gets messages, not tracebacks."""
-    from precompute.stopping import Stopped, Stopping
-
     try:
-        options = parse(sys.argv[1:])
-        with Stopping() as stopping:
-            run(options, stopping)
-    except Problem as problem:
-        print(f"error: {problem}", file=sys.stderr)
+        from precompute.options import Problem, output_path, parse
+        from precompute.stopping import Stopped, Stopping
+
+        try:
+            options = parse(sys.argv[1:])
+            with Stopping() as stopping:
+                run(options, stopping)
+            return 0
+        except Problem as problem:
+            say(f"error: {problem}")
+        except Stopped as stopped:
+            command = shlex.join(["python", "-m", "precompute", *(a for a in sys.argv[1:] if a != "--fresh")])
+            say(f"stopped ({stopped}). What is done is kept; the same command goes on:\n  {command}")
+            return stopped.exit_status
+        except BrokenPipeError:  # who read the output has left, as `head` does
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains once more at its end
+        except OSError as error:
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            hint = ": no space is left on that disk. Free some; the same command then goes on" if full else ""
+            place = error.filename or output_path(options)
+            say(f"error: cannot write or read {place}: {error.strerror or error}{hint}")
         return 1
-    except Stopped as stopped:
-        command = shlex.join(["python", "-m", "precompute", *(a for a in sys.argv[1:] if a != "--fresh")])
-        print(f"\nstopped ({stopped}). What is done is kept; the same command goes on:\n  {command}", file=sys.stderr)
-        return stopped.exit_status
-    except BrokenPipeError:  # who read the output has left, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains once more at its end
-        return 1
-    except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        hint = ": no space is left on that disk. Free some; the same command then goes on" if full else ""
-        place = f" {error.filename}" if error.filename else f" {output_path(options)}"
-        print(f"error: cannot write or read{place}: {error.strerror or error}{hint}", file=sys.stderr)
-        return 1
-    return 0
+    except KeyboardInterrupt:  # before `Stopping` stands ready
+        return 130
 
 
-def run(options: Options, stopping: "Stopping") -> None:
+def say(message: str) -> None:
+    """A last word, on a line of its own also where a line of progress is being shown."""
+    print(f"\r\x1b[K{message}" if sys.stderr.isatty() else message, file=sys.stderr)
+
+
+def run(options: "Options", stopping: "Stopping") -> None:
     """One run, from images to the file. Raises Problem, Stopped, OSError."""
     # Imported here, so that `--help` and a wrong option answer at once.
     from precompute.job import prepare
+    from precompute.options import Problem
     from precompute.plan import make_plan
 
     job = prepare(options, stopping)
@@ -79,8 +86,7 @@ def make_layers(job: "Job", earlier: "RunContent | None", waiting: "list[Tap]") 
     """The paper's three stages for the layers that wait; the file is replaced after each of them."""
     from precompute import stages
     from precompute.plan import make_plan
-    from precompute.result import new_content
-    from store.write import write_run
+    from precompute.result import new_content, write
 
     plan = make_plan(job)
     print(plan.text(), flush=True)
@@ -97,7 +103,7 @@ def make_layers(job: "Job", earlier: "RunContent | None", waiting: "list[Tap]") 
         # "In the third stage, the trained weights of the FC layer are used to quantify the functionality of each
         # filter constituting its input layer."
         content.layers.append(stages.quantify_filters(job, plan, data, recorded, tap, probed))
-        write_run(job.work.out, content)
+        write(job, content)
 
 
 def print_result(path: Path) -> None:

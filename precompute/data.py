@@ -6,6 +6,7 @@ CIFAR-100 from the Hugging Face hub or from a folder (see `sources`).
 
 import hashlib
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +67,11 @@ class DataSet:
     @property
     def n_labels(self) -> int:
         return len(self.label_names)
+
+    @cached_property
+    def checksums(self) -> dict[str, str]:
+        """Of images and labels of each split, as a result's manifest has them."""
+        return {"train_sha256": self.train.sha256(), "test_sha256": self.test.sha256()}
 
     @property
     def sizes(self) -> Sizes:

@@ -50,7 +50,7 @@ def prepare(options: Options, stopping: Stopping) -> Job:
         features=features,
         sizes=sizes,
         recipe=recipe,
-        work=Workspace(output_path(options), recipe.record(options)),
+        work=Workspace(output_path(options), recipe.record(options), images.checksums if images is not None else None),
         stopping=stopping,
         data=images,
     )

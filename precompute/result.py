@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 
 from precompute.job import Job
+from precompute.options import Problem
 from precompute.stages import Recorded, Trained
-from store.write import RunContent
+from store.format import FormatError
+from store.write import RunContent, write_run
 
 _PACKAGES = ("filterscope", "torch", "torchvision", "numpy", "h5py", "numba")
 
@@ -30,8 +32,7 @@ def new_content(job: Job, trained: Trained, recorded: Recorded) -> RunContent:
             "test_inputs": len(data.test),
             "label_indices": data.label_indices,
             "label_seed": options.label_seed,
-            "train_sha256": data.train.sha256(),
-            "test_sha256": data.test.sha256(),
+            **data.checksums,
             "source": data.source,
             "licence": data.licence,
         },
@@ -49,6 +50,14 @@ def new_content(job: Job, trained: Trained, recorded: Recorded) -> RunContent:
         history=trained.history,
         label_of_test_input=data.test.labels if job.features else None,
     )
+
+
+def write(job: Job, content: RunContent) -> None:
+    """Replace the job's file. Raises Problem where the format has no place for the content, OSError."""
+    try:
+        write_run(job.work.out, content)
+    except FormatError as error:
+        raise Problem(f"{job.work.out}: the result cannot be written: {error}") from error
 
 
 def _version(package: str) -> str:

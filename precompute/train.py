@@ -7,7 +7,7 @@ that goes on from a checkpoint takes the same steps as one that never stopped; o
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor, nn
@@ -78,6 +78,7 @@ class Training:
                 if ended:
                     self._end_epoch(epoch)
                 if save is not None and (ended or stopping.asked):
+                    self._check_weights(epoch, draws)
                     save(self.state())
             progress.step(self.step, f"epoch {epoch + 1} of {self.schedule.epochs}")
         self.model.eval()
@@ -90,9 +91,8 @@ class Training:
         labels = self.labels[index]
         for group in self.optimizer.param_groups:
             group["lr"] = self.schedule.rate(self.step, self.steps_an_epoch)
-        with torch.autocast(self.device.type, self.autocast, enabled=self.autocast is not None):
-            fields = self.model(self.inputs(index, draws))
-        loss = cross_entropy(fields.float(), labels)
+        fields = self._fields(index, draws)
+        loss = cross_entropy(fields, labels)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
@@ -119,13 +119,30 @@ class Training:
         self._sums = state["sums"].to(self._sum_device())
         torch.set_rng_state(state["random"])
 
+    def _fields(self, index: Tensor, draws: Draws) -> Tensor:
+        with torch.autocast(self.device.type, self.autocast, enabled=self.autocast is not None):
+            fields: Tensor = self.model(self.inputs(index, draws))
+        return fields.float()
+
     def _check_loss(self, epoch: int) -> None:
         if not math.isfinite(self._sums[0].item()):
-            raise Problem(
-                f"{self.name}: the loss is not finite any more in epoch {epoch + 1} (learning rate "
-                f"{self.optimizer.param_groups[0]['lr']:.3g}). The last good checkpoint is kept; the recipe does not "
-                "suit this data, try --recipe quick or another batch size with --fresh"
-            )
+            self._diverged("the loss is", epoch)
+
+    @torch.no_grad()
+    def _check_weights(self, epoch: int, draws: Draws) -> None:
+        """What the weights make of a batch: the loss of the last step was taken before it changed them."""
+        self.model.eval()
+        fields = self._fields(draws.order[: self.batch_size], draws)
+        self.model.train()
+        if not bool(fields.isfinite().all()):
+            self._diverged("what the model answers is", epoch)
+
+    def _diverged(self, what: str, epoch: int) -> NoReturn:
+        raise Problem(
+            f"{self.name}: {what} not finite any more in epoch {epoch + 1} (learning rate "
+            f"{self.optimizer.param_groups[0]['lr']:.3g}). The last good checkpoint is kept; the recipe does not suit "
+            "this data, try --recipe quick or another batch size with --fresh"
+        )
 
     def _end_epoch(self, epoch: int) -> None:
         loss, right = self._sums.tolist()

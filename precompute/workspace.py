@@ -18,12 +18,17 @@ _WAY_OUT = "Name another --out, or replace it with --fresh"
 
 
 class Workspace:
-    """runs/NAME.h5 and runs/NAME.work/ of one recipe; what is there of another recipe is never overwritten unasked."""
+    """runs/NAME.h5 and runs/NAME.work/ of one recipe on one data set.
 
-    def __init__(self, out: Path, recipe: dict[str, Any]) -> None:
+    What is there of another is never overwritten unasked.
+    images: the checksums of the images that are used, as a result's manifest has them in `data`.
+    """
+
+    def __init__(self, out: Path, recipe: dict[str, Any], images: dict[str, str] | None = None) -> None:
         self.out = out
         self.folder = out.with_suffix(".work")
         self.recipe = json.loads(json.dumps(recipe))  # as a result holds it, so that the two can be compared
+        self.images = images or {}
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -65,7 +70,7 @@ class Workspace:
             return None
         try:
             with Run(self.out) as run:
-                self._refuse_other(self.out, run.manifest.get("recipe"))
+                self._refuse_other(self.out, run.manifest.get("recipe"), run.manifest["data"])
                 return run.content()
         except FormatError as error:
             raise Problem(f"{error}. {_WAY_OUT}") from error
@@ -79,12 +84,12 @@ class Workspace:
         saved = checkpoint.load(self._network)
         if saved is None:
             return None
-        self._refuse_other(self._network, saved["recipe"])
+        self._refuse_other(self._network, saved["recipe"], saved.get("images", {}))
         state: dict[str, Any] = saved["training"]
         return state
 
     def save_network(self, state: dict[str, Any]) -> None:
-        checkpoint.save(self._network, {"recipe": self.recipe, "training": state})
+        checkpoint.save(self._network, {"recipe": self.recipe, "images": self.images, "training": state})
 
     def activation_file(self, split: str, layer: str) -> Path:
         return self.folder / f"{split}-{layer}.activations"
@@ -103,8 +108,10 @@ class Workspace:
             for partial in place.parent.glob(f".{glob.escape(place.name)}.*.tmp"):
                 partial.unlink()
 
-    def _refuse_other(self, path: Path, made_with: Any) -> None:
+    def _refuse_other(self, path: Path, made_with: Any, made_from: dict[str, Any]) -> None:
         if made_with == self.recipe:
+            if any(made_from.get(split, checksum) != checksum for split, checksum in self.images.items()):
+                raise Problem(f"{path} was made from other images. {_WAY_OUT}")
             return
         before = made_with.get("options", {}) if isinstance(made_with, dict) else {}
         now = self.recipe["options"]

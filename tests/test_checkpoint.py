@@ -213,3 +213,11 @@ def test_a_recipe_is_the_same_in_memory_in_a_checkpoint_and_in_a_result(work):
     work.save_network(STATE)
     assert same(work.load_network(), STATE)
     assert work.recipe == json.loads(json.dumps(RECIPE))
+
+
+def test_what_was_made_from_other_images_is_refused(work: Workspace) -> None:
+    first, second = ({"train_sha256": name, "test_sha256": "same"} for name in ("first", "second"))
+    Workspace(work.out, RECIPE, first).save_network({"step": 3})
+    assert Workspace(work.out, RECIPE, first).load_network() == {"step": 3}
+    with pytest.raises(Problem, match=r"network\.ckpt was made from other images.*--fresh"):
+        Workspace(work.out, RECIPE, second).load_network()
