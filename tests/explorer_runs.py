@@ -13,7 +13,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -158,13 +158,25 @@ def _history(epochs: int, accuracy: float) -> dict[str, list[float]]:
     return {name: list(map(float, column)) for name, column in zip(HISTORY, (*columns, test), strict=True)}
 
 
+class Server(NamedTuple):
+    address: str
+    process: int
+
+
 @contextmanager
 def served(*arguments: str, folder: Path = ROOT) -> Iterator[str]:
     """The explorer on a free port of this machine, started in `folder`: its address, once it answers."""
+    with serving(ROOT / "explorer" / "app.py", *arguments, folder=folder) as server:
+        yield server.address
+
+
+@contextmanager
+def serving(app: Path, *arguments: str, folder: Path = ROOT) -> Iterator[Server]:
+    """Any app of Streamlit, as `served`."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "explorer" / "app.py")]
+    command = [sys.executable, "-m", "streamlit", "run", str(app)]
     options = ["--server.port", str(port), "--server.address", "127.0.0.1", "--server.fileWatcherType", "none"]
     config = ["--browser.gatherUsageStats", "false", "--server.headless", "true"]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
@@ -173,7 +185,7 @@ def served(*arguments: str, folder: Path = ROOT) -> Iterator[str]:
     ) as server:
         try:
             _wait_for(f"http://127.0.0.1:{port}/_stcore/health", server)
-            yield f"http://127.0.0.1:{port}"
+            yield Server(f"http://127.0.0.1:{port}", server.pid)
         finally:
             server.terminate()
 
