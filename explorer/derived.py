@@ -61,10 +61,22 @@ def field_squares(
 
 
 def rank(matrix: NDArray[np.float32]) -> int:
-    """Numerical rank: singular values above K times the rounding of a float32."""
+    """Numerical rank of (K, K): singular values above K times the rounding of a float32."""
+    return _rank(matrix.astype(np.float64), len(matrix))
+
+
+def rank_from_factors(class_means: NDArray[np.float32], weights: NDArray[np.float32]) -> int:
+    """The same of A w^T, from (K, S) each: with A = Q R and w = P T it has the singular values of R T^T, (S, S)."""
+    if not (np.isfinite(class_means).all() and np.isfinite(weights).all()):
+        return 0
+    left, right = (np.asarray(np.linalg.qr(array.astype(np.float64), "r")) for array in (class_means, weights))
+    return _rank(left @ right.T, len(class_means))
+
+
+def _rank(matrix: NDArray[np.float64], n_labels: int) -> int:
     if not np.isfinite(matrix).all():
         return 0
-    return int(np.linalg.matrix_rank(matrix.astype(np.float64), rtol=len(matrix) * float(np.finfo(np.float32).eps)))
+    return int(np.linalg.matrix_rank(matrix, rtol=n_labels * float(np.finfo(np.float32).eps)))
 
 
 def label_rows(

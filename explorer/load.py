@@ -15,8 +15,10 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from explorer.derived import SWEEP, SweepPoint, field_squares, sweep_point
+from explorer.derived import SWEEP, SweepPoint, field_squares, rank_from_factors, sweep_point
+from explorer.derived import rank as matrix_rank
 from explorer.matrix import LayerData, is_live
+from store import format as fmt
 from store.measure import (
     LayerMeasure,
     ScanOrder,
@@ -172,6 +174,17 @@ def sweep(file: FileId, layer_name: str, order: ScanOrder) -> list[SweepPoint]:
     """The layer at each threshold of SWEEP."""
     layer = loaded(file, layer_name)
     return [sweep_point(layer.measure(threshold, order)) for threshold in SWEEP]
+
+
+@st.cache_data(max_entries=4096, show_spinner=False)
+def rank(file: FileId, layer_name: str, filter_index: int) -> int:
+    """From the factors where they are thin: the singular values of 1000 x 1000 fields would take most of a second."""
+    run = open_run(file)
+    layer = run.layers[layer_name]
+    if not layer.has_factors or 2 * layer.positions > layer.n_labels:
+        return matrix_rank(loaded(file, layer_name).matrix(filter_index))
+    places = (f"layers/{layer_name}/{name}" for name in (fmt.CLASS_MEANS, fmt.PROBE_WEIGHTS))
+    return rank_from_factors(*(run.read_entry(place, filter_index) for place in places))
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

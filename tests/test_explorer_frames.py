@@ -197,6 +197,19 @@ def test_the_rank_is_at_most_the_positions(run: Run) -> None:
     assert derived.rank(np.zeros((5, 5), np.float32)) == 0
 
 
+def test_the_rank_is_the_same_from_the_factors(run: Run) -> None:
+    random = np.random.default_rng(0)
+    for _ in range(50):
+        n_labels, positions, rank = random.integers(2, 30), random.integers(1, 30), random.integers(1, 30)
+        parts = [random.standard_normal((n, rank)).astype(np.float32) for n in (n_labels, positions, n_labels)]
+        means, weights = parts[0] @ parts[1].T, random.standard_normal((n_labels, positions)).astype(np.float32)
+        matrix = fields_from_factors(means[None], weights[None])[0]
+        wanted = min(n_labels, positions, rank)
+        assert derived.rank_from_factors(means, weights) == derived.rank(matrix) == wanted
+    means[0, 0] = np.nan
+    assert derived.rank_from_factors(means, weights) == 0
+
+
 def test_partners_are_symmetric_and_add_up_to_the_noise(run: Run, layer_10: LayerMeasure) -> None:
     fields = run.layers["10"].fields()
     found = [derived.partners(layer_10, derived.label_rows(fields, None, i), i) for i in range(run.n_labels)]

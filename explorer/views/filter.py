@@ -5,7 +5,7 @@ import io
 import numpy as np
 import streamlit as st
 
-from explorer import derived, frames, load, page
+from explorer import frames, load, page
 from explorer.matrix import live_matrix
 from store.measure import scan_order
 
@@ -54,7 +54,7 @@ def _filter() -> None:
     matrix = loaded.matrix(view.filter)
     total = float(loaded.squares.sum())
     share = loaded.squares[view.filter] / total if total > 0 else np.nan
-    rank, of = derived.rank(matrix), min(layer.positions, layer.n_labels)
+    rank, of = load.rank(file, view.layer, view.filter), min(layer.positions, layer.n_labels)
     st.subheader(f"This {unit}")
     page.facts(
         [
