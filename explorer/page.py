@@ -121,7 +121,9 @@ def go(page: Literal["run", "layer", "filter", "labels", "compare"], **values: A
 
 def _bound(name: str, key: str, value: Any, then: Callable[[Any], Any] | None = None) -> dict[str, Any]:
     """Arguments for a Streamlit control that stands for `name` of the view."""
-    st.session_state[key] = value
+    # Only where it differs: the browser takes a value that is set here for its own, and loses the key presses since.
+    if key not in st.session_state or st.session_state[key] != value:
+        st.session_state[key] = value
 
     def changed() -> None:
         chosen = st.session_state[key]
