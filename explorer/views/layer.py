@@ -20,7 +20,7 @@ _SORTS = {
 
 
 def show() -> None:
-    file, run = page.opened()
+    _, run = page.opened()
     view = page.view()
     layer = run.layers[view.layer]
     page.text(
@@ -28,15 +28,6 @@ def show() -> None:
     )
     page.not_the_papers(run)
     _everything()
-    page.python(
-        f"""from store import scan_order
-from store.read import Run
-
-with Run({file.path!r}) as run:
-    layer = run.layers[{view.layer!r}]
-    measured = layer.measure(threshold={view.threshold!r}, order=scan_order({view.order!r}, run.n_labels))
-    measured.noise, measured.n_clusters, measured.cluster_of  # one entry a filter"""
-    )
 
 
 @page.fragment
@@ -65,6 +56,15 @@ def _everything() -> None:
     _distributions()
     st.subheader("Sweep of the threshold")
     _sweep()
+    page.python(
+        f"""from store import scan_order
+from store.read import Run
+
+with Run({file.path!r}) as run:
+    layer = run.layers[{view.layer!r}]
+    measured = layer.measure(threshold={view.threshold!r}, order=scan_order({view.order!r}, run.n_labels))
+    measured.noise, measured.n_clusters, measured.cluster_of  # one entry a filter"""
+    )
 
 
 @page.fragment
