@@ -23,8 +23,7 @@ def show() -> None:
     with right:
         page.facts(_provenance(run, file.name, file.size))
     _table()
-    with st.expander("Training of the network"):
-        _training(run)
+    _training()
     page.python(
         f"""from store.read import Run
 from store.table import table
@@ -82,9 +81,19 @@ def _depth(depth: pl.DataFrame) -> None:
             )
 
 
-def _training(run: Run) -> None:
+@page.fragment
+def _training() -> None:
+    """Drawn when it is opened: a chart and a table that nobody sees would hold up the first page."""
+    closed = st.expander("Training of the network", key="training", on_change="rerun")
+    if closed.open:
+        with closed:
+            _history()
+
+
+def _history() -> None:
     from explorer import charts
 
+    _, run = page.opened()
     history = frames.history(run.history())
     if history.is_empty():
         st.caption("The network was not trained in this run.")
