@@ -8,7 +8,7 @@ import json
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from decimal import ROUND_HALF_UP, Decimal
 from itertools import pairwise
@@ -98,8 +98,9 @@ def drag_rows(browser: Any, file: Path, layer: str, name: str, wanted: float) ->
     with served("--store", str(file)) as address, _visit(browser, f"{address}/filter?layer={layer}&filter=4") as page:
         _hold(page, 0.05)
         page.evaluate("watch.reset()")
+        at = _slider(page)
         for hundredths in [*range(6, 96), *range(94, 4, -1)]:
-            _drag(page, hundredths / 100)
+            page.mouse.move(*at(hundredths / 100))
         drawn = page.evaluate("watch.frames")
     busy = [frame["ended"] - frame["began"] for frame in drawn]
     between = [after["time"] - before["time"] for before, after in pairwise(drawn)]
@@ -258,17 +259,21 @@ def _visit(browser: Any, address: str, selector: str = ".fs-heading") -> Iterato
 
 def _hold(page: Page, threshold: float) -> float:
     """Press the pointer on the slider, and move it to the threshold; the one that the page then shows."""
-    _drag(page, float(page.locator(".fs output").inner_text()))
+    at = _slider(page)
+    page.mouse.move(*at(float(page.locator(".fs output").inner_text())))
     page.mouse.down()
-    _drag(page, threshold)
+    page.mouse.move(*at(threshold))
     page.wait_for_timeout(200)
     return float(page.locator(".fs output").inner_text())
 
 
-def _drag(page: Page, threshold: float) -> None:
-    box = page.locator(".fs input[type=range]").bounding_box()
-    thumb = 16
-    page.mouse.move(box["x"] + thumb / 2 + threshold * (box["width"] - thumb), box["y"] + box["height"] / 2)
+def _slider(page: Page) -> Callable[[float], tuple[float, float]]:
+    """Where the pointer has the middle of the thumb at a threshold."""
+    box, thumb = page.locator(".fs input[type=range]").bounding_box(), 16
+    return lambda threshold: (
+        box["x"] + thumb / 2 + threshold * (box["width"] - thumb),
+        box["y"] + box["height"] / 2,
+    )
 
 
 def _until(page: Page, wanted: Wanted) -> None:
