@@ -20,11 +20,12 @@ def main() -> None:
 
     # Late: these imports take most of a cold start, and the first element on the page has Streamlit look at every
     # module that is loaded by then.
-    from explorer import opening, page
+    from explorer import load, opening, page
 
     with page.problems_as_messages():
         if opening.open_file():
             chosen.run()
+    load.freeze_modules()
 
 
 # A clipped matrix in small: two clusters and noise. An icon by name would be fetched from another server.

@@ -75,8 +75,10 @@ def _filter() -> None:
         elements = frames.elements(run, matrix, measured, view.filter)
         page.table(elements, f"elements-{view.layer}-{view.filter}", height=320)
     page.download(
-        "Matrix (.npy)", f"fields-{view.layer}-{view.filter}.npy", lambda: _npy(matrix), "application/octet-stream"
-    )
+        "Matrix (.npy)", f"fields-{view.layer}-{view.filter}.npy",
+        lambda: _npy(loaded.matrix(view.filter)),  # made when asked for: Streamlit keeps this function for long
+        "application/octet-stream",
+    )  # fmt: skip
     page.python(
         f"""import numpy as np
 
