@@ -46,6 +46,8 @@ def _take(browser: Browser, address: str, theme: str, path: Path) -> None:
     page.set_viewport_size({"width": 1366, "height": max(900, height + 40)})
     settle(page)
     page.screenshot(path=path)
+    if path.name == "filter-light.png":  # the README's first picture
+        page.locator(".fs").first.screenshot(path=path.with_name("live-matrix.png"))
     page.close()
     print(path)
 
