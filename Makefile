@@ -8,7 +8,7 @@ INSTALLED := $(VENV)/.installed
 .PHONY: help install demo test lint bench example screenshots clean
 
 help:
-	@echo "make demo         train VGG-16 and its probes on the embedded digits (about 3 minutes), then explore the result"
+	@echo "make demo         train VGG-16 and its probes on the embedded digits (about 2 minutes), then explore the result"
 	@echo "make test         the whole test suite"
 	@echo "make lint         ruff and mypy"
 	@echo "make bench        the benchmarks of benchmarks/README.md"
