@@ -10,26 +10,22 @@ from dataclasses import dataclass, replace
 import torch
 
 from precompute.augment import Draws, Images
-from precompute.data import Sizes
 from precompute.device import Device, free_memory
 from precompute.job import Job
 from precompute.models import tap_shapes
 from precompute.probe import KEPT, passes, probe_training
 from precompute.progress import seconds
-from precompute.recipes import Recipe, Schedule
+from precompute.recipes import Schedule
 from precompute.train import Training
 from store.write import stores_fields
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Sizes and times of a run."""
+    """Sizes and times of a job."""
 
-    sizes: Sizes
-    recipe: Recipe
+    job: Job
     shapes: dict[str, tuple[int, int, int]]  # layer -> (filters, height, width)
-    units: dict[str, str]  # layer -> what a filter is called there
-    features: tuple[str, ...]  # layers whose test activations go into the file
     activation_device: torch.device  # where activations are kept: with the GPU where they fit
     on_disk: bool  # whether they are kept on disk, since half the free memory does not hold them
     train_step: float  # seconds
@@ -42,32 +38,35 @@ class Plan:
 
     @property
     def activation_bytes(self) -> int:
-        return sum(map(math.prod, self.shapes.values())) * (self.sizes.train + self.sizes.test) * KEPT.itemsize
+        inputs = self.job.sizes.train + self.job.sizes.test
+        return sum(map(math.prod, self.shapes.values())) * inputs * KEPT.itemsize
 
     @property
     def file_bytes(self) -> int:
         return sum(self._layer_bytes(layer) for layer in self.shapes)
 
     def _layer_bytes(self, layer: str) -> int:
-        n_filters, n_labels = self.shapes[layer][0], self.sizes.n_labels
+        n_filters, n_labels = self.shapes[layer][0], self.job.sizes.n_labels
         positions = math.prod(self.shapes[layer][1:])
         floats = 2 * n_filters * n_labels * positions
         floats += n_filters * n_labels**2 if stores_fields(n_filters, n_labels) else 0
-        features = self.sizes.test * n_filters * positions * 2 if layer in self.features else 0
+        features = self.job.sizes.test * n_filters * positions * 2 if layer in self.job.features else 0
         return floats * 4 + features
 
     def text(self) -> str:
         """The plan as lines for a person."""
-        network, probe, sizes = self.recipe.network, self.recipe.probe, self.sizes
+        recipe, sizes = self.job.recipe, self.job.sizes
+        network, probe = recipe.network, recipe.probe
+        units = {tap.layer: tap.unit for tap in self.job.taps}
         train_time = _steps(network, sizes.train) * self.train_step
         pass_time = (sizes.train + sizes.test) / self.pass_rate
         probe_time = _steps(probe, sizes.train) * sum(self.probe_step.values())
         rate = network.batch_size / self.train_step
         kept = f"{self.activation_bytes / 1e6:.0f} MB {'on disk' if self.on_disk else 'in memory'}"
-        note = "" if self.recipe.is_paper else ", NOT THE PAPER'S"
-        changes = f" ({'; '.join(self.recipe.departures)})" if self.recipe.departures else ""
+        note = "" if recipe.is_paper else ", NOT THE PAPER'S"
+        changes = f" ({'; '.join(recipe.departures)})" if recipe.departures else ""
         lines = [
-            f"recipe {self.recipe.name}{changes}{note}",
+            f"recipe {recipe.name}{changes}{note}",
             f"1. train the network: {network.epochs} epochs of {sizes.train} images, batches of {network.batch_size}, "
             f"{rate:.0f} images/s: about {seconds(train_time)}",
             f"2. activations of {sizes.train} + {sizes.test} images, once for all layers, {kept}: "
@@ -76,7 +75,7 @@ class Plan:
         ]
         for layer, (n_filters, height, width) in self.shapes.items():
             lines.append(
-                f"   layer {layer:>2}: {n_filters} {self.units[layer]}s of {height}x{width}, "
+                f"   layer {layer:>2}: {n_filters} {units[layer]}s of {height}x{width}, "
                 f"{n_filters * height * width} weights an output"
             )
         lines.append(
@@ -107,11 +106,8 @@ def make_plan(job: Job) -> Plan:
         probe = probe_training(layer, random, labels[:n_inputs], sizes.n_labels, recipe.probe, 0)
         probe_step[layer] = _step_seconds(probe, job.device)
     plan = Plan(
-        sizes=sizes,
-        recipe=recipe,
+        job=job,
         shapes=shapes,
-        units={tap.layer: tap.unit for tap in job.taps},
-        features=job.features,
         activation_device=torch.device("cpu"),
         on_disk=False,
         train_step=_step_seconds(training, job.device),
