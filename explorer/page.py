@@ -210,6 +210,22 @@ def python(code: str) -> None:
         st.code(code, language="python")
 
 
+def python_of_layer(*lines: str) -> None:
+    """The same, for the layer at the present threshold: the lines that follow `measured`."""
+    file, _ = opened()
+    present = view()
+    follow = "\n    ".join(lines)
+    python(
+        f"""from store import scan_order
+from store.read import Run
+
+with Run({file.path!r}) as run:
+    layer = run.layers[{present.layer!r}]
+    measured = layer.measure(threshold={present.threshold!r}, order=scan_order({present.order!r}, run.n_labels))
+    {follow}"""
+    )
+
+
 def not_the_papers(run: Run) -> None:
     """A note wherever a recipe is not the paper's."""
     recipe = run.manifest.get("recipe")

@@ -28,21 +28,11 @@ _PARTS = [
 
 
 def show() -> None:
-    file, run = page.opened()
+    _, run = page.opened()
     view = page.view()
     page.text(f"The {run.n_labels} labels in layer {view.layer}", "heading")
     page.not_the_papers(run)
     _everything()
-    page.python(
-        f"""from store import scan_order
-from store.read import Run
-
-with Run({file.path!r}) as run:
-    layer = run.layers[{view.layer!r}]
-    measured = layer.measure(threshold={view.threshold!r}, order=scan_order({view.order!r}, run.n_labels))
-    measured.signal, measured.noise_internal, measured.noise_external  # Figure 2A: one entry a label
-    measured.signal_field, measured.noise_internal_field, measured.noise_external_field  # Figure 2B"""
-    )
 
 
 @page.fragment
@@ -51,6 +41,10 @@ def _everything() -> None:
     _figure()
     st.divider()
     _label()
+    page.python_of_layer(
+        "measured.signal, measured.noise_internal, measured.noise_external  # Figure 2A: one entry a label",
+        "measured.signal_field, measured.noise_internal_field, measured.noise_external_field  # Figure 2B",
+    )
 
 
 @page.fragment

@@ -56,15 +56,7 @@ def _everything() -> None:
     _distributions()
     st.subheader("Sweep of the threshold")
     _sweep()
-    page.python(
-        f"""from store import scan_order
-from store.read import Run
-
-with Run({file.path!r}) as run:
-    layer = run.layers[{view.layer!r}]
-    measured = layer.measure(threshold={view.threshold!r}, order=scan_order({view.order!r}, run.n_labels))
-    measured.noise, measured.n_clusters, measured.cluster_of  # one entry a filter"""
-    )
+    page.python_of_layer("measured.noise, measured.n_clusters, measured.cluster_of  # one entry a filter")
 
 
 @page.fragment
