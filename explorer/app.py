@@ -3,12 +3,15 @@
 Page set-up, style and navigation; the pages are in views/, which file they show is settled in opening.py.
 """
 
+from pathlib import Path
+
 import streamlit as st
 
 
 def main() -> None:
     st.set_page_config(page_title="Filterscope", page_icon=_ICON, layout="wide")
     st.html(_STYLE)
+    st.html(f"<script>{_HISTORY}</script>", unsafe_allow_javascript=True)
     views = [
         st.Page("views/run.py", title="Run", icon=":material/summarize:", default=True),
         st.Page("views/layer.py", title="Layer", icon=":material/grid_view:"),
@@ -32,6 +35,8 @@ def main() -> None:
 _ICON = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16">
 <rect width="16" height="16" rx="2" fill="#0d0e12"/>
 <path fill="#fff" d="M1 1h6v6h-6zM7 7h4v4h-4z"/><path fill="#ffcd2c" d="M12 3h2v2h-2zM3 12h2v2h-2z"/></svg>"""
+
+_HISTORY = Path(__file__).with_name("history.js").read_text("utf-8")
 
 _STYLE = """<style>
 .block-container { padding-top: 4rem; max-width: 1240px; }
