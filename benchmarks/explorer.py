@@ -119,6 +119,7 @@ def page_rows(browser: Any, file: Path, layer: str, name: str, wanted: float) ->
         serving(ROOT / "explorer" / "app.py", "--store", str(file)) as server,
         _visit(browser, f"{server.address}/filter?layer={layer}&filter=4") as page,
     ):
+        _unfold(page)
         for hundredths in np.random.default_rng(1).permutation(range(31, 81))[:ROUNDS]:  # each once, and none is 0.3
             threshold = _hold(page, hundredths / 100)
             measured = run.layers[layer].measure(threshold)
@@ -148,6 +149,7 @@ def layer_rows(browser: Any, file: Path, layer: str) -> list[Row]:
         served("--store", str(file)) as address,
         _visit(browser, f"{address}/layer?layer={layer}") as page,
     ):
+        _unfold(page)
         page.get_by_role("slider").first.focus()
         for step in range(1, ROUNDS + 1):
             threshold = 0.3 + step / 100
@@ -165,7 +167,7 @@ def layer_rows(browser: Any, file: Path, layer: str) -> list[Row]:
             _until(page, [("[data-testid=stMetricValue]", metrics)])
             page.keyboard.press("ArrowRight")
             numbers.append(_waited(page))
-            _until(page, [("code", f"threshold={threshold:.2f}".rstrip("0"))])
+            _until(page, [("code", f"threshold={threshold:g}")])
             everything.append(_waited(page))
             page.wait_for_timeout(600)
     return [
@@ -255,6 +257,13 @@ def _visit(browser: Any, address: str, selector: str = ".fs-heading") -> Iterato
         page.wait_for_selector(selector)
         page.wait_for_timeout(4000)  # what the page draws last, and the fields of a layer
         yield page
+
+
+def _unfold(page: Page) -> None:
+    """Open what is last on a page, and is then drawn last: its text tells that all of it is new."""
+    page.get_by_text("Load this in Python").click()
+    page.wait_for_selector("code")
+    page.wait_for_timeout(1000)
 
 
 def _hold(page: Page, threshold: float) -> float:

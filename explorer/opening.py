@@ -4,7 +4,7 @@ import sys
 
 import streamlit as st
 
-from explorer import load, page
+from explorer import controls, load, page
 from explorer.load import FileId, Source
 from explorer.state import fitted, from_address
 
@@ -32,7 +32,7 @@ def open_file() -> bool:
     st.session_state["file"], st.session_state["files"] = file, files
     page.show_at(fitted(page.view(), run))
     with st.sidebar:
-        page.choose_in_sidebar(run)
+        controls.choose_in_sidebar(run)
     return True
 
 
@@ -57,7 +57,7 @@ def _choose_file(files: list[FileId]) -> FileId:
         page.change(store=files[0].name)
     if len(files) > 1:
         with st.sidebar:
-            page.choose("Run", "store", list(by_name), lambda name: name.removesuffix(".h5"))
+            controls.choose("Run", "store", list(by_name), lambda name: name.removesuffix(".h5"))
     return by_name[page.view().store]
 
 

@@ -148,7 +148,7 @@ def test_a_view_replaces_the_bare_entry_of_its_page(page: "sync_api.Page", app: 
 def test_a_label_drills_down_to_a_filter(page: "sync_api.Page", app: str) -> None:
     visit(page, f"{app}/labels?layer=10&label=5")
     page.get_by_text("Filters that hold it").scroll_into_view_if_needed()
-    table = page.locator("[data-testid=stDataFrame]").nth(1).bounding_box()  # the first is in a closed expander
+    table = page.locator("[data-testid=stDataFrame]").first.bounding_box()
     page.mouse.click(table["x"] + 18, table["y"] + 52)  # the box of the first row
     wait_for_address(page, r"/filter\?")
     settle(page)

@@ -4,11 +4,12 @@ import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from store.measure import fields_from_factors, scan_order
+from store.measure import fields_from_factors, permutation, scan_order
 from store.read import Run
 from tests.explorer_runs import ROOT, SMALL, cifar100_labels, make_run
 
@@ -67,6 +68,13 @@ def unharmed(at: "AppTest") -> None:
     assert not at.error, [error.value for error in at.error]
 
 
+def unfold(at: "AppTest", key: str) -> None:
+    """Open what is drawn only then."""
+    at.session_state[key] = True
+    at.run()
+    unharmed(at)
+
+
 def address(at: "AppTest") -> dict[str, str]:
     return {name: values[0] if isinstance(values, list) else values for name, values in at.query_params.items()}
 
@@ -77,7 +85,29 @@ def test_every_page_opens_on_the_newest_file_of_a_folder(open_app, folder: Path,
     unharmed(at)
     assert address(at)["store"] == "first.h5"
     assert "Not the paper&#x27;s recipe (quick)" in shown(at)
-    assert "from store.read import Run" in shown(at)
+    assert "from store.read import Run" not in shown(at)  # a text that nobody has opened costs nothing
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_python_text_runs_and_has_the_present_view(open_app, folder: Path, page: str, capsys) -> None:
+    at = open_app("--store", folder, page=page, layer="7", filter="3", order="reversed")
+    unfold(at, "python")
+    if page != "filter":  # its threshold is the live matrix's
+        at.slider(key="choose_threshold").set_value(0.45).run()
+    threshold = 0.3 if page == "filter" else 0.45
+    (code,) = [block.value for block in at.code]
+    names: dict[str, Any] = {}
+    exec(code, names)
+    with Run(folder / "first.h5") as run:
+        layers = {name: layer.measure(threshold, scan_order("reversed", 20)) for name, layer in run.layers.items()}
+        if page == "compare":
+            difference = layers[address(at)["layer_b"]].mean_noise - layers["7"].mean_noise
+            assert capsys.readouterr().out.startswith(f"{difference} ")
+        else:
+            assert np.array_equal(names["measured"].cluster_of, layers["7"].cluster_of)
+        if page == "filter":
+            order = permutation(layers["7"].cluster_of[3])
+            assert np.array_equal(names["permuted"], run.layers["7"].field(3)[np.ix_(order, order)])
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -176,6 +206,7 @@ def test_the_gallery_shows_sorts_and_filters(open_app, folder: Path, style: str)
     at.selectbox(key="gallery_style").set_value(style)
     at.selectbox(key="gallery_sort").set_value("noise").run()
     unharmed(at)
+    unfold(at, "all_filters")
     table = at.dataframe[0].value
     assert table["noise"].is_monotonic_decreasing
     at.selectbox(key="gallery_label").set_value(3).run()
@@ -214,6 +245,7 @@ def test_labels_are_sorted(open_app, folder: Path, sort: str) -> None:
     at.selectbox(key="labels_sort").set_value(sort)
     at.toggle(key="labels_log").set_value(True).run()
     unharmed(at)
+    unfold(at, "all_labels")
     column = at.dataframe[0].value[sort]
     assert column.is_monotonic_increasing or column.is_monotonic_decreasing
 
@@ -225,7 +257,7 @@ def test_a_label_leads_to_its_filters_and_its_neighbours(open_app, folder: Path)
     assert address(at)["label"] == "4"
     with Run(folder / "first.h5") as run:
         measured = run.layers["10"].measure(0.3)
-    assert sorted(at.dataframe[1].value["filter"]) == np.flatnonzero(measured.cluster_of[:, 4] >= 0).tolist()
+    assert sorted(at.dataframe[0].value["filter"]) == np.flatnonzero(measured.cluster_of[:, 4] >= 0).tolist()
 
 
 def test_two_runs_are_compared(open_app, folder: Path) -> None:
@@ -270,7 +302,11 @@ def test_hostile_names_are_never_markdown(open_app, tmp_path: Path, page: str) -
     unharmed(at)
     for kind in ("markdown", "caption", "subheader", "error", "info", "warning", "success"):
         assert not [element for element in at.get(kind) if "evil" in str(element.value)], kind
+    scripts = [element.proto.body for element in at.get("html") if element.proto.unsafe_allow_javascript]
+    assert len(scripts) == 1 and "evil" not in scripts[0]  # ours
     for element in at.get("html"):
+        if element.proto.unsafe_allow_javascript:
+            continue
         assert "<img" not in element.proto.body and "<script" not in element.proto.body
     for kind in ("selectbox", "button", "slider", "number_input", "toggle", "metric", "expander"):
         assert not [element for element in at.get(kind) if "evil" in str(element.label)], kind

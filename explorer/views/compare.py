@@ -6,7 +6,7 @@ from functools import partial
 import polars as pl
 import streamlit as st
 
-from explorer import charts, differences, frames, load, page
+from explorer import charts, controls, differences, elements, frames, load, page
 from explorer.load import FileId
 from explorer.state import View, default_layer
 from store.measure import LayerMeasure
@@ -39,14 +39,6 @@ def show() -> None:
         page.text(side.title, "lead")
         page.not_the_papers(side.run)
     _everything()
-    page.python(
-        f"""from store.read import Run
-
-with Run({a.file.path!r}) as run_a, Run({b.file.path!r}) as run_b:
-    a = run_a.layers[{a.layer.name!r}].measure(threshold={page.view().threshold!r})
-    b = run_b.layers[{b.layer.name!r}].measure(threshold={page.view().threshold!r})
-    print(b.mean_noise - a.mean_noise, b.mean_clusters - a.mean_clusters)"""
-    )
 
 
 def _sides() -> tuple[_Side, _Side]:
@@ -66,9 +58,9 @@ def _sides() -> tuple[_Side, _Side]:
     page.show_at(replace(view, store_b=store_b if store_b != file.name else "", layer_b=layer_b))
     left, right = st.columns(2)
     with left:
-        page.choose_other("Run B", "store_b", list(files), store_b, lambda name: name.removesuffix(".h5"))
+        controls.choose_other("Run B", "store_b", list(files), store_b, lambda name: name.removesuffix(".h5"))
     with right:
-        page.choose_other("Layer B", "layer_b", list(run_b.layers), layer_b)
+        controls.choose_other("Layer B", "layer_b", list(run_b.layers), layer_b)
     return _Side("A", file, run, run.layers[view.layer]), _Side("B", files[store_b], run_b, run_b.layers[layer_b])
 
 
@@ -85,7 +77,7 @@ def _now() -> tuple[_Side, _Side]:
 @page.fragment
 def _everything() -> None:
     a, b = _now()
-    page.choose_threshold()
+    controls.choose_threshold()
     view = page.view()
     st.subheader("Differences")
     st.caption(
@@ -93,7 +85,7 @@ def _everything() -> None:
         "a number is undefined."
     )
     numbers = [frames.layer_numbers(side.layer, side.measured(view), view.average) for side in (a, b)]
-    page.table(differences.of_numbers(*numbers), "differences", height="content")
+    elements.table(differences.of_numbers(*numbers), "differences", height="content")
     _labels(a, b, view)
     _runs(a, b, view)
     st.subheader("Distributions")
@@ -107,7 +99,7 @@ def _everything() -> None:
     for column, (name, title, values) in zip(st.columns(3, gap="medium"), parts, strict=True):
         with column:
             left, right = differences.shares(*values)
-            page.chart(
+            elements.chart(
                 charts.overlay(left, right, "value", "part", title), f"compare-{name}",
                 f"Distribution of {title} in A and B",
             )  # fmt: skip
@@ -118,10 +110,21 @@ def _everything() -> None:
             page.text(side.title)
             table = side.labels(view)
             for suffix, name in (("", "a"), (", fields", "b")):
-                page.chart(
+                elements.chart(
                     charts.figure_2(table, suffix), f"compare-figure-2{name}-{side.letter.lower()}",
                     f"Signal and noises of each label in {side.letter}",
                 )  # fmt: skip
+    page.python(
+        f"""from store import scan_order
+from store.read import Run
+
+with Run({a.file.path!r}) as run_a, Run({b.file.path!r}) as run_b:
+    a, b = (
+        run.layers[name].measure({view.threshold!r}, scan_order({view.order!r}, run.n_labels))
+        for run, name in ((run_a, {a.layer.name!r}), (run_b, {b.layer.name!r}))
+    )
+    print(b.mean_noise - a.mean_noise, b.mean_clusters - a.mean_clusters)"""
+    )
 
 
 def _labels(a: _Side, b: _Side, view: View) -> None:
@@ -135,12 +138,12 @@ def _labels(a: _Side, b: _Side, view: View) -> None:
     )
     for column, quantity in zip(st.columns(3, gap="medium"), ("signal", "noise_I", "noise_E"), strict=True):
         with column:
-            page.chart(
+            elements.chart(
                 charts.scatter(changes, quantity),
                 f"compare-labels-{quantity.lower()}",
                 f"{quantity} of each label, A against B",
             )
-    page.table(changes, "label-differences", height=280)
+    elements.table(changes, "label-differences", height=280)
 
 
 def _runs(a: _Side, b: _Side, view: View) -> None:
@@ -160,7 +163,7 @@ def _runs(a: _Side, b: _Side, view: View) -> None:
         )
         for side in (a, b)
     ]
-    page.table(differences.of_tables(*tables), "layer-differences")
+    elements.table(differences.of_tables(*tables), "layer-differences")
 
 
 @page.fragment
@@ -182,7 +185,7 @@ def _sweeps() -> None:
     columns = st.columns(3, gap="medium")
     for k, (quantity, log) in enumerate(panels):
         with columns[k % 3]:
-            page.chart(
+            elements.chart(
                 charts.overlay(left, right, "threshold", quantity, quantity, log), f"compare-sweep-{quantity.lower()}",
                 f"{quantity} of A and B against the threshold",
             )  # fmt: skip

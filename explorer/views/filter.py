@@ -5,9 +5,9 @@ import io
 import numpy as np
 import streamlit as st
 
-from explorer import frames, load, page
+from explorer import controls, elements, frames, load, page
 from explorer.matrix import live_matrix
-from store.measure import scan_order
+from store.measure import LayerMeasure, scan_order
 
 
 def show() -> None:
@@ -28,7 +28,7 @@ def _filter() -> None:
         icon=":material/arrow_back:", width="stretch",
     )  # fmt: skip
     with number:
-        page.choose_number(f"{unit.capitalize()}, 0 to {last}", "filter", last)
+        controls.choose_number(f"{unit.capitalize()}, 0 to {last}", "filter", last)
     forward.button(
         "Next", on_click=lambda: page.change(filter=min(last, view.filter + 1)), disabled=view.filter == last,
         icon=":material/arrow_forward:", width="stretch",
@@ -51,7 +51,6 @@ def _filter() -> None:
         on_release=lambda threshold: page.change(threshold=threshold),
     )
     loaded = load.loaded(file, view.layer)
-    matrix = loaded.matrix(view.filter)
     total = float(loaded.squares.sum())
     share = loaded.squares[view.filter] / total if total > 0 else np.nan
     rank, of = load.rank(file, view.layer, view.filter), min(layer.positions, layer.n_labels)
@@ -70,11 +69,9 @@ def _filter() -> None:
     st.caption(
         "Labels that this filter raises together, with the super-classes that they come from.".replace("filter", unit)
     )
-    page.table(frames.clusters(run, measured.cluster_of[view.filter]), f"clusters-{view.layer}-{view.filter}")
-    with st.expander("Elements above the threshold"):
-        elements = frames.elements(run, matrix, measured, view.filter)
-        page.table(elements, f"elements-{view.layer}-{view.filter}", height=320)
-    page.download(
+    elements.table(frames.clusters(run, measured.cluster_of[view.filter]), f"clusters-{view.layer}-{view.filter}")
+    page.folded("Elements above the threshold", "elements", lambda: _elements(measured))
+    elements.download(
         "Matrix (.npy)", f"fields-{view.layer}-{view.filter}.npy",
         lambda: _npy(loaded.matrix(view.filter)),  # made when asked for: Streamlit keeps this function for long
         "application/octet-stream",
@@ -92,6 +89,14 @@ with Run({file.path!r}) as run:
     order = permutation(measured.cluster_of[{view.filter}])
     permuted = matrix[np.ix_(order, order)]"""
     )
+
+
+def _elements(measured: LayerMeasure) -> None:
+    file, run = page.opened()
+    view = page.view()
+    matrix = load.loaded(file, view.layer).matrix(view.filter)
+    found = frames.elements(run, matrix, measured, view.filter)
+    elements.table(found, f"elements-{view.layer}-{view.filter}", height=320)
 
 
 def _percent(value: float) -> str:

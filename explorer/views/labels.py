@@ -1,8 +1,9 @@
 """Labels: Figure 2, and from a label down to the filters that hold it and the labels that it meets there."""
 
+import polars as pl
 import streamlit as st
 
-from explorer import charts, derived, frames, load, page
+from explorer import charts, controls, derived, elements, frames, load, page
 
 _SORTS = {
     "as stored": ("label", False),
@@ -37,7 +38,7 @@ def show() -> None:
 
 @page.fragment
 def _everything() -> None:
-    page.choose_threshold()
+    controls.choose_threshold()
     _figure()
     st.divider()
     _label()
@@ -62,7 +63,7 @@ def _figure() -> None:
         column.caption(explained)
     for column, (suffix, name) in zip(st.columns(2, gap="large"), (("", "2a"), (", fields", "2b")), strict=True):
         with column:
-            page.chart(
+            elements.chart(
                 charts.figure_2(table, suffix, log, view.label),
                 f"figure-{name}",
                 "Signal and noises of each label" + suffix,
@@ -77,9 +78,12 @@ def _figure() -> None:
         pairs += [(f"signal{where}", signal, shape), (f"noise_I{where}", internal, shape)]
         pairs += [(f"noise_I + noise_E{where}", internal + external, shape)]
     page.numbers([(name, frames.defined(value), shape) for name, value, shape in pairs])
-    with st.expander("All labels in a table", expanded=False):
-        st.caption("Select a row to see the label below.")
-        page.table(table, f"labels-{view.layer}", height=320, pick=_picked)
+    page.folded("All labels in a table", "all_labels", lambda: _all_labels(table))
+
+
+def _all_labels(table: pl.DataFrame) -> None:
+    st.caption("Select a row to see the label below.")
+    elements.table(table, f"labels-{page.view().layer}", height=320, pick=_picked)
 
 
 def _picked(row: dict[str, int]) -> None:
@@ -92,7 +96,7 @@ def _picked(row: dict[str, int]) -> None:
 def _label() -> None:
     file, run = page.opened()
     st.subheader("One label")
-    page.choose_label(run)
+    controls.choose_label(run)
     view = page.view()
     layer, label = run.layers[view.layer], view.label
     unit = frames.unit_of(layer)
@@ -115,7 +119,7 @@ def _label() -> None:
         st.markdown(f"**{unit.capitalize()}s that hold it**")
         st.caption("In one of their clusters, the strongest first. Select a row to open it.")
         held = frames.filters_of_label(run, measured, label, rows[0][:, label])
-        page.table(
+        elements.table(
             held,
             f"label-{view.layer}-{label}-{unit}s",
             height=380,
@@ -131,8 +135,8 @@ def _label() -> None:
         if found.is_empty():
             st.text("None at this threshold.")
         else:
-            page.chart(charts.partners(found), "partners", "Labels that share clusters or noise with this one")
-            page.table(found, f"label-{view.layer}-{label}-labels", height=240, pick=_picked)
+            elements.chart(charts.partners(found), "partners", "Labels that share clusters or noise with this one")
+            elements.table(found, f"label-{view.layer}-{label}-labels", height=240, pick=_picked)
 
 
 if __name__ == "__main__":  # as Streamlit runs a page; a test that only imports it draws nothing

@@ -6,7 +6,7 @@ from typing import get_args
 import polars as pl
 import streamlit as st
 
-from explorer import charts, frames, load, page, pictures
+from explorer import charts, controls, elements, frames, load, page, pictures
 
 _ACROSS = 8  # matrices in a row of the gallery: as many as a laptop shows at a pixel a label
 _SORTS = {
@@ -35,7 +35,7 @@ def _everything() -> None:
     file, run = page.opened()
     view = page.view()
     layer = run.layers[view.layer]
-    page.choose_threshold()
+    controls.choose_threshold()
     measured = load.measured(file, view.layer, view.threshold, view.order)
     numbers = frames.layer_numbers(layer, measured, view.average)
     page.numbers(
@@ -104,18 +104,19 @@ def _gallery() -> None:
     tiles = shown.slice((number - 1) * size, size)
     chosen = tiles["filter"].to_list()
     picture = pictures.gallery([loaded.matrix(f) for f in chosen], chosen, measured, style, across)
-    event = page.chart(
+    event = elements.chart(
         charts.gallery(tiles, picture, across, unit), "gallery", f"{len(chosen)} matrices, {style}",
         on_select="rerun", width="content", key=f"gallery_{view.layer}_{number}",
     )  # fmt: skip
     if picked := event["selection"].get("tile"):
         page.go("filter", filter=int(picked[0]["filter"]))
-    page.open_number(f"Open {unit}", layer.n_filters - 1)
-    with st.expander(f"All {unit}s in a table"):
-        st.caption("Select a row to open it.")
-        page.table(
-            shown, f"layer-{layer.name}-{unit}s", height=320, pick=lambda row: page.go("filter", filter=row["filter"])
-        )
+    controls.open_number(f"Open {unit}", layer.n_filters - 1)
+    page.folded(f"All {unit}s in a table", "all_filters", lambda: _all_filters(shown, f"layer-{layer.name}-{unit}s"))
+
+
+def _all_filters(shown: pl.DataFrame, name: str) -> None:
+    st.caption("Select a row to open it.")
+    elements.table(shown, name, height=320, pick=lambda row: page.go("filter", filter=row["filter"]))
 
 
 _EXPLAINED = {
@@ -147,7 +148,7 @@ def _distributions() -> None:
     ]
     for column, (name, title, values, counted) in zip(st.columns(3, gap="medium"), parts, strict=True):
         with column:
-            page.chart(
+            elements.chart(
                 charts.histogram(frames.histogram(values), title, counted), f"distribution-{name}",
                 f"Distribution of {title}",
             )  # fmt: skip
@@ -177,12 +178,11 @@ def _sweep() -> None:
     columns = st.columns(2, gap="large")
     for k, (quantities, title, log) in enumerate([*panels, (["SNR_I", "SNR_E"], "signal-to-noise ratio", True)]):
         with columns[k % 2]:
-            page.chart(
+            elements.chart(
                 charts.sweep(frame, quantities, title, view.threshold, log), f"sweep-{'-'.join(quantities).lower()}",
                 f"{title} against the threshold",
             )  # fmt: skip
-    with st.expander("The sweep as a table"):
-        page.table(frame, f"sweep-{view.layer}", height=320)
+    page.folded("The sweep as a table", "sweep_table", lambda: elements.table(frame, f"sweep-{view.layer}", height=320))
 
 
 if __name__ == "__main__":  # as Streamlit runs a page; a test that only imports it draws nothing

@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from explorer import frames, load, page
+from explorer import controls, elements, frames, load, page
 from store.read import Run
 
 
@@ -22,25 +22,32 @@ def show() -> None:
         page.facts(_what(run))
     with right:
         page.facts(_provenance(run, file.name, file.size))
+    _everything()
+
+
+@page.fragment
+def _everything() -> None:
     _table()
-    _training()
+    page.folded("Training of the network", "training", _history)
+    file, _ = page.opened()
+    view = page.view()
     page.python(
-        f"""from store.read import Run
+        f"""from store import scan_order
+from store.read import Run
 from store.table import table
 
 with Run({file.path!r}) as run:
-    print(table(run, threshold={page.view().threshold!r}))  # the paper's table
-    measured = run.layers[{page.view().layer!r}].measure(threshold={page.view().threshold!r})
+    print(table(run, threshold={view.threshold!r}))  # the paper's table
+    measured = run.layers[{view.layer!r}].measure({view.threshold!r}, scan_order({view.order!r}, run.n_labels))
     print(measured.mean_noise, measured.mean_clusters, measured.mean_cluster_size)"""
     )
 
 
-@page.fragment
 def _table() -> None:
     file, run = page.opened()
     view = page.view()
     st.divider()
-    page.choose_threshold()
+    controls.choose_threshold()
     measures = {name: load.measured(file, name, view.threshold, view.order) for name in run.layers}
     st.subheader("The layers, and what the paper found")
     st.caption(
@@ -48,13 +55,13 @@ def _table() -> None:
         "per cluster. Columns named *paper* hold the published numbers for this network and data set, at threshold 0.3."
     )
     page.not_the_papers(run)
-    page.table(frames.paper_table(run, measures, view.average), "layers")
+    elements.table(frames.paper_table(run, measures, view.average), "layers")
     st.subheader("Signal and noise")
     st.caption(
         "Counted over all filters, as means over the labels; beside each number what the layer means alone would give "
         "(the paper's equations 1 to 4)."
     )
-    page.table(frames.signal_table(run, measures, view.average), "signal")
+    elements.table(frames.signal_table(run, measures, view.average), "signal")
     st.subheader("With depth")
     st.caption(
         "Solid: this run. Dashed and hollow: the paper. Where training succeeds, n falls with depth as accuracy rises."
@@ -74,20 +81,11 @@ def _depth(depth: pl.DataFrame) -> None:
     columns = st.columns(2, gap="large")
     for k, (quantities, title, log) in enumerate(panels):
         with columns[k % 2]:
-            page.chart(
+            elements.chart(
                 charts.depth(depth, quantities, title, log),
                 "depth-" + "-".join(quantities).lower(),
                 f"{title} of each layer, from input to output",
             )
-
-
-@page.fragment
-def _training() -> None:
-    """Drawn when it is opened: a chart and a table that nobody sees would hold up the first page."""
-    closed = st.expander("Training of the network", key="training", on_change="rerun")
-    if closed.open:
-        with closed:
-            _history()
 
 
 def _history() -> None:
@@ -99,8 +97,8 @@ def _history() -> None:
         st.caption("The network was not trained in this run.")
         return
     st.caption("Accuracy of the whole network on training and test inputs after each epoch.")
-    page.chart(charts.history(history), "training", "Training and test accuracy against the epoch")
-    page.table(history, "training", height=220)
+    elements.chart(charts.history(history), "training", "Training and test accuracy against the epoch")
+    elements.table(history, "training", height=220)
 
 
 def _what(run: Run) -> list[tuple[str, str]]:

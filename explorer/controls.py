@@ -1,0 +1,82 @@
+"""Controls: each shows a value of the view and writes it back."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, get_args
+
+import streamlit as st
+
+from explorer import page
+from explorer.state import Average
+from store.measure import ScanOrder
+from store.read import Run
+
+
+def _bound(name: str, key: str, value: Any, then: Callable[[Any], Any] | None = None) -> dict[str, Any]:
+    """Arguments for a Streamlit control that stands for `name` of the view."""
+    # Only where it differs: the browser takes a value that is set here for its own, and loses the key presses since.
+    if key not in st.session_state or st.session_state[key] != value:
+        st.session_state[key] = value
+
+    def changed() -> None:
+        chosen = st.session_state[key]
+        if chosen is not None:
+            page.change(**{name: then(chosen) if then else chosen})
+
+    return {"key": key, "on_change": changed}
+
+
+def choose(label: str, name: str, options: Sequence[Any], shown: Callable[[Any], str] = str, **more: Any) -> None:
+    """A select box. Its options are plain text, whatever they look like."""
+    value = getattr(page.view(), name)
+    st.selectbox(label, options, format_func=shown, **_bound(name, f"choose_{name}", value), **more)
+
+
+def choose_threshold() -> None:
+    """A slider; the whole page follows when it is released. The Filter page has the live one."""
+    st.slider(
+        "Threshold, as a fraction of each maximum",
+        0.0, 1.0, step=0.01,
+        help="An element of a field matrix counts when it is above this fraction of the matrix's largest. "
+        "The paper uses 0.3. Arrow keys move it.",
+        **_bound("threshold", "choose_threshold", page.view().threshold),
+    )  # fmt: skip
+
+
+def choose_in_sidebar(run: Run) -> None:
+    """What holds for all pages."""
+    choose("Layer", "layer", list(run.layers))
+    choose(
+        "Scan order of the labels", "order", get_args(ScanOrder),
+        lambda order: "as stored" if order == "stored" else order,
+        help="The greedy search for clusters visits the labels in this order. It should matter little.",
+    )  # fmt: skip
+    choose(
+        "Means of n and N_c over", "average", get_args(Average),
+        lambda average: "filters with clusters" if average == "clustered" else "all filters",
+        help="The paper's tables fit means over the filters that have at least one cluster.",
+    )  # fmt: skip
+
+
+def choose_number(label: str, name: str, last: int) -> None:
+    st.number_input(label, 0, last, step=1, **_bound(name, f"choose_{name}", getattr(page.view(), name)))
+
+
+def choose_other(label: str, name: str, options: Sequence[str], value: str, shown: Callable[[str], str] = str) -> None:
+    """As `choose`, of a value that the view may leave at its default."""
+    st.selectbox(label, options, format_func=shown, **_bound(name, f"choose_{name}", value))
+
+
+def open_number(label: str, last: int) -> None:
+    """A number to type in place of pointing at a picture."""
+    number = st.number_input(label, 0, last, value=None, step=1, placeholder=f"0 to {last}", width=220)
+    if number is not None:
+        page.go("filter", filter=int(number))
+
+
+def choose_label(run: Run, caption: str = "Label") -> None:
+    choose(caption, "label", range(run.n_labels), lambda label: _numbered(run, label))
+
+
+def _numbered(run: Run, label: int) -> str:
+    kind = run.superclasses[label]
+    return f"{label}  {run.label_names[label]}" + (f"  ({kind})" if kind else "")
