@@ -18,17 +18,15 @@ mechanism for successful deep learning"); equations and supplement are cited whe
 array([0, 1, 2, 3])
 """
 
-import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from store import kernels
+from store.shares import in_shares, n_shares
 
 THRESHOLD = 0.3  # supplement, "Explanations for Figure 1"
 
@@ -131,7 +129,7 @@ def fields_from_factors(class_means: NDArray[np.float32], probe_weights: NDArray
     def fill(share: int, first: int, last: int) -> None:
         kernels.fill_fields(first, last, class_means, probe_weights, fields)
 
-    _over_filters(fill, n_filters, work=fields.size * n_positions)
+    in_shares(fill, n_filters, work=fields.size * n_positions)
     return fields
 
 
@@ -209,13 +207,13 @@ def _measure(
     n_clusters, noise, n_above = np.zeros((3, n_filters), np.int64)
     cluster_of, sizes = np.zeros((2, n_filters, n_labels), np.int32)  # sizes: of each filter's clusters, then zeros
     filters = (maximum, silent, n_clusters, noise, n_above, cluster_of, sizes)
-    labels = np.zeros((_shares(n_filters), 3, n_labels), np.int64)  # elements a label; a sum for each thread
+    labels = np.zeros((n_shares(n_filters), 3, n_labels), np.int64)  # elements a label; a sum for each thread
     fields = np.zeros((3, n_filters if inputs is not None else 0, n_labels))  # the same, adding up fields
 
     def measure(share: int, first: int, last: int) -> None:
         kernel(first, last, *arrays, threshold, order, filters, labels[share], fields)
 
-    _over_filters(measure, n_filters, work=n_filters * n_labels * n_labels)
+    in_shares(measure, n_filters, work=n_filters * n_labels * n_labels)
 
     signal, internal, external = labels.sum(axis=0)
     others = n_labels - 1
@@ -241,30 +239,6 @@ def _measure(
         noise_internal_field=internal / others,
         noise_external_field=external / others,
     )
-
-
-@cache
-def _pool(process: int) -> ThreadPoolExecutor:
-    """One pool a process: a forked child has none of its parent's threads, so it needs its own."""
-    return ThreadPoolExecutor(thread_name_prefix="measure")
-
-
-def _shares(n_filters: int) -> int:
-    return min(os.cpu_count() or 1, n_filters, 16)
-
-
-def _over_filters(task: Callable[[int, int, int], None], n_filters: int, work: int) -> None:
-    """Run task(share, first, last) over all filters, in shares on the cores when there is work enough for that to pay.
-
-    Plain threads over kernels that release the interpreter lock: numba's own pool may not be entered twice, and a
-    server measures for several people at once.
-    """
-    shares = _shares(n_filters) if work > 500_000 else 1
-    edges = [n_filters * share // shares for share in range(shares + 1)]
-    others = [_pool(os.getpid()).submit(task, share, edges[share], edges[share + 1]) for share in range(1, shares)]
-    task(0, edges[0], edges[1])
-    for other in others:
-        other.result()
 
 
 def _mean(values: NDArray[np.int64]) -> float:
