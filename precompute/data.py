@@ -1,7 +1,8 @@
 """Data sets: images as uint8 arrays, their labels, and where they are from.
 
 `load` gives the whole data set, or the K labels asked for. What is read: scikit-learn's digits; CIFAR-10 and
-CIFAR-100 from the Hugging Face hub or from a folder (see `sources`).
+CIFAR-100 from the Hugging Face hub or from a folder (see `sources`), as arrays; ImageNet and anybody's image folders
+from files that are decoded when they are asked for (see `image_files`).
 """
 
 import hashlib
@@ -12,8 +13,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from precompute import sources
-from precompute.options import Options, Problem
+from precompute import class_folders, imagenet, sources
+from precompute.image_files import ImageFiles
+from precompute.options import LAYOUTS, Options, Problem, folder_of
 from precompute.subsets import CIFAR10_LABELS, CIFAR100_LABELS, label_subset, superclasses
 
 
@@ -21,7 +23,7 @@ from precompute.subsets import CIFAR10_LABELS, CIFAR100_LABELS, label_subset, su
 class Split:
     """Images (inputs, height, width, 3) uint8 and their labels (inputs,) int64."""
 
-    images: NDArray[np.uint8]
+    images: NDArray[np.uint8] | ImageFiles
     labels: NDArray[np.int64]
 
     def __len__(self) -> int:
@@ -32,9 +34,12 @@ class Split:
         new = np.full(int(self.labels.max()) + 1, -1)
         new[chosen] = np.arange(len(chosen))
         kept = new[self.labels] >= 0
-        return Split(self.images[kept], new[self.labels[kept]])
+        images = self.images.select(kept) if isinstance(self.images, ImageFiles) else self.images[kept]
+        return Split(images, new[self.labels[kept]])
 
     def sha256(self) -> str:
+        if isinstance(self.images, ImageFiles):
+            return self.images.sha256(self.labels)
         digest = hashlib.sha256(np.ascontiguousarray(self.images).data)
         digest.update(np.ascontiguousarray(self.labels).data)
         return digest.hexdigest()
@@ -73,6 +78,23 @@ class DataSet:
         """Of images and labels of each split, as a result's manifest has them."""
         return {"train_sha256": self.train.sha256(), "test_sha256": self.test.sha256()}
 
+    @cached_property
+    def pixel_statistics(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Mean and standard deviation of each colour over the training images, for pixels in [0, 1].
+
+        Of files, over some 2,000 of them, evenly spread.
+        """
+        images = self.train.images
+        if isinstance(images, ImageFiles):
+            images = images.batch(slice(0, len(images), max(1, len(images) // _FILES_FOR_STATISTICS)))
+        values = np.arange(256) / 255
+        means, deviations = [], []
+        for colour in range(images.shape[-1]):
+            counts = np.bincount(images[..., colour].reshape(-1), minlength=256) / images[..., colour].size
+            means.append(float(counts @ values))
+            deviations.append(float(np.sqrt(counts @ (values - means[-1]) ** 2)))
+        return tuple(means), tuple(max(deviation, 1 / 255) for deviation in deviations)
+
     @property
     def sizes(self) -> Sizes:
         _, height, width, channels = self.train.images.shape
@@ -81,20 +103,30 @@ class DataSet:
 
 _CIFAR_LICENCE = "no licence stated; cite A. Krizhevsky, Learning multiple layers of features from tiny images, 2009"
 _DIGITS_LICENCE = "CC BY 4.0; E. Alpaydin and C. Kaynak, Optical recognition of handwritten digits, UCI, 1998"
+_IMAGENET_LICENCE = "for non-commercial research and education only, by the terms of access of image-net.org"
 _CIFAR_LABELS = {"cifar10": CIFAR10_LABELS, "cifar100": CIFAR100_LABELS}
 _WHOLE = {"digits": Sizes(10, 1437, 360), "cifar10": Sizes(10, 50_000, 10_000), "cifar100": Sizes(100, 50_000, 10_000)}
+_FILES_FOR_STATISTICS = 2000
 _DIGITS_SPLIT_SEED = 0  # one split for every run, so that runs can be compared
 
 
-def load(options: Options) -> DataSet:
-    """Read, or download, the data set that the options name. Raises Problem."""
-    whole = _digits() if options.data == "digits" else _cifar(options.data, options.data_dir)
+def load(options: Options, side: int = 32, crop: float = 1.0) -> DataSet:
+    """Read, or download, the data set that the options name. Raises Problem.
+
+    Images in files are decoded to side x side pixels, from the middle `crop` of their shorter side; arrays are as
+    they are.
+    """
+    if options.data in LAYOUTS:
+        whole = _files(options.data, folder_of(options), options.seed, side, crop)
+    else:
+        whole = _digits() if options.data == "digits" else _cifar(options.data, options.data_dir)
     return whole if options.labels is None else _subset(whole, options.labels, options.label_seed)
 
 
 def is_here(options: Options) -> bool:
     """Whether `load` gets by without a download."""
-    return options.data == "digits" or options.data_dir is not None or sources.is_filled(_default_folder(options.data))
+    comes_or_stays = options.data == "digits" or options.data in LAYOUTS
+    return comes_or_stays or options.data_dir is not None or sources.is_filled(_default_folder(options.data))
 
 
 def sizes_before_download(options: Options) -> Sizes:
@@ -118,7 +150,7 @@ def _subset(whole: DataSet, n_labels: int, seed: int) -> DataSet:
         test=whole.test.of_labels(chosen),
         label_names=[whole.label_names[label] for label in chosen],
         superclasses=[whole.superclasses[label] for label in chosen],
-        label_indices=chosen,
+        label_indices=[whole.label_indices[label] for label in chosen],
     )
 
 
@@ -169,4 +201,29 @@ def _cifar(name: str, folder: Path | None) -> DataSet:
         licence=_CIFAR_LICENCE,
         source=found.form,
         label_indices=list(range(len(names))),
+    )
+
+
+def _files(name: str, folder: Path, seed: int, side: int, crop: float) -> DataSet:
+    if name == "imagenet":
+        found, label_indices = imagenet.read(folder, seed)
+        licence = _IMAGENET_LICENCE
+    else:
+        found = class_folders.read(folder, seed)
+        label_indices, licence = list(range(len(found.label_names))), "not stated: somebody's own images"
+
+    def split(labelled: class_folders.LabelledPaths) -> Split:
+        paths, labels = labelled
+        return Split(ImageFiles(paths, side, crop), labels)
+
+    return DataSet(
+        name=name,
+        train=split(found.train),
+        test=split(found.test),
+        label_names=found.label_names,
+        superclasses=[""] * len(found.label_names),
+        flips=True,
+        licence=licence,
+        source=found.form,
+        label_indices=label_indices,
     )

@@ -3,6 +3,7 @@
 Imports neither torch nor store, so that `--help` answers at once.
 """
 
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -10,7 +11,12 @@ from typing import Any, Literal
 import tyro
 
 ARCHS = ("vgg16",)
-DATA_SETS = ("digits", "cifar10", "cifar100")
+DATA_SETS = ("digits", "cifar10", "cifar100", "imagenet", "folder")
+LAYOUTS = {  # data set that is never downloaded -> what --data-dir must hold
+    "imagenet": "the validation images as val/nXXXXXXXX/*.JPEG, or as val/ILSVRC2012_val_*.JPEG with "
+    "ILSVRC2012_devkit_t12/ or Kaggle's LOC_val_solution.csv beside val/",
+    "folder": "images as train/LABEL/* and test/LABEL/*, or as LABEL/*, of which a fifth is drawn to test with",
+}
 NOT_RECIPE = ("data_dir", "device", "out", "resume", "fresh", "dry_run")  # these change no measured number
 
 _MAX_SEED = (1 << 32) - 1
@@ -18,6 +24,11 @@ _MAX_SEED = (1 << 32) - 1
 
 class Problem(Exception):
     """Something the person at the command line can mend: the message says what, where and what to do."""
+
+
+def one_line(error: BaseException) -> str:
+    """What an error says, as part of a message."""
+    return " ".join(str(error).split())[:200] or type(error).__name__
 
 
 @dataclass(frozen=True)
@@ -30,10 +41,13 @@ class Options:
     arch: str = "vgg16"
     """Network: vgg16."""
     data: str = "digits"
-    """Data set: digits (comes with the program), cifar10 or cifar100 (downloaded, or read from --data-dir)."""
+    """Data set: digits (comes with the program), cifar10 or cifar100 (downloaded, or read from --data-dir), imagenet
+    (its validation images, from --data-dir) or folder (your own images, from --data-dir)."""
     data_dir: Path | None = None
     """Folder with the data set: torchvision's pickles, parquet files, or images as train/LABEL/* and test/LABEL/*.
-    Default: data/NAME, filled by a download where it is empty."""
+    Default: data/NAME, filled by a download where it is empty. Imagenet and folder have no default: ImageNet's
+    validation images in class folders, or flat with the devkit or Kaggle's CSV; your own as LABEL/*, with test/ or
+    without."""
     labels: int | None = None
     """Take K labels only, spread evenly over the super-classes; a smaller K's labels are among a larger one's."""
     label_seed: int = 0
@@ -79,6 +93,8 @@ def parse(arguments: list[str]) -> Options:
         raise Problem(f"--arch {options.arch}: unknown network; there is {', '.join(ARCHS)}")
     if options.data not in DATA_SETS:
         raise Problem(f"--data {options.data}: unknown data set; there are {', '.join(DATA_SETS)}")
+    if options.data in LAYOUTS:
+        folder_of(options)
     if options.resume and options.fresh:
         raise Problem("--resume goes on with what is there and --fresh throws it away: give one of them")
     for name in ("epochs", "batch_size"):
@@ -105,11 +121,25 @@ def parse(arguments: list[str]) -> Options:
     return options
 
 
+def folder_of(options: Options) -> Path:
+    """Where the images lie that are never downloaded. Raises Problem where no folder is named."""
+    if options.data_dir is None:
+        raise Problem(f"--data {options.data} needs --data-dir, a folder with {LAYOUTS[options.data]}")
+    return options.data_dir
+
+
+def _data_name(options: Options) -> str:
+    """Each of a person's own folders has its own file."""
+    if options.data != "folder" or options.data_dir is None:
+        return options.data
+    return "folder-" + re.sub(r"[^\w.-]+", "_", options.data_dir.absolute().name)
+
+
 def output_path(options: Options) -> Path:
     """Where the file goes: as asked for, or runs/ARCH-DATA with what is not default."""
     if options.out is not None:
         return options.out if options.out.suffix == ".h5" else options.out.with_name(options.out.name + ".h5")
-    parts = [options.arch, options.data]
+    parts = [options.arch, _data_name(options)]
     parts += [str(options.labels)] if options.labels is not None else []
     parts += [options.recipe] if options.recipe == "quick" and options.data != "digits" else []
     parts += [f"labels{options.label_seed}"] if options.label_seed else []

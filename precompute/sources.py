@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from precompute.options import Problem
+from precompute.options import Problem, one_line
 
 SIDE = 32
 _HUB = {  # data set -> folder on the hub, its column of labels
@@ -45,7 +45,7 @@ class Found(NamedTuple):
 
 def is_filled(folder: Path) -> bool:
     """Whether there is anything in the folder; what is hidden, such as a broken-off download, does not count."""
-    return folder.is_dir() and not all(_is_litter(path) for path in folder.iterdir())
+    return folder.is_dir() and not all(is_litter(path) for path in folder.iterdir())
 
 
 def read(name: str, folder: Path, label_names: list[str]) -> Found:
@@ -86,14 +86,14 @@ def download(name: str, folder: Path) -> None:
         try:
             made = _from_hub(name, Path(temporary))
         except (OSError, pl.exceptions.PolarsError) as error:
-            hub_error = _one_line(error)
+            hub_error = one_line(error)
             print(f"the hub does not answer ({hub_error}); trying torchvision's own download", flush=True)
             try:
                 made = _from_university(name, Path(temporary))
             except (OSError, RuntimeError, HTTPException, TarError) as error:
                 raise Problem(
                     f"{name} could not be downloaded: the hub said {hub_error!r}, the university's server "
-                    f"{_one_line(error)!r}. Without a network, put {_PICKLES[name][0]}/ or the hub's parquet files "
+                    f"{one_line(error)!r}. Without a network, put {_PICKLES[name][0]}/ or the hub's parquet files "
                     "into a folder and name it with --data-dir"
                 ) from error
         made.rename(folder / made.name)
@@ -164,7 +164,7 @@ def _read_pickles(name: str, folder: Path) -> Found:
         except OSError:
             raise
         except Exception as error:  # there is nothing that a damaged pickle may not raise
-            what = f"no entry {error}" if isinstance(error, KeyError) else _one_line(error)
+            what = f"no entry {error}" if isinstance(error, KeyError) else one_line(error)
             raise Problem(f"{path}: damaged, cut off, or not {name} ({what}). {_AGAIN}") from error
         if len(images) != len(labels):
             raise Problem(f"{path}: {len(images)} images and {len(labels)} labels; damaged. {_AGAIN}")
@@ -202,7 +202,7 @@ def _read_parquet(name: str, folder: Path, files: dict[str, list[Path]]) -> Foun
         try:
             frame = pl.read_parquet(path, glob=False)
         except (OSError, pl.exceptions.PolarsError) as error:
-            raise Problem(f"{path}: cut off or damaged ({_one_line(error)}). {_AGAIN}") from error
+            raise Problem(f"{path}: cut off or damaged ({one_line(error)}). {_AGAIN}") from error
         kinds = frame.schema
         stored = pl.Struct({"bytes": pl.Binary, "path": pl.String})
         image_column = next((column for column in ("img", "image") if kinds.get(column) in (stored, pl.Binary)), None)
@@ -239,7 +239,7 @@ def _read_image_folder(folder: Path, label_names: list[str]) -> Found:
             names = f"{', '.join(missing[:5])}{' ...' if missing[5:] else ''}"
             raise Problem(f"{root}: no folder for label {names}; half-filled, or another data set. {_AGAIN}")
         paths = [
-            sorted(path for path in (root / label).iterdir() if path.is_file() and not _is_litter(path))
+            sorted(path for path in (root / label).iterdir() if path.is_file() and not is_litter(path))
             for label in label_names
         ]
         empty = [label for label, found in zip(label_names, paths, strict=True) if not found]
@@ -264,7 +264,7 @@ def _decode(places: Sequence[Path | str], encoded: Callable[[int], bytes]) -> ND
                 size, depth = image.size, image.mode
                 pixels = image.convert("RGB") if size == (SIDE, SIDE) else None
         except Exception as error:  # there is nothing that a damaged image may not raise
-            what = "of no known kind" if isinstance(error, UnidentifiedImageError) else _one_line(error)
+            what = "of no known kind" if isinstance(error, UnidentifiedImageError) else one_line(error)
             raise Problem(f"{places[index]}: not a readable image ({what}). {_AGAIN}") from error
         if pixels is None:
             raise Problem(f"{places[index]}: {size[0]}x{size[1]} pixels, expected {SIDE}x{SIDE}; scale it")
@@ -278,10 +278,6 @@ def _decode(places: Sequence[Path | str], encoded: Callable[[int], bytes]) -> ND
     return images
 
 
-def _is_litter(path: Path) -> bool:
+def is_litter(path: Path) -> bool:
     """What systems leave in every folder."""
-    return path.name.startswith(".") or path.name.lower() in ("thumbs.db", "desktop.ini")
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__
+    return path.name.startswith(".") or path.name.lower() in ("thumbs.db", "desktop.ini", "__macosx")
