@@ -25,6 +25,7 @@ def main() -> None:
     # module that is loaded by then.
     from explorer import load, opening, page
 
+    load.return_memory()
     with page.problems_as_messages():
         if opening.open_file():
             chosen.run()

@@ -5,9 +5,12 @@ replaced is another file, and what was kept of the old one goes unused. Every ca
 """
 
 import argparse
+import contextlib
+import ctypes
 import gc
+import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -33,6 +36,8 @@ from store.write import stores_fields
 
 RUNS = Path("runs")
 EXAMPLE = Path(__file__).with_name("example.h5")
+_MAX_MEASURES_BYTES = 100 << 20
+_M_MMAP_THRESHOLD = -3  # of glibc's malloc.h
 _MAX_LAYER_BYTES = 2 << 30  # of class means, weights and fields: what a page may take of a server's memory
 
 
@@ -165,6 +170,15 @@ def loaded(file: FileId, layer_name: str) -> Loaded:
 
 
 @st.cache_resource(show_spinner=False)
+def return_memory() -> None:
+    """Once a server: blocks of a megabyte and more go back to the system when they are freed. Streamlit runs each page
+    in a new thread, and glibc, which learns to keep such blocks, would keep them for each thread anew: 20 MB for each
+    release of the threshold, of a layer with 1000 labels. Elsewhere than with glibc nothing is done."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL("libc.so.6").mallopt(_M_MMAP_THRESHOLD, 1 << 20)
+
+
+@st.cache_resource(show_spinner=False)
 def freeze_modules() -> None:
     """Once a server: Streamlit collects garbage after each run, before its last numbers are out. Going through what the
     imports made would hold them back by a tenth of a second each time."""
@@ -172,10 +186,24 @@ def freeze_modules() -> None:
     gc.freeze()
 
 
-# A measure of 1280 filters and 1000 labels takes 5 MB; each page needs a few at a time.
-@st.cache_resource(max_entries=32, show_spinner=False)
 def measured(file: FileId, layer_name: str, threshold: float, order: ScanOrder) -> LayerMeasure:
-    return loaded(file, layer_name).measure(threshold, order)
+    """Kept up to _MAX_MEASURES_BYTES: a page needs one a layer and run at a time, of 20 kB or of 5 MB."""
+    key = (file, layer_name, threshold, order)
+    with _measures_lock:
+        if key in _measures:
+            _measures[key] = _measures.pop(key)  # used last
+            return _measures[key]
+    made = loaded(file, layer_name).measure(threshold, order)
+    made = replace(made, cluster_of=made.cluster_of.copy())  # it may be a part of something larger
+    with _measures_lock:
+        _measures[key] = made
+        while len(_measures) > 1 and sum(each.cluster_of.nbytes for each in _measures.values()) > _MAX_MEASURES_BYTES:
+            del _measures[next(iter(_measures))]
+    return made
+
+
+_measures: dict[tuple[FileId, str, float, ScanOrder], LayerMeasure] = {}  # used last, last
+_measures_lock = threading.Lock()
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
@@ -196,7 +224,7 @@ def rank(file: FileId, layer_name: str, filter_index: int) -> int:
     return rank_from_factors(*(run.read_entry(place, filter_index) for place in places))
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
+@st.cache_resource(max_entries=4, show_spinner=False)
 def live_layer(file: FileId, layer_name: str, filter_index: int | None) -> LayerData:
     """What the live matrix shows; `filter_index` only where a layer goes to the browser filter by filter."""
     return LayerData.of(open_run(file), layer_name, filter_index or 0)

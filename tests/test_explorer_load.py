@@ -1,0 +1,55 @@
+"""What the explorer keeps of a file between runs of a page."""
+
+import platform
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("streamlit", reason="Streamlit is in the extra [explore]")
+from explorer import load  # noqa: E402
+from store.measure import measure_layer  # noqa: E402
+from store.read import Run  # noqa: E402
+from tests.explorer_runs import make_run  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> load.FileId:
+    path = make_run(tmp_path_factory.mktemp("runs") / "run.h5")
+    return load.Source(path.parent, only=path.name).files()[0]
+
+
+def test_a_measure_is_made_once_and_is_the_layers(file: load.FileId) -> None:
+    measured = load.measured(file, "7", 0.4, "stored")
+    assert load.measured(file, "7", 0.4, "stored") is measured
+    with Run(file.path) as run:
+        expected = measure_layer(run.layers["7"].fields(), 0.4)
+    assert np.array_equal(measured.cluster_of, expected.cluster_of)
+
+
+def test_measures_are_kept_up_to_so_many_bytes_the_last_used_longest(
+    file: load.FileId, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load._measures.clear()
+    one = load.measured(file, "7", 0.0, "stored")
+    assert one.cluster_of.base is None  # nothing else is kept with it
+    monkeypatch.setattr(load, "_MAX_MEASURES_BYTES", 3 * one.cluster_of.nbytes)
+    for step in range(1, 40):
+        load.measured(file, "7", step / 40, "stored")
+        assert load.measured(file, "7", 0.0, "stored") is one
+        assert sum(kept.cluster_of.nbytes for kept in load._measures.values()) <= load._MAX_MEASURES_BYTES
+    assert len(load._measures) == 3
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc keeps what is freed for each thread")
+def test_large_blocks_go_back_to_the_system() -> None:
+    load.return_memory()
+
+    def resident() -> int:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+    for _ in range(3):  # glibc would keep blocks of this size from the second on
+        block = np.ones(5 << 20, np.uint8)
+        held = resident()
+        del block
+        assert held - resident() >= 4 << 20
