@@ -1,0 +1,261 @@
+"""Null models: what they keep, what they change, and that a number that is undefined is None."""
+
+import doctest
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import store.nulls
+from store.measure import fields_from_factors, measure_factored, measure_layer, scan_order
+from store.nulls import (
+    MAX_ROTATED,
+    NULLS,
+    Statistics,
+    against,
+    chance,
+    ranks,
+    ranks_from_factors,
+    rotated,
+    rotation,
+    shuffled_fields,
+    shuffled_weights,
+    statistics,
+)
+from tests.builders import assert_same
+
+SEEDS = st.integers(0, 2**32 - 1)
+
+
+def factors(seed: int, n_filters: int, n_labels: int, positions: int) -> tuple[np.ndarray, np.ndarray]:
+    """Class means that are not negative, and weights that favour every filter's own labels, as training leaves them."""
+    random = np.random.default_rng(seed)
+    means = random.exponential(1, (n_filters, n_labels, positions)).astype(np.float32)
+    weights = random.standard_normal((n_filters, n_labels, positions), np.float32)
+    weights += np.where(means.mean(axis=2, keepdims=True) > 1.5, np.float32(2), np.float32(0))
+    return means, weights
+
+
+# ---- rotated filters
+
+
+@given(SEEDS, st.integers(1, 12), st.integers(2, 6), st.integers(1, 5))
+def test_rotation_leaves_every_logit_and_every_position_as_it_was(
+    seed: int, n_filters: int, n_labels: int, positions: int
+) -> None:
+    means, weights = factors(seed, n_filters, n_labels, positions)
+    turned = rotated(means, weights, seed)
+    assert [array.dtype for array in turned] == [np.float32] * 2
+    before, after = (np.einsum("fis,fjs->sij", *pair, dtype=np.float64) for pair in ((means, weights), turned))
+    np.testing.assert_allclose(after, before, rtol=0, atol=1e-5 * np.abs(before).max())
+
+
+def test_rotation_of_a_whole_layer_leaves_logits_within_one_in_ten_thousand_and_changes_the_filters() -> None:
+    means, weights = factors(0, 256, 20, 4)
+    turned = rotated(means, weights, 1)
+    before, after = (fields_from_factors(*pair) for pair in ((means, weights), turned))
+    logits, others = (fields.sum(axis=0, dtype=np.float64) for fields in (before, after))
+    assert np.abs(others - logits).max() <= 1e-4 * np.abs(logits).max()
+    observed, null = measure_layer(before), measure_factored(*turned)
+    assert not np.array_equal(observed.cluster_of, null.cluster_of)
+    assert abs(observed.mean_clusters - null.mean_clusters) > 0.2  # it can be told from the layer that it was
+
+
+@given(SEEDS, st.integers(1, 40))
+def test_a_rotation_is_orthogonal(seed: int, n_filters: int) -> None:
+    q = rotation(n_filters, seed)
+    np.testing.assert_allclose(q @ q.T, np.eye(n_filters), atol=1e-12)
+
+
+def test_all_rotations_are_equally_likely() -> None:
+    """Haar: elements of mean 0 and mean square 1/n; without R's signs, LAPACK's first element is never positive."""
+    drawn = np.array([rotation(3, seed) for seed in range(2000)])
+    assert np.abs(drawn.mean(axis=0)).max() < 0.06  # 4.6 times 0.577 / sqrt(2000)
+    assert np.abs((drawn**2).mean(axis=0) - 1 / 3).max() < 0.04
+    assert abs(np.linalg.det(drawn).mean()) < 0.1  # as many reflections
+    assert np.array_equal(rotation(3, 5), drawn[5])
+
+
+def test_too_many_filters_are_not_rotated() -> None:
+    with pytest.raises(ValueError, match=f"{MAX_ROTATED + 1} filters: at most {MAX_ROTATED}"):
+        rotation(MAX_ROTATED + 1, 0)
+
+
+# ---- labels shuffled
+
+
+@given(SEEDS, st.integers(1, 6), st.integers(2, 7), st.integers(1, 4), st.booleans())
+def test_shuffling_permutes_output_labels_of_fields_and_of_weights_alike(
+    seed: int, n_filters: int, n_labels: int, positions: int, each_filter: bool
+) -> None:
+    means, weights = factors(seed, n_filters, n_labels, positions)
+    fields = fields_from_factors(means, weights)
+    shuffled = shuffled_fields(fields, seed, each_filter)
+    assert shuffled.tobytes() == fields_from_factors(means, shuffled_weights(weights, seed, each_filter)).tobytes()
+    outputs = [[fields[f].T.tolist().index(column) for column in shuffled[f].T.tolist()] for f in range(n_filters)]
+    assert all(sorted(order) == list(range(n_labels)) for order in outputs)
+    assert each_filter or all(order == outputs[0] for order in outputs)
+
+
+def test_a_permutation_for_each_filter_expects_the_same_and_spreads_less() -> None:
+    """Why one for the layer is taken: filters that share what they see make a layer's draws differ more."""
+    random = np.random.default_rng(0)
+    shared = random.standard_normal((1, 8, 8)).astype(np.float32)
+    fields = (shared + 0.1 * random.standard_normal((60, 8, 8))).astype(np.float32)
+    of_layer, of_filter = (
+        [measure_layer(shuffled_fields(fields, seed, each)).signal.mean() for seed in range(400)]
+        for each in (False, True)
+    )
+    assert np.mean(of_layer) == pytest.approx(np.mean(of_filter), rel=0.05)
+    assert np.std(of_layer) > 3 * np.std(of_filter)
+
+
+def test_shuffled_labels_leave_no_more_signal_than_chance() -> None:
+    """Over all permutations, each element is on the diagonal equally often: signal is the mean of a row's ones."""
+    fields = np.abs(np.random.default_rng(1).standard_normal((40, 6, 6))).astype(np.float32)
+    expected = measure_layer(fields).n_above.sum() / 6 / 6
+    null = chance("labels shuffled", fields=fields, samples=300)
+    assert null.of("signal").mean == pytest.approx(expected, rel=0.03)
+
+
+# ---- draws and what is made of them
+
+
+def test_statistics_are_the_layers() -> None:
+    means, weights = factors(2, 20, 6, 2)
+    measured = measure_factored(means, weights)
+    found = statistics(measured)
+    assert (found.noise, found.n_clusters, found.cluster_size) == (
+        measured.mean_noise,
+        measured.mean_clusters,
+        measured.mean_cluster_size,
+    )
+    assert found.signal == measured.signal.mean() and found.noise_external == measured.noise_external.mean()
+    assert found.snr_internal == found.signal / found.noise_internal
+    assert found.snr_external == found.signal / found.noise_external
+
+
+@pytest.mark.parametrize("null", NULLS)
+def test_draws_can_be_had_again_and_do_not_depend_on_their_number(null) -> None:
+    means, weights = factors(3, 15, 6, 2)
+    layer = {"factors": (means, weights), "threshold": 0.2}
+    few, many = chance(null, samples=2, seed=7, **layer), chance(null, samples=5, seed=7, **layer)
+    assert len(many.draws) == (1 if null == "reversed order" else 5)
+    assert np.array_equal(few.draws, many.draws[: len(few.draws)], equal_nan=True)
+    assert few.observed == many.observed == statistics(measure_factored(means, weights, 0.2))
+    if null != "reversed order":
+        assert not np.array_equal(few.draws, chance(null, samples=2, seed=8, **layer).draws)
+        assert len(np.unique(many.draws, axis=0)) > 1
+
+
+@pytest.mark.parametrize("null", [null for null in NULLS if null != "rotated filters"])
+def test_fields_and_factors_are_the_same_layer(null) -> None:
+    means, weights = factors(4, 10, 5, 3)
+    fields = fields_from_factors(means, weights)
+    draws = [
+        chance(null, samples=3, **given).draws
+        for given in (
+            {"fields": fields},
+            {"factors": (means, weights)},
+            {"fields": fields, "factors": (means, weights)},
+        )
+    ]
+    assert np.array_equal(draws[0], draws[1], equal_nan=True) and np.array_equal(draws[0], draws[2], equal_nan=True)
+
+
+def test_orders_are_those_of_the_scan() -> None:
+    means, weights = factors(5, 30, 8, 1)
+    fields = fields_from_factors(means, weights)
+    backwards = statistics(measure_layer(fields, order=scan_order("reversed", 8)))
+    assert chance("reversed order", fields=fields).draws.tolist() == [list(backwards)]
+    turned = chance("reversed order", fields=fields, order=scan_order("reversed", 8))
+    assert turned.observed == backwards
+    random = chance("random order", fields=fields, samples=10)
+    above = Statistics._fields.index("signal")
+    assert (random.draws[:, above] == random.observed.signal).all()  # any order places every diagonal 1 in a cluster
+    assert random.of("signal").z is None  # and where the draws do not differ, there is no z
+
+
+def test_mean_spread_z_and_band_are_those_of_the_draws() -> None:
+    means, weights = factors(6, 20, 6, 2)
+    null = chance("labels shuffled", factors=(means, weights), samples=12)
+    for place, name in enumerate(Statistics._fields):
+        values, found = null.draws[:, place], null.of(name)
+        assert found.observed == null.observed[place]
+        assert found.mean == pytest.approx(values.mean()) and found.std == pytest.approx(values.std(ddof=1))
+        assert found.z == pytest.approx((found.observed - found.mean) / found.std)
+        assert (found.low, found.high) == tuple(np.quantile(values, [0.025, 0.975]))
+    one = chance("labels shuffled", factors=(means, weights), samples=1).of("noise")
+    assert one.mean is not None and (one.std, one.z, one.low, one.high) == (None,) * 4
+
+
+def test_what_is_undefined_is_none() -> None:
+    silent = chance("labels shuffled", fields=np.zeros((3, 4, 4), np.float32), samples=3)
+    for name in ("noise", "n_clusters", "cluster_size", "snr_internal", "snr_external"):
+        assert silent.of(name) == (None,) * 6
+    assert silent.of("signal")[:3] == (0, 0, 0) and silent.of("signal").z is None
+    # one filter of one element: shuffled, it is off the diagonal in some draws, and then there is no cluster
+    fields = np.zeros((1, 3, 3), np.float32)
+    fields[0, 0, 0] = 1
+    null = chance("labels shuffled", fields=fields, samples=10)
+    assert 0 < np.isnan(null.draws[:, 2]).sum() < 10
+    size = null.of("cluster_size")
+    assert (size.observed, size.mean, size.z) == (1.0, None, None)  # a mean of the others would be a selection
+
+
+def test_other_layers_can_be_the_null() -> None:
+    layers = [measure_factored(*factors(seed, 20, 6, 2)) for seed in range(4)]
+    null = against("untrained network", layers[0], layers[1:])
+    assert null.null == "untrained network" and null.draws.shape == (3, len(Statistics._fields))
+    assert null.of("noise").mean == pytest.approx(np.mean([layer.mean_noise for layer in layers[1:]]))
+    with pytest.raises(ValueError, match=r"untrained: measured at threshold 0\.5, the layer at 0\.3"):
+        against("untrained", layers[0], [measure_factored(*factors(1, 20, 6, 2), threshold=0.5)])
+    with pytest.raises(ValueError, match="no draw"):
+        against("untrained", layers[0], [])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"null": "noise"}, "null: expected one of labels shuffled"),
+        ({"null": "labels shuffled", "samples": 0}, "samples"),
+        ({"null": "rotated filters"}, "fields alone cannot be rotated"),
+        ({"null": "labels shuffled", "fields": None}, "fields or factors"),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused(arguments: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        chance(**({"fields": np.ones((2, 3, 3), np.float32)} | arguments))
+
+
+def test_drawing_leaves_the_layer_as_it_was() -> None:
+    means, weights = factors(7, 10, 5, 2)
+    fields = fields_from_factors(means, weights)
+    before = measure_layer(fields), means.copy(), weights.copy()
+    for null in NULLS:
+        chance(null, fields=fields, factors=(means, weights), samples=2)
+    assert_same(measure_layer(fields), before[0])
+    assert np.array_equal(means, before[1]) and np.array_equal(weights, before[2])
+
+
+# ---- rank
+
+
+def test_ranks() -> None:
+    random = np.random.default_rng(8)
+    columns = random.standard_normal((5, 30, 4)).astype(np.float32)
+    rows = random.standard_normal((5, 30, 4)).astype(np.float32)
+    for f in range(5):  # rank f
+        columns[f, :, f:] = 0
+    assert ranks(fields_from_factors(columns, rows)).tolist() == [0, 1, 2, 3, 4]
+    assert ranks_from_factors(columns, rows).tolist() == [0, 1, 2, 3, 4]
+    assert ranks_from_factors(*factors(0, 4, 6, 1)).tolist() == [1] * 4  # a 1x1 layer, whatever it has learned
+    assert ranks_from_factors(*factors(0, 4, 6, 9)).tolist() == [6] * 4  # more positions than labels
+    columns[2, 3, 1] = np.nan
+    assert np.isnan(ranks_from_factors(columns, rows)).tolist() == [False, False, True, False, False]
+    assert np.isnan(ranks(fields_from_factors(columns, rows))).tolist() == [False, False, True, False, False]
+
+
+def test_the_example_in_the_documentation() -> None:
+    assert doctest.testmod(store.nulls).failed == 0 and doctest.testmod(store.nulls).attempted > 0
