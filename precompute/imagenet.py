@@ -4,7 +4,8 @@ class folders      DIR/val/nXXXXXXXX/*.JPEG or DIR/nXXXXXXXX/*.JPEG
 flat, official     DIR/val/ILSVRC2012_val_*.JPEG, DIR/ILSVRC2012_devkit_t12/data/{meta.mat, ..._ground_truth.txt}
 flat, Kaggle's     DIR/ILSVRC/Data/CLS-LOC/val/ILSVRC2012_val_*.JPEG, DIR/LOC_val_solution.csv
 
-"40,000 for training and 10,000 for testing" (supplement): 40 and 10 a label.
+"10,000 images, 10 images per label, were selected out of the validation set as the test dataset and the remaining 40,000
+as training images" (supplement).
 """
 
 import csv
