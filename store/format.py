@@ -17,7 +17,7 @@ import h5py
 import numpy as np
 
 FORMAT = "filterscope"
-VERSION = 1
+VERSION = 2  # the greatest that is read; a file is written as the least that has all of its content
 
 MAX_LABELS = 10_000
 MAX_FILTERS = 1 << 16
@@ -32,6 +32,9 @@ MAX_NAME_BYTES = 256
 HISTORY = ("learning_rate", "loss", "train_accuracy", "test_accuracy")  # one value an epoch; NaN where not measured
 LAYER_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 FIELDS, CLASS_MEANS, PROBE_WEIGHTS, TEST_FEATURES = "fields", "class_means", "probe_weights", "test_features"
+CONFUSION = "confusion"
+SINCE = {FIELDS: 1, CLASS_MEANS: 1, PROBE_WEIGHTS: 1, TEST_FEATURES: 1, CONFUSION: 2}  # format version of each
+UNTRAINED_SINCE = 2  # a network that was probed as it is has no epochs, and no history
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _CHUNK_BYTES = 1 << 18  # at most about this much a chunk, where one entry along the first axis is less
@@ -74,7 +77,9 @@ def expected(manifest: dict[str, Any]) -> dict[str, Spec]:
         "labels/superclass": Spec("S", (n_labels,)),
         "labels/test_inputs": Spec("<i8", (n_labels,)),
     }
-    specs |= {f"history/{column}": Spec("<f8", (manifest["network"]["epochs"],)) for column in HISTORY}
+    epochs = manifest["network"]["epochs"]
+    if epochs:  # a network that was probed as it is has no history
+        specs |= {f"history/{column}": Spec("<f8", (epochs,)) for column in HISTORY}
     for layer in manifest["layers"]:
         group = f"layers/{layer['name']}"
         n_filters, positions = layer["n_filters"], layer["positions"]
@@ -83,6 +88,7 @@ def expected(manifest: dict[str, Any]) -> dict[str, Spec]:
             CLASS_MEANS: Spec("<f4", (n_filters, n_labels, positions)),
             PROBE_WEIGHTS: Spec("<f4", (n_filters, n_labels, positions)),
             TEST_FEATURES: Spec("<u2", (test_inputs, n_filters, positions)),
+            CONFUSION: Spec("<i4", (n_labels, n_labels)),
         }
         specs |= {f"{group}/{name}": shapes[name] for name in layer["datasets"]}
         specs |= {f"{group}/history/{column}": Spec("<f8", (layer["epochs"],)) for column in HISTORY}
@@ -199,7 +205,7 @@ def check_manifest(manifest: Any) -> None:
     test_inputs = _integer(data, "test_inputs", 1, MAX_TEST_INPUTS)
     _text(data, "name")
     _text(network, "arch")
-    _integer(network, "epochs", 1, MAX_EPOCHS)
+    _integer(network, "epochs", 0 if version >= UNTRAINED_SINCE else 1, MAX_EPOCHS)
     layers = manifest.get("layers")
     if not isinstance(layers, list) or len(layers) > MAX_LAYERS:
         raise FormatError(f"manifest: 'layers' must be a list of at most {MAX_LAYERS}")
@@ -211,7 +217,7 @@ def check_manifest(manifest: Any) -> None:
         positions = _integer(layer, "positions", 1, MAX_POSITIONS)
         _integer(layer, "epochs", 1, MAX_EPOCHS)
         datasets = layer.get("datasets")
-        known = {FIELDS, CLASS_MEANS, PROBE_WEIGHTS, TEST_FEATURES}
+        known = {dataset for dataset, since in SINCE.items() if since <= version}
         if (
             not isinstance(datasets, list)
             or not all(isinstance(item, str) for item in datasets)
@@ -233,6 +239,12 @@ def check_manifest(manifest: Any) -> None:
     if not isinstance(manifest.get("sha256"), dict):
         raise FormatError("manifest: no checksums ('sha256')")
     _check_optional(manifest)
+
+
+def check_confusion(place: str, confusion: np.ndarray[Any, Any], test_inputs: np.ndarray[Any, Any]) -> None:
+    """Whether a confusion matrix (K, K) counts each label's test inputs (K,) once; raises FormatError."""
+    if (confusion < 0).any() or not np.array_equal(confusion.sum(axis=1, dtype=np.int64), test_inputs):
+        raise FormatError(f"{place}: its rows do not add up to the labels' numbers of test inputs")
 
 
 def _check_optional(manifest: dict[str, Any]) -> None:

@@ -12,6 +12,8 @@ from store import format as fmt
 from store.measure import THRESHOLD, LayerMeasure, fields_from_factors, measure_factored, measure_layer
 from store.write import LayerContent, RunContent, content_sha256, sha256
 
+_OF_TEST_INPUT = "labels/of_test_input"
+
 
 class Run:
     """One result file, open for reading; the structure is checked on opening, the data when first read.
@@ -50,9 +52,20 @@ class Run:
         """Equal for two runs that measured the same data, whatever their durations and machines."""
         return content_sha256(self.manifest)
 
+    @property
+    def label_of_test_input(self) -> NDArray[np.int64] | None:
+        """(test inputs,), in the order of every layer's test features; None where the file has none of these."""
+        if _OF_TEST_INPUT not in self._places:
+            return None
+        self.verify_labels()
+        labels: NDArray[np.int64] = self.read(_OF_TEST_INPUT)
+        return labels
+
     def history(self, layer: str | None = None) -> dict[str, NDArray[np.float64]]:
         """Training of the network, or of a layer's probe: one value an epoch, NaN where none was taken."""
         place = "history" if layer is None else f"layers/{layer}/history"
+        if layer is None and not self.manifest["network"]["epochs"]:
+            return {column: np.empty(0) for column in fmt.HISTORY}
         return {column: self.read(f"{place}/{column}") for column in fmt.HISTORY}
 
     def read(self, place: str) -> NDArray[Any]:
@@ -71,16 +84,26 @@ class Run:
         return entry
 
     def verify(self) -> None:
-        """Read everything and compare it with the manifest, and stored fields with class means x probe weights."""
+        """Read everything and compare it with the manifest, and with what else the file says of the same."""
         for place in self._places:
             self._compare(place, _sha256_of(self._stored(place)))
+        self.verify_labels()
         for layer in self.layers.values():
             layer.verify_fields()
+            layer.verify_confusion()
+
+    def verify_labels(self) -> None:
+        """Whether the label of each test input is one of the labels. Raises FormatError."""
+        if _OF_TEST_INPUT not in self._places:
+            return
+        labels = self.read(_OF_TEST_INPUT)
+        if labels.min() < 0 or labels.max() >= self.n_labels:
+            found = f"found {labels.min()} to {labels.max()}, expected labels from 0 to {self.n_labels - 1}"
+            raise fmt.FormatError(f"{self.path}: {_OF_TEST_INPUT}: {found}")
 
     def content(self) -> RunContent:
         """All of it, as it is written: what a job that goes on adds its next layers to."""
         derived = ("format", "version", "layers", "sha256")
-        label_of_test_input = "labels/of_test_input"
         return RunContent(
             manifest={key: value for key, value in self.manifest.items() if key not in derived},
             label_names=list(self.label_names),
@@ -88,7 +111,7 @@ class Run:
             test_inputs=self.test_inputs,
             history={column: values.tolist() for column, values in self.history().items()},
             layers=[layer.content() for layer in self.layers.values()],
-            label_of_test_input=self.read(label_of_test_input) if label_of_test_input in self._places else None,
+            label_of_test_input=self.label_of_test_input,
         )
 
     def close(self) -> None:
@@ -151,6 +174,15 @@ class Layer:
         features: NDArray[np.uint16] = self._run.read(f"layers/{self.name}/{fmt.TEST_FEATURES}")
         return features
 
+    @property
+    def confusion(self) -> NDArray[np.int32] | None:
+        """(K, K): test inputs of label i that the layer's probe takes for label j; None where the run kept none."""
+        if fmt.CONFUSION not in self.record["datasets"]:
+            return None
+        self.verify_confusion()
+        confusion: NDArray[np.int32] = self._run.read(f"layers/{self.name}/{fmt.CONFUSION}")
+        return confusion
+
     def fields(self) -> NDArray[np.float32]:
         """All matrices: (N_f, K, K). Large where N_f or K is; `field` and `measure` get by with less."""
         if self.has_fields:
@@ -187,6 +219,7 @@ class Layer:
             record=self.record,
             fields=self.fields() if self.has_fields else None,
             test_features=self.test_features,
+            confusion=self.confusion,
         )
 
     def verify_fields(self) -> None:
@@ -197,6 +230,12 @@ class Layer:
         if computed.tobytes() != self.fields().tobytes():
             where = f"{self._run.path}: layers/{self.name}"
             raise fmt.FormatError(f"{where}: fields are not class means x probe weights")
+
+    def verify_confusion(self) -> None:
+        """Compare the confusion matrix with the numbers of test inputs. Raises FormatError."""
+        if fmt.CONFUSION in self.record["datasets"]:
+            place = f"layers/{self.name}/{fmt.CONFUSION}"
+            fmt.check_confusion(f"{self._run.path}: {place}", self._run.read(place), self._run.test_inputs)
 
 
 class _Stored:

@@ -34,6 +34,7 @@ class LayerContent:
     record: dict[str, Any]
     fields: NDArray[np.float32] | None = None  # (N_f, K, K)
     test_features: NDArray[np.uint16] | None = None  # (test inputs, N_f, S): bfloat16 bit patterns
+    confusion: NDArray[np.int32] | None = None  # (K, K): test inputs of label i that the probe takes for label j
 
 
 @dataclass
@@ -66,13 +67,16 @@ def write_run(path: Path, run: RunContent) -> None:
 def file_image(run: RunContent) -> bytes:
     """The bytes of the file; the same content gives the same bytes."""
     arrays = _arrays(run)
-    manifest = {"format": fmt.FORMAT, "version": fmt.VERSION} | run.manifest
+    manifest = {"format": fmt.FORMAT, "version": _version(run)} | run.manifest
     manifest["layers"] = [_layer_record(layer) for layer in run.layers]
     manifest["sha256"] = {place: sha256(array) for place, array in arrays.items()}
     fmt.check_manifest(manifest)
     specs = fmt.expected(manifest)
     if specs.keys() != arrays.keys():
         raise fmt.FormatError(f"content and manifest differ in {sorted(specs.keys() ^ arrays.keys())}")
+    for layer in run.layers:
+        if layer.confusion is not None:
+            fmt.check_confusion(f"layers/{layer.name}/{fmt.CONFUSION}", layer.confusion, run.test_inputs)
     text = np.frombuffer(json.dumps(manifest, indent=1, sort_keys=True, allow_nan=False).encode(), np.uint8)
 
     # In memory, so that a full disk or a kill never leaves a half-made HDF5 file. From HDF5 1.10 on, all metadata
@@ -135,7 +139,8 @@ def _arrays(run: RunContent) -> dict[str, NDArray[Any]]:
     if run.label_of_test_input is not None and any(layer.test_features is not None for layer in run.layers):
         arrays["labels/of_test_input"] = run.label_of_test_input.astype("<i8")
     for column in fmt.HISTORY:
-        arrays[f"history/{column}"] = np.array(run.history[column], "<f8")
+        if run.history[column]:
+            arrays[f"history/{column}"] = np.array(run.history[column], "<f8")
     for layer in run.layers:
         for column in fmt.HISTORY:
             arrays[f"layers/{layer.name}/history/{column}"] = np.array(layer.history[column], "<f8")
@@ -150,8 +155,15 @@ def _layer_arrays(layer: LayerContent) -> dict[str, NDArray[Any]]:
         fmt.PROBE_WEIGHTS: layer.probe_weights,
         fmt.FIELDS: layer.fields,
         fmt.TEST_FEATURES: layer.test_features,
+        fmt.CONFUSION: layer.confusion,
     }
     return {name: np.ascontiguousarray(array) for name, array in candidates.items() if array is not None}
+
+
+def _version(run: RunContent) -> int:
+    """The least that has all of the content, so that an older program reads what it can read."""
+    untrained = fmt.UNTRAINED_SINCE if not run.history[fmt.HISTORY[0]] else 1
+    return max([untrained, *(fmt.SINCE[name] for layer in run.layers for name in _layer_arrays(layer))])
 
 
 def _layer_record(layer: LayerContent) -> dict[str, Any]:

@@ -203,11 +203,14 @@ def assert_holds(run: Run, content: RunContent) -> None:
             pairs.append((read.fields(), layer.fields))
         if layer.test_features is not None:
             pairs.append((read.test_features, layer.test_features))
-            assert np.array_equal(run.read("labels/of_test_input"), content.label_of_test_input)
+            assert np.array_equal(run.label_of_test_input, content.label_of_test_input)
+        if layer.confusion is not None:
+            pairs.append((read.confusion, layer.confusion))
         for array, wanted in pairs:
             assert (array.dtype, array.shape, array.tobytes()) == (wanted.dtype, wanted.shape, wanted.tobytes())
         assert read.has_fields == (layer.fields is not None)
         assert (read.test_features is None) == (layer.test_features is None)
+        assert (read.confusion is None) == (layer.confusion is None)
         fields = fields_from_factors(layer.class_means, layer.probe_weights)
         assert np.array_equal(read.fields(), fields)
         assert all(np.array_equal(read.field(f), fields[f]) for f in range(read.n_filters))

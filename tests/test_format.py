@@ -61,6 +61,63 @@ def test_datasets_of_many_chunks_survive(tmp_path: Path) -> None:
         assert file["layers/1/fields"].chunks == (1, 60, 60)
 
 
+def confused(content: RunContent) -> np.ndarray:
+    """Some confusion matrix (K, K) that counts every test input once."""
+    random = np.random.default_rng(0)
+    return np.stack([random.multinomial(count, [1 / 4] * 4) for count in content.test_inputs]).astype(np.int32)
+
+
+def test_a_confusion_matrix_is_kept_and_needs_version_2(tmp_path: Path) -> None:
+    content = small_run()
+    content.layers[1].confusion = confused(content)
+    write_run(tmp_path / "run.h5", content)
+    with Run(tmp_path / "run.h5") as run:
+        assert run.manifest["version"] == 2
+        assert_holds(run, content)
+        assert file_image(run.content()) == (tmp_path / "run.h5").read_bytes()
+    with Run(write_small(tmp_path / "other.h5")) as run:
+        assert run.manifest["version"] == 1 and run.layers["10"].confusion is None
+
+
+def test_a_network_probed_as_it_is_has_no_history_and_needs_version_2(tmp_path: Path) -> None:
+    content = small_run()
+    content.manifest["network"]["epochs"] = 0
+    content.history = {column: [] for column in fmt.HISTORY}
+    write_run(tmp_path / "run.h5", content)
+    with Run(tmp_path / "run.h5") as run:
+        assert run.manifest["version"] == 2
+        assert_holds(run, content)
+
+
+@pytest.mark.parametrize("spoil", ["sum", "sign"])
+def test_a_confusion_matrix_that_miscounts_is_neither_written_nor_believed(
+    spoil: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = small_run()
+    content.layers[1].confusion = confused(content)
+    content.layers[1].confusion[2, 0] += 1 if spoil == "sum" else 9
+    content.layers[1].confusion[2, 1] -= 0 if spoil == "sum" else 9
+    with pytest.raises(FormatError, match="layers/13/confusion: its rows do not add up"):
+        write_run(tmp_path / "run.h5", content)
+    with monkeypatch.context() as patched:  # as a stranger would write it
+        patched.setattr(fmt, "check_confusion", lambda *_: None)
+        write_run(tmp_path / "run.h5", content)
+    with Run(tmp_path / "run.h5") as run:
+        for access in (run.verify, lambda: run.layers["13"].confusion):
+            with pytest.raises(FormatError, match=r"run\.h5: layers/13/confusion: its rows do not add up"):
+                access()
+
+
+def test_labels_of_test_inputs_that_are_no_labels_are_refused(tmp_path: Path) -> None:
+    content = small_run()
+    content.label_of_test_input[3] = 4
+    write_run(tmp_path / "run.h5", content)
+    with Run(tmp_path / "run.h5") as run:
+        for access in (run.verify, lambda: run.label_of_test_input):
+            with pytest.raises(FormatError, match=r"labels/of_test_input: found 0 to 4, expected labels from 0 to 3"):
+                access()
+
+
 def test_the_same_content_gives_the_same_bytes() -> None:
     first = small_image()
     time.sleep(1.1)  # a time stamp, in seconds, would differ

@@ -21,7 +21,7 @@ from tests.builders import edit_manifest, refused
     ("changes", "message"),
     [
         ({"format": "other"}, "not a Filterscope result"),
-        ({"version": 2}, "version 2; this program reads up to 1"),
+        ({"version": 3}, "version 3; this program reads up to 2"),
         ({"version": 10**400}, "version"),
         ({"version": "1"}, "version"),
         ({"version": True}, "version"),
@@ -34,6 +34,9 @@ from tests.builders import edit_manifest, refused
         ({"data__test_inputs": 0}, "test_inputs"),
         ({"network__arch": None}, "arch"),
         ({"network__epochs": 10**9}, "epochs"),
+        ({"network__epochs": 0}, "epochs"),  # from version 2 on
+        ({"layers__0__datasets": ["fields", "confusion"]}, "datasets"),  # from version 2 on
+        ({"version": 2, "layers__0__datasets": ["fields", "confusion"]}, "layers/10/confusion: missing"),
         ({"layers": {}}, "layers"),
         ({"layers": [7]}, "name"),
         ({"layers": [{"name": "a"}] * 513}, "layers"),
