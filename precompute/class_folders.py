@@ -81,24 +81,25 @@ def labelled(by_label: dict[str, list[Path]]) -> LabelledPaths:
 def images_in(folder: Path) -> tuple[list[Path], int]:
     """The image files of a folder by name, and how many other files and folders there are that are not hidden."""
     images, others = [], 0
-    for entry in os.scandir(folder):
-        path = folder / entry.name
-        if is_litter(path):
-            continue
-        if path.suffix.lower() not in SUFFIXES:
-            others += 1
-        elif entry.is_file():
-            images.append(path)
-        elif entry.is_symlink() and not path.exists():
-            raise Problem(f"{path}: a link to {os.readlink(path)}, where nothing is. Restore the image, or remove it")
-        else:
-            others += 1
+    with os.scandir(folder) as entries:  # which knows a file from a folder without asking the disk for each
+        for entry in entries:
+            path = folder / entry.name
+            if is_litter(path):
+                continue
+            if path.suffix.lower() in SUFFIXES and entry.is_file():
+                images.append(path)
+            elif path.suffix.lower() in SUFFIXES and not path.exists():
+                nowhere = os.readlink(path)
+                raise Problem(f"{path}: a link to {nowhere}, where nothing is. Restore the image, or remove it")
+            else:
+                others += 1
     return sorted(images, key=lambda path: path.name), others
 
 
 def folders_in(folder: Path) -> list[Path]:
     """The folders in a folder by name, but hidden ones."""
-    found = (folder / entry.name for entry in os.scandir(folder) if entry.is_dir())
+    with os.scandir(folder) as entries:
+        found = [folder / entry.name for entry in entries if entry.is_dir()]
     return sorted((path for path in found if not is_litter(path)), key=lambda path: path.name)
 
 

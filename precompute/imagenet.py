@@ -4,11 +4,12 @@ class folders      DIR/val/nXXXXXXXX/*.JPEG or DIR/nXXXXXXXX/*.JPEG
 flat, official     DIR/val/ILSVRC2012_val_*.JPEG, DIR/ILSVRC2012_devkit_t12/data/{meta.mat, ..._ground_truth.txt}
 flat, Kaggle's     DIR/ILSVRC/Data/CLS-LOC/val/ILSVRC2012_val_*.JPEG, DIR/LOC_val_solution.csv
 
-"10,000 images, 10 images per label, were selected out of the validation set as the test dataset and the remaining 40,000
-as training images" (supplement).
+"10,000 images, 10 images per label, were selected out of the validation set as the test dataset and the remaining
+40,000 as training images" (supplement).
 """
 
 import csv
+import io
 import re
 from collections import Counter
 from dataclasses import dataclass
@@ -145,12 +146,11 @@ def _read_meta(path: Path) -> dict[int, str]:
     """ILSVRC2012's numbers of the labels -> synset ids. The numbers above the labels' are of synsets above them."""
     from scipy.io import loadmat  # type: ignore[import-untyped]
 
+    content = io.BytesIO(path.read_bytes())
     try:
-        table = loadmat(path, squeeze_me=True, variable_names=["synsets"])["synsets"]
+        table = loadmat(content, squeeze_me=True, variable_names=["synsets"])["synsets"]
         rows = zip(table["ILSVRC2012_ID"], table["WNID"], table["num_children"], strict=True)
         found = {int(number): str(synset) for number, synset, children in rows if int(children) == 0}
-    except OSError:
-        raise
     except Exception as error:  # there is nothing that a damaged file may not raise
         raise Problem(f"{path}: damaged, or not ILSVRC2012's ({one_line(error)}). Unpack it again") from error
     return found
