@@ -9,7 +9,7 @@ import html
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, Literal, NoReturn
 
 import streamlit as st
@@ -91,6 +91,34 @@ def folded(label: str, key: str, draw: Callable[[], object]) -> None:
                 draw()
 
     part()
+
+
+def later(name: str, draw: Callable[[], None]) -> None:
+    """A part of a session's first page that is drawn once the browser has drawn the rest.
+
+    To draw it at once would hold the rest up: the server makes its charts while the browser waits for the code that
+    draws headings and tables. From the second page on it is drawn at once. Each on a page has its name.
+    """
+
+    @fragment
+    def part() -> None:
+        if st.session_state.get("has drawn"):
+            draw()
+            return
+        with st.container(key=f"later_{name}", height=300, border=False):
+            tell = partial(st.session_state.__setitem__, "has drawn", True)
+            _WHEN_IDLE(key=f"idle_{name}", on_idle_change=tell)
+
+    part()
+
+
+_WHEN_IDLE = st.components.v2.component(
+    "filterscope.when_idle",
+    js="""export default function ({ setTriggerValue }) {
+      const ask = window.requestIdleCallback ?? ((call) => setTimeout(call, 300)); // Safari has none
+      ask(() => setTriggerValue("idle", true), { timeout: 2000 });
+    }""",
+)
 
 
 def go(page: Literal["run", "layer", "filter", "labels", "compare"], **values: Any) -> NoReturn:

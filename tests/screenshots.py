@@ -55,7 +55,8 @@ def _take(browser: Browser, address: str, theme: str, path: Path) -> None:
 def settle(page: Page) -> None:
     """Wait until the page is drawn: the script has ended, and nothing has changed for a moment."""
     page.wait_for_selector("[data-testid=stMain] .fs-heading, [data-testid=stAlert]", timeout=60_000)
-    page.wait_for_function("!document.querySelector('[data-testid=stStatusWidget]')", timeout=60_000)
+    drawn = "!document.querySelector('[data-testid=stStatusWidget], [class*=st-key-later]')"
+    page.wait_for_function(drawn, timeout=60_000)
     page.wait_for_timeout(900)
 
 

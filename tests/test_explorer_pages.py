@@ -46,6 +46,7 @@ def open_app(monkeypatch: pytest.MonkeyPatch) -> Callable[..., "AppTest"]:
     def open_app(*arguments: object, page: str = "run", **address: str) -> "AppTest":
         monkeypatch.setattr(sys, "argv", ["app.py", *map(str, arguments)])
         at = AppTest.from_file(str(ROOT / "explorer" / "app.py"), default_timeout=300)
+        at.session_state["has drawn"] = True  # as a browser says that it has
         for name, value in address.items():
             at.query_params[name] = value
         at.run()

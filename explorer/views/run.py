@@ -3,10 +3,10 @@
 import json
 from typing import Any
 
-import polars as pl
 import streamlit as st
 
 from explorer import controls, elements, frames, load, page
+from store.measure import LayerMeasure
 from store.read import Run
 
 
@@ -62,16 +62,18 @@ def _table() -> None:
         "(the paper's equations 1 to 4)."
     )
     elements.table(frames.signal_table(run, measures, view.average), "signal")
+    page.later("depth", lambda: _depth(measures))
+
+
+def _depth(measures: dict[str, LayerMeasure]) -> None:
+    from explorer import charts  # late: the tables are on the page by now
+
+    _, run = page.opened()
+    depth = frames.depth(run, measures, page.view().average)
     st.subheader("With depth")
     st.caption(
         "Solid: this run. Dashed and hollow: the paper. Where training succeeds, n falls with depth as accuracy rises."
     )
-    _depth(frames.depth(run, measures, view.average))
-
-
-def _depth(depth: pl.DataFrame) -> None:
-    from explorer import charts  # late: the tables are on the page by now
-
     panels = [
         (["accuracy"], "test accuracy of the probe", False),
         (["n"], "n, noise per filter", True),
