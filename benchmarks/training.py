@@ -6,10 +6,10 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from benchmarks.timing import Row, interleaved, median_ratio
-from precompute.augment import Draws, Images
+from precompute.augment import Draws, Images, Preprocessing
 from precompute.device import choose_device
-from precompute.models import ARCHS
-from precompute.options import parse
+from precompute.models import find_arch
+from precompute.options import Options, parse
 from precompute.probe import KEPT, probe_training
 from precompute.recipes import recipe_for
 from precompute.train import Training
@@ -17,13 +17,13 @@ from precompute.train import Training
 DEVICE = choose_device("cpu")
 N_LABELS, BATCH = 100, 100
 PROBED = {"2": 16384, "4": 8192, "7": 4096, "10": 2048, "13": 512}  # layer -> inputs of its probe
-RECIPE = recipe_for(parse(["--arch", "vgg16", "--data", "cifar100"]), N_LABELS)
+RECIPE = recipe_for(parse(["--arch", "vgg16", "--data", "cifar100"]), "none", N_LABELS)
 
 
 def network_training(n_inputs: int) -> Training:
-    arch = ARCHS["vgg16"]
+    arch = find_arch(Options(arch="vgg16"))
     pixels = torch.randint(0, 256, (n_inputs, 32, 32, 3), dtype=torch.uint8)
-    images = Images(pixels, DEVICE.target, arch.pixel_mean, arch.pixel_std)
+    images = Images(pixels, DEVICE.target, Preprocessing(arch.side, (0.5,) * 3, (0.5,) * 3))
     labels = torch.arange(n_inputs) % N_LABELS
     network = arch.build(N_LABELS).train()
     return Training("", network, images.augmented, labels, RECIPE.network, 0, DEVICE.autocast)

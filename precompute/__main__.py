@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from precompute.job import Job
-    from precompute.models import Tap
     from precompute.options import Options
     from precompute.stopping import Stopping
+    from precompute.taps import Tap
     from store.write import RunContent
 
 
@@ -61,6 +61,11 @@ def run(options: "Options", stopping: "Stopping") -> None:
     from precompute.options import Problem
     from precompute.plan import make_plan
 
+    if options.list_taps:
+        from precompute.listing import list_taps
+
+        print(list_taps(options))
+        return
     job = prepare(options, stopping)
     print(job.title)
     if options.dry_run:

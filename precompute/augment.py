@@ -1,12 +1,19 @@
-"""Augmentation and scaling of whole batches, on the device that trains, from images that live there as uint8."""
+"""Augmentation and scaling of whole batches, on the device that trains, from images that are kept as uint8."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
+from torch.nn.functional import affine_grid, grid_sample, interpolate, pad
+
+if TYPE_CHECKING:
+    from precompute.image_files import ImageFiles
 
 MAX_SHIFT = 4  # "random horizontally flipping and translating up to four pixels in each direction" (supplement)
+MAX_DEGREES = 2.0  # "a random rotation of up to two degrees ... and a shear of up to two degrees" (supplement)
+_KEPT_ON_GPU = 4 << 30  # bytes of images; more stay in main memory and go over batch by batch
 
 
 @dataclass(frozen=True)
@@ -16,6 +23,7 @@ class Draws:
     order: Tensor  # (inputs,): a permutation
     shift: Tensor  # (inputs, 2): where the window starts in the padded image, down and across, 0 to 2 * MAX_SHIFT
     flip: Tensor  # (inputs,): bool
+    turn: Tensor  # (inputs, 2): rotation and shear as parts of the largest, -1 to 1
 
     @staticmethod
     def of_epoch(n_inputs: int, seed: int, epoch: int, device: torch.device) -> "Draws":
@@ -23,58 +31,110 @@ class Draws:
         order = torch.randperm(n_inputs, generator=generator)
         shift = torch.randint(0, 2 * MAX_SHIFT + 1, (n_inputs, 2), generator=generator)
         flip = torch.rand(n_inputs, generator=generator) < 0.5
-        return Draws(order.to(device), shift.to(device), flip.to(device))
+        turn = torch.rand(n_inputs, 2, generator=generator) * 2 - 1
+        return Draws(order.to(device), shift.to(device), flip.to(device), turn.to(device))
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """What lies between an image and the network."""
+
+    side: int  # smaller or larger images are brought to side x side, by bicubic interpolation
+    pixel_mean: tuple[float, ...]  # one a colour, for pixels in [0, 1]: the network sees (pixel - mean) / std
+    pixel_std: tuple[float, ...]
+    flips: bool = True  # whether a mirror image keeps its label
+    warps: bool = False  # whether training images are turned and sheared as well
 
 
 class Images:
-    """Images on a device, (inputs, height, width, channels) uint8, ready to be cut into batches.
+    """Images ready to be cut into batches: an array (inputs, height, width, channels) uint8, or files."""
 
-    pixel_mean and pixel_std, one a channel for pixels in [0, 1], say what a network sees: (pixel - mean) / std.
-    """
-
-    def __init__(
-        self,
-        pixels: Tensor,
-        device: torch.device,
-        pixel_mean: tuple[float, ...],
-        pixel_std: tuple[float, ...],
-        flips: bool = True,
-    ) -> None:
-        self.pixels = pixels.to(device)
-        self.flips = flips  # whether a mirror image keeps its label
-        self._padded: Tensor | None = None
+    def __init__(self, pixels: "Tensor | ImageFiles", device: torch.device, preprocessing: Preprocessing) -> None:
+        in_place = isinstance(pixels, Tensor) and (device.type == "cpu" or pixels.nbytes <= _KEPT_ON_GPU)
+        self.pixels = pixels.to(device) if isinstance(pixels, Tensor) and in_place else pixels
+        self.device = device
+        self.preprocessing = preprocessing
         # (pixel / 255 - mean) / std, as one multiplication and one addition
-        self._scale = torch.tensor([1 / (255 * std) for std in pixel_std], device=device).view(1, -1, 1, 1)
-        self._offset = torch.tensor(
-            [-mean / std for mean, std in zip(pixel_mean, pixel_std, strict=True)], device=device
-        ).view(1, -1, 1, 1)
+        mean, std = preprocessing.pixel_mean, preprocessing.pixel_std
+        self._scale = torch.tensor([1 / (255 * one) for one in std], device=device).view(1, -1, 1, 1)
+        self._offset = torch.tensor([-m / s for m, s in zip(mean, std, strict=True)], device=device).view(1, -1, 1, 1)
 
     def __len__(self) -> int:
         return len(self.pixels)
 
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """(channels, height, width)"""
-        _, height, width, channels = self.pixels.shape
-        return channels, height, width
+    def batches(self, size: int) -> Iterator[tuple[slice, Tensor]]:
+        """All inputs as they are, in order: (which, (batch, channels, side, side) float32 on the device)."""
+        if not isinstance(self.pixels, Tensor):
+            first = 0
+            for decoded in self.pixels.batches(size):
+                yield slice(first, first + len(decoded)), self._seen(torch.from_numpy(decoded))
+                first += len(decoded)
+            return
+        for first in range(0, len(self), size):
+            batch = slice(first, min(first + size, len(self)))
+            yield batch, self._seen(self.pixels[batch])
 
     def plain(self, first: int, last: int) -> Tensor:
-        """Inputs first..last-1 as they are: (batch, channels, height, width) float32, channels last in memory."""
-        return self._scaled(self.pixels[first:last])
+        """Inputs first..last-1 as they are: (batch, channels, side, side) float32, channels last in memory."""
+        assert isinstance(self.pixels, Tensor)
+        return self._seen(self.pixels[first:last])
 
     def augmented(self, index: Tensor, draws: Draws) -> Tensor:
-        """The inputs of index (batch,), each shifted and flipped as drawn for it; what is shifted in is black."""
-        _, height, width, _ = self.pixels.shape
-        if self._padded is None:
-            self._padded = pad(self.pixels, (0, 0, MAX_SHIFT, MAX_SHIFT, MAX_SHIFT, MAX_SHIFT))
-        across = torch.arange(width, device=index.device).expand(len(index), width)
-        if self.flips:
+        """The inputs of index (batch,), each shifted, flipped and turned as drawn; what comes in is black."""
+        assert isinstance(self.pixels, Tensor), "files are decoded before a network is trained on them"
+        pixels = self.pixels[index.to(self.pixels.device)].to(self.device)
+        if not self.preprocessing.warps:
+            return self._seen(self._shifted(pixels, index, draws))
+        images = self._enlarged(pixels)
+        flip = draws.flip[index] & self.preprocessing.flips
+        images = torch.where(flip[:, None, None, None], images.flip(3), images)
+        return self._scaled(_turned(images, draws.shift[index] - MAX_SHIFT, draws.turn[index] * MAX_DEGREES))
+
+    def _shifted(self, pixels: Tensor, index: Tensor, draws: Draws) -> Tensor:
+        """(batch, height, width, channels): a window of the padded image, mirrored where drawn."""
+        batch, height, width, _ = pixels.shape
+        padded = pad(pixels, (0, 0, MAX_SHIFT, MAX_SHIFT, MAX_SHIFT, MAX_SHIFT))
+        across = torch.arange(width, device=index.device).expand(batch, width)
+        if self.preprocessing.flips:
             across = torch.where(draws.flip[index, None], width - 1 - across, across)
         shift = draws.shift[index]
         rows = shift[:, :1] + torch.arange(height, device=index.device)  # (batch, height)
         columns = shift[:, 1:] + across  # (batch, width)
-        return self._scaled(self._padded[index[:, None, None], rows[:, :, None], columns[:, None, :]])
+        image = torch.arange(batch, device=index.device)
+        return padded[image[:, None, None], rows[:, :, None], columns[:, None, :]]
 
-    def _scaled(self, pixels: Tensor) -> Tensor:
-        images = pixels.permute(0, 3, 1, 2)  # (batch, channels, height, width), a view: channels last in memory
-        return images.float().mul_(self._scale).add_(self._offset)
+    def _seen(self, pixels: Tensor) -> Tensor:
+        return self._scaled(self._enlarged(pixels.to(self.device)))
+
+    def _enlarged(self, pixels: Tensor) -> Tensor:
+        """(batch, height, width, channels) uint8 -> (batch, channels, side, side) float32, 0 to 255."""
+        images = pixels.permute(0, 3, 1, 2).float()  # a view before it is float: channels last in memory
+        side = self.preprocessing.side
+        if images.shape[2:] == (side, side):
+            return images
+        # "expanded ... to (224x224)", citing Keys 1981: cubic convolution with a = -0.5, which is what torch takes
+        # where it is asked to avoid aliasing. It overshoots at edges.
+        images = interpolate(images, (side, side), mode="bicubic", align_corners=False, antialias=True)
+        return images.clamp(0, 255).contiguous(memory_format=torch.channels_last)
+
+    def _scaled(self, images: Tensor) -> Tensor:
+        return images.mul_(self._scale).add_(self._offset)
+
+
+def _turned(images: Tensor, shift: Tensor, degrees: Tensor) -> Tensor:
+    """Each image turned by degrees[:, 0], sheared along x by degrees[:, 1] and moved by shift pixels (down, across).
+
+    images (batch, channels, height, width); bilinear; what comes in from outside is zero.
+    """
+    height, width = images.shape[2:]
+    angle, shear = torch.deg2rad(degrees).unbind(1)
+    cos, sin, tan = angle.cos(), angle.sin(), shear.tan()
+    # From a pixel of the result to where it is looked up: the inverse of turn @ shear. In a square both axes are alike.
+    forward = torch.stack(
+        [torch.stack([cos, cos * tan - sin], 1), torch.stack([sin, sin * tan + cos], 1)], 1
+    )  # (batch, 2, 2)
+    inverse = torch.linalg.inv(forward)
+    moved = torch.stack([shift[:, 1] * 2 / width, shift[:, 0] * 2 / height], 1).to(inverse)  # grid units, x then y
+    offset = -(inverse @ moved[:, :, None])
+    grid = affine_grid(torch.cat([inverse, offset], 2), list(images.shape), align_corners=False)
+    return grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)

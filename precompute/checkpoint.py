@@ -11,7 +11,7 @@ import torch
 from precompute.options import Problem
 from store.write import replace_file
 
-_MAGIC = b"filterscope checkpoint 1\n"
+MAGIC = b"filterscope checkpoint 1\n"
 
 
 def save(path: Path, state: dict[str, Any]) -> None:
@@ -19,7 +19,7 @@ def save(path: Path, state: dict[str, Any]) -> None:
     buffer = io.BytesIO()
     torch.save(state, buffer)
     payload = buffer.getbuffer()
-    replace_file(path, b"".join([_MAGIC, hashlib.sha256(payload).digest(), payload]))
+    replace_file(path, b"".join([MAGIC, hashlib.sha256(payload).digest(), payload]))
 
 
 def load(path: Path) -> dict[str, Any] | None:
@@ -28,9 +28,9 @@ def load(path: Path) -> dict[str, Any] | None:
         content = path.read_bytes()
     except FileNotFoundError:
         return None
-    start = len(_MAGIC) + 32
-    digest, payload = content[len(_MAGIC) : start], memoryview(content)[start:]
-    if not content.startswith(_MAGIC) or hashlib.sha256(payload).digest() != digest:
+    start = len(MAGIC) + 32
+    digest, payload = content[len(MAGIC) : start], memoryview(content)[start:]
+    if not content.startswith(MAGIC) or hashlib.sha256(payload).digest() != digest:
         raise Problem(
             f"{path}: the checkpoint is damaged (its checksum does not fit). Put back a good copy, or start anew "
             "with --fresh"

@@ -49,6 +49,18 @@ def free_memory() -> int:
         return 4 << 30
 
 
+def peak_memory(device: Device) -> int:
+    """Bytes that this process has taken at most: of the GPU's memory where it computes there, else of main memory."""
+    if device.target.type == "cuda":
+        return torch.cuda.max_memory_reserved(device.target)
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if platform.system() == "Darwin" else peak * 1024
+
+
 def _has_fast_bfloat16() -> bool:
     """Emulated bfloat16 is slower than float32."""
     return any(torch.cpu.get_capabilities().get(name) for name in ("avx512_bf16", "amx_bf16", "bf16", "sve_bf16"))

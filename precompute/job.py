@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 
-from precompute import data
+from precompute import data, weights
 from precompute.data import DataSet, Sizes
 from precompute.device import Device, choose_device
-from precompute.models import ARCHS, Arch, Tap, choose_features, choose_taps
+from precompute.models import Arch, choose_features, choose_taps, find_arch
 from precompute.options import Options, output_path
 from precompute.recipes import Recipe, recipe_for
 from precompute.stopping import Stopping
+from precompute.taps import Tap
 from precompute.workspace import Workspace
 
 
@@ -21,6 +22,7 @@ class Job:
     arch: Arch
     taps: list[Tap]
     features: tuple[str, ...]  # layers whose test activations go into the file
+    origin: dict[str, str]  # of the weights that the network starts with
     sizes: Sizes
     recipe: Recipe
     work: Workspace
@@ -36,18 +38,21 @@ class Job:
 
 def prepare(options: Options, stopping: Stopping) -> Job:
     """Settle everything that can be wrong before work begins. Raises Problem, OSError."""
-    taps = choose_taps(options.arch, options.layers)
+    arch = find_arch(options)
+    origin = weights.origin(options, arch)
+    taps = choose_taps(arch, options.layers)
     features = choose_features(options.features, taps)
     device = choose_device(options.device)
-    images = None if options.dry_run and not data.is_here(options) else data.load(options)
+    images = None if options.dry_run and not data.is_here(options) else data.load(options, arch.side, arch.crop)
     sizes = images.sizes if images is not None else data.sizes_before_download(options)
-    recipe = recipe_for(options, sizes.n_labels)
+    recipe = recipe_for(options, origin["from"], sizes.n_labels)
     return Job(
         options=options,
         device=device,
-        arch=ARCHS[options.arch],
+        arch=arch,
         taps=taps,
         features=features,
+        origin=origin,
         sizes=sizes,
         recipe=recipe,
         work=Workspace(output_path(options), recipe.record(options), images.checksums if images is not None else None),

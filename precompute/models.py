@@ -1,108 +1,83 @@
-"""Networks, and the table: the paper's layer -> the module that is tapped."""
+"""Networks, and the table: the paper's layer -> the module that is tapped.
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+The paper's VGG-16 is ours (`vgg16`); its EfficientNet-B0 and every other network are timm's (`timm_models`).
+"""
+
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
-from precompute.options import Problem
+from precompute import vgg16
+from precompute.options import Options, Problem
+from precompute.taps import Tap
 
+if TYPE_CHECKING:
+    from precompute.data import DataSet
 
-@dataclass(frozen=True)
-class Tap:
-    """A place in a network from whose output a probe reads."""
-
-    layer: str  # the paper's number of the layer
-    module: str  # the module's path in the network
-    unit: str = "filter"
+Pixels = tuple[float, ...]  # one value a colour, of pixels in [0, 1]
 
 
 @dataclass(frozen=True)
 class Arch:
-    """A network and where it can be tapped."""
+    """A network, what it wants of images, and where it can be tapped."""
 
-    module: Callable[[int], nn.Module]  # number of labels -> network
+    name: str
+    module: Callable[[int], nn.Module]  # number of labels -> network with random weights and no bias at its outputs
     taps: dict[str, Tap]  # every layer that can be probed, from input to output
-    paper_layers: tuple[str, ...]
-    pixel_mean: tuple[float, ...]  # of pixels in [0, 1]; what the network sees is (pixel - mean) / std
-    pixel_std: tuple[float, ...]
+    layers: tuple[str, ...]  # those that are probed unless others are asked for
+    side: int  # images are brought to side x side
+    output: tuple[str, ...]  # paths of the modules that give the fields of the output units
+    pixel_mean: Pixels | None  # what the network sees is (pixel - mean) / std; None: the training images' own
+    pixel_std: Pixels | None
+    crop: float = 1.0  # the part of an image file's shorter side that is seen
+    warps: bool = False  # whether rotation and shear belong to its augmentation
+    hub: str = ""  # where its pretrained weights are, "" where there are none
+    # The library's own way to a network with weights: number of labels, state dict (None: the hub's), whether the
+    # outputs keep their biases. None: there is no such way.
+    pretrained: Callable[[int, dict[str, Tensor] | None, bool], nn.Module] | None = None
 
     def build(self, n_labels: int, seed: int = 0) -> nn.Module:
         """A network with random weights, the same for a seed on every device; channels last in memory, for speed."""
         torch.manual_seed(seed)
         return self.module(n_labels).to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
-
-# Filters of the 13 convolutional layers, in the blocks that end with 2x2 max-pooling.
-_VGG16_BLOCKS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
-
-
-class VGG16(nn.Module):
-    """VGG-16 for 32x32 images: 13 convolutional layers with batch norm, then three fully connected ones.
-
-    The last one has no bias: "to assure that each filter's effect on the output fields ... will not be overshadowed
-    by the much larger biases" (supplement). On 32x32 images one 1x1 position is left of each of the last 512 filters;
-    the hidden layers have 512 units accordingly.
-    """
-
-    def __init__(self, n_labels: int) -> None:
-        super().__init__()
-        self.features = nn.Sequential()
-        channels, layer = 3, 0
-        for block in _VGG16_BLOCKS:
-            for filters in block:
-                layer += 1
-                conv = nn.Conv2d(channels, filters, kernel_size=3, padding=1, bias=False)
-                nn.init.kaiming_normal_(conv.weight, mode="fan_out", nonlinearity="relu")
-                self.features.add_module(f"conv{layer}", conv)
-                self.features.add_module(f"norm{layer}", nn.BatchNorm2d(filters))
-                self.features.add_module(f"relu{layer}", nn.ReLU(inplace=True))
-                channels = filters
-            self.features.add_module(f"pool{layer}", nn.MaxPool2d(2))
-        self.classifier = nn.Sequential(
-            nn.Linear(512, 512), nn.ReLU(inplace=True), nn.Linear(512, 512), nn.ReLU(inplace=True)
-        )
-        self.output = nn.Linear(512, n_labels, bias=False)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Images (batch, 3, 32, 32) -> fields of the output units (batch, labels)."""
-        fields: Tensor = self.output(self.classifier(self.features(images).flatten(1)))
-        return fields
+    def scaling(self, data: "DataSet") -> tuple[Pixels, Pixels]:
+        """Mean and standard deviation of each colour that its inputs are scaled by."""
+        if self.pixel_mean is not None and self.pixel_std is not None:
+            return self.pixel_mean, self.pixel_std
+        return data.pixel_statistics
 
 
-def _vgg16_taps() -> dict[str, Tap]:
-    """After the max-pooling where there is one, else after the ReLU."""
-    taps, layer = {}, 0
-    for block in _VGG16_BLOCKS:
-        for place in range(1, len(block) + 1):
-            layer += 1
-            kind = "pool" if place == len(block) else "relu"
-            taps[str(layer)] = Tap(str(layer), f"features.{kind}{layer}")
-    return taps
+def find_arch(options: Options) -> Arch:
+    """The network of --arch. Raises Problem."""
+    if options.arch == "vgg16":
+        if options.image_size not in (None, vgg16.SIDE):
+            raise Problem(
+                f"--image-size {options.image_size}: vgg16 is for {vgg16.SIDE}; --arch timm:vgg16_bn takes more"
+            )
+        if options.taps or options.unit:
+            raise Problem("--taps and --unit are for --arch timm:NAME; vgg16's layers are named with --layers")
+        # "divided by the maximal pixel value, 255, multiplied by 2, and subtracted by 1" (supplement)
+        half = (0.5, 0.5, 0.5)
+        return Arch("vgg16", vgg16.VGG16, vgg16.taps(), vgg16.PAPER_LAYERS, vgg16.SIDE, ("output",), half, half)
+    from precompute import timm_models  # late: timm takes seconds to import
+
+    if options.arch == "efficientnet_b0":
+        return timm_models.efficientnet_b0(options)
+    return timm_models.any_network(options)
 
 
-ARCHS = {
-    "vgg16": Arch(
-        module=VGG16,
-        taps=_vgg16_taps(),
-        paper_layers=("2", "4", "7", "10", "13"),
-        pixel_mean=(0.5, 0.5, 0.5),  # "divided by ... 255, multiplied by 2, and subtracted by 1" (supplement)
-        pixel_std=(0.5, 0.5, 0.5),
-    )
-}
-
-
-def choose_taps(arch_name: str, layers: tuple[str, ...]) -> list[Tap]:
-    """The taps of the layers asked for (none: the paper's), from input to output. Raises Problem."""
-    arch = ARCHS[arch_name]
-    wanted = layers or arch.paper_layers
+def choose_taps(arch: Arch, layers: tuple[str, ...]) -> list[Tap]:
+    """The taps of the layers asked for (none: the arch's), from input to output. Raises Problem."""
+    wanted = layers or arch.layers
     unknown = [layer for layer in wanted if layer not in arch.taps]
     if unknown:
         raise Problem(
-            f"--layers {' '.join(unknown)}: {arch_name} has layers {', '.join(arch.taps)}; "
-            f"the paper's are {', '.join(arch.paper_layers)}"
+            f"--layers {' '.join(unknown)}: {arch.name} has layers {', '.join(arch.taps)}; "
+            f"taken by default are {', '.join(arch.layers)}"
         )
     return [tap for layer, tap in arch.taps.items() if layer in wanted]
 
@@ -116,34 +91,3 @@ def choose_features(layers: tuple[str, ...], taps: list[Tap]) -> tuple[str, ...]
     if unknown:
         raise Problem(f"--features {' '.join(unknown)}: not probed in this run; its layers are {', '.join(probed)}")
     return layers
-
-
-@contextmanager
-def watch(network: nn.Module, taps: list[Tap]) -> Iterator[dict[str, Tensor]]:
-    """Each pass through the network leaves what the taps saw: layer -> (batch, filters, height, width)."""
-    seen: dict[str, Tensor] = {}
-
-    def keep(layer: str) -> Callable[[nn.Module, object, Tensor], None]:
-        def hook(_module: nn.Module, _inputs: object, output: Tensor) -> None:
-            seen[layer] = output
-
-        return hook
-
-    hooks = [network.get_submodule(tap.module).register_forward_hook(keep(tap.layer)) for tap in taps]
-    try:
-        yield seen
-    finally:
-        for hook in hooks:
-            hook.remove()
-
-
-@torch.no_grad()
-def tap_shapes(network: nn.Module, taps: list[Tap], image_shape: tuple[int, ...]) -> dict[str, tuple[int, int, int]]:
-    """(filters, height, width) of each tap, for images of image_shape (channels, height, width)."""
-    device = next(network.parameters()).device
-    was_training = network.training
-    network.eval()
-    with watch(network, taps) as seen:
-        network(torch.zeros(1, *image_shape, device=device))
-    network.train(was_training)
-    return {layer: (output.shape[1], output.shape[2], output.shape[3]) for layer, output in seen.items()}

@@ -4,22 +4,23 @@ Imports neither torch nor store, so that `--help` answers at once.
 """
 
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import tyro
 
-ARCHS = ("vgg16",)
+ARCHS = ("vgg16", "efficientnet_b0")  # those of the paper; timm:NAME stands for any of timm's
 DATA_SETS = ("digits", "cifar10", "cifar100", "imagenet", "folder")
 LAYOUTS = {  # data set that is never downloaded -> what --data-dir must hold
     "imagenet": "the validation images as val/nXXXXXXXX/*.JPEG, or as val/ILSVRC2012_val_*.JPEG with "
     "ILSVRC2012_devkit_t12/ or Kaggle's LOC_val_solution.csv beside val/",
     "folder": "images as train/LABEL/* and test/LABEL/*, or as LABEL/*, of which a fifth is drawn to test with",
 }
-NOT_RECIPE = ("data_dir", "device", "out", "resume", "fresh", "dry_run")  # these change no measured number
+NOT_RECIPE = ("data_dir", "device", "out", "resume", "fresh", "dry_run", "list_taps")  # these change no measured number
 
 _MAX_SEED = (1 << 32) - 1
+_MAX_SIDE = 2048
 
 
 class Problem(Exception):
@@ -39,7 +40,7 @@ class Options:
     """
 
     arch: str = "vgg16"
-    """Network: vgg16."""
+    """Network: vgg16, efficientnet_b0 (timm's), or timm:NAME, any network of timm's."""
     data: str = "digits"
     """Data set: digits (comes with the program), cifar10 or cifar100 (downloaded, or read from --data-dir), imagenet
     (its validation images, from --data-dir) or folder (your own images, from --data-dir)."""
@@ -58,12 +59,27 @@ class Options:
     """paper: the supplement's hyper-parameters. quick: a short one-cycle schedule, not the paper's.
     Default: paper; for digits, which the paper does not have, quick."""
     epochs: int | None = None
-    """Train the network for so many epochs instead of the recipe's."""
+    """Train the network for so many epochs instead of the recipe's; 0 probes it as it starts."""
     batch_size: int | None = None
     """Inputs a batch, instead of the recipe's."""
     layers: tuple[str, ...] = ()
-    """Layers to probe. Default: the paper's, for vgg16 those that end with max-pooling: 2 4 7 10 13.
-    Any other convolutional layer is tapped after its ReLU."""
+    """Layers to probe. Default: the paper's, for vgg16 those that end with max-pooling: 2 4 7 10 13; any other
+    convolutional layer is tapped after its ReLU. For efficientnet_b0 the ends of its stages with stride 2:
+    1 3 4 5 7 9, of 1 to 9. For timm:NAME see --list-taps."""
+    taps: tuple[str, ...] = ()
+    """For timm:NAME: the modules to tap, by their paths. Default: the ends of its stages, or its blocks."""
+    unit: Literal["node", "head"] | None = None
+    """For a transformer: what gets a field matrix, one node of a block's output (the default), or one attention head's
+    output before its projection."""
+    list_taps: bool = False
+    """Print the layers with the number of units, their size, the probe's inputs and the pooling, and stop."""
+    image_size: int | None = None
+    """Bring images to so many pixels a side. Default: what the network is for, 32 for vgg16, mostly 224 for timm's."""
+    weights: str | None = None
+    """What training starts from: hub (pretrained weights, downloaded; the default of networks that have them), PATH (a
+    safetensors file or a state dict), or none (random)."""
+    checkpoint: Path | None = None
+    """Probe the network whose trained weights are in this file as it is, without training it."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """Where to compute. auto: a GPU where there is one."""
     out: Path | None = None
@@ -79,28 +95,28 @@ class Options:
 
     def recipe_options(self) -> dict[str, Any]:
         """The options that decide what is measured, as they go into the file."""
-        return {
-            key: list(value) if isinstance(value, tuple) else value
-            for key, value in asdict(self).items()
-            if key not in NOT_RECIPE
-        }
+        return {key: _plain(value) for key, value in asdict(self).items() if key not in NOT_RECIPE}
 
 
 def parse(arguments: list[str]) -> Options:
     """Parse and check the command line; exits with status 2 and a message where it is wrong. Raises Problem."""
     options = tyro.cli(Options, prog="python -m precompute", args=arguments, config=(tyro.conf.FlagCreatePairsOff,))
-    if options.arch not in ARCHS:
-        raise Problem(f"--arch {options.arch}: unknown network; there is {', '.join(ARCHS)}")
+    layers, features, taps = (_listed(names) for names in (options.layers, options.features, options.taps))
+    options = replace(options, layers=layers, features=features, taps=taps)
+    if options.arch not in ARCHS and not options.arch.startswith("timm:"):
+        raise Problem(f"--arch {options.arch}: unknown network; there are {', '.join(ARCHS)} and timm:NAME")
     if options.data not in DATA_SETS:
         raise Problem(f"--data {options.data}: unknown data set; there are {', '.join(DATA_SETS)}")
     if options.data in LAYOUTS:
         folder_of(options)
     if options.resume and options.fresh:
         raise Problem("--resume goes on with what is there and --fresh throws it away: give one of them")
-    for name in ("epochs", "batch_size"):
+    for name, least in (("epochs", 0), ("batch_size", 1), ("image_size", 8)):
         value = getattr(options, name)
-        if value is not None and value < 1:
-            raise Problem(f"--{name.replace('_', '-')} {value}: must be at least 1")
+        if value is not None and value < least:
+            raise Problem(f"--{name.replace('_', '-')} {value}: must be at least {least}")
+    if options.image_size is not None and options.image_size > _MAX_SIDE:
+        raise Problem(f"--image-size {options.image_size}: at most {_MAX_SIDE}")
     if options.epochs is not None:
         from store.format import MAX_EPOCHS
 
@@ -121,6 +137,18 @@ def parse(arguments: list[str]) -> Options:
     return options
 
 
+def _listed(values: tuple[str, ...]) -> tuple[str, ...]:
+    """Names that were given one by one, or with commas between them."""
+    return tuple(name for value in values for name in value.split(",") if name)
+
+
+def _plain(value: Any) -> Any:
+    """As JSON has it. Of a file only its name: where it lay is nobody else's business."""
+    if isinstance(value, tuple):
+        return list(value)
+    return value.name if isinstance(value, Path) else value
+
+
 def folder_of(options: Options) -> Path:
     """Where the images lie that are never downloaded. Raises Problem where no folder is named."""
     if options.data_dir is None:
@@ -139,9 +167,12 @@ def output_path(options: Options) -> Path:
     """Where the file goes: as asked for, or runs/ARCH-DATA with what is not default."""
     if options.out is not None:
         return options.out if options.out.suffix == ".h5" else options.out.with_name(options.out.name + ".h5")
-    parts = [options.arch, _data_name(options)]
+    parts = [options.arch.replace(":", "-"), _data_name(options)]
     parts += [str(options.labels)] if options.labels is not None else []
     parts += [options.recipe] if options.recipe == "quick" and options.data != "digits" else []
+    parts += [options.unit] if options.unit is not None else []
+    parts += [options.checkpoint.stem] if options.checkpoint is not None else []
+    parts += [Path(options.weights).stem] if options.weights not in (None, "hub") else []
     parts += [f"labels{options.label_seed}"] if options.label_seed else []
     parts += [f"seed{options.seed}"] if options.seed else []
     return Path("runs") / ("-".join(parts) + ".h5")

@@ -9,15 +9,17 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from precompute.augment import Draws, Images
-from precompute.device import Device, free_memory
+from precompute.augment import Draws, Images, Preprocessing
+from precompute.device import Device, free_memory, peak_memory
 from precompute.job import Job
-from precompute.models import tap_shapes
-from precompute.probe import KEPT, passes, probe_training
+from precompute.probe import KEPT, batch_of, passes, probe_training
 from precompute.progress import seconds
 from precompute.recipes import Schedule
+from precompute.taps import tap_shapes
 from precompute.train import Training
 from store.write import stores_fields
+
+_LONG = 5.0  # seconds; what takes longer is measured less often
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,7 @@ class Plan:
     train_step: float  # seconds
     pass_rate: float  # images a second
     probe_step: dict[str, float]  # layer -> seconds
+    peak_bytes: int  # the most memory that the measured steps took, of the device that computes
 
     def n_features(self, layer: str) -> int:
         """Inputs of the layer's probe, FC_s in the paper's tables."""
@@ -40,6 +43,21 @@ class Plan:
     def activation_bytes(self) -> int:
         inputs = self.job.sizes.train + self.job.sizes.test
         return sum(map(math.prod, self.shapes.values())) * inputs * KEPT.itemsize
+
+    @property
+    def memory_bytes(self) -> int:
+        """The most that the device needs: while it computes, or for the activations that are kept."""
+        kept_there = self.activation_device == self.job.device.target and not self.on_disk
+        return self.peak_bytes + (self.activation_bytes if kept_there else 0)
+
+    def _training_line(self, train_time: float) -> str:
+        schedule = self.job.recipe.network
+        if not schedule.epochs:
+            return "1. the network is probed as it is, without training"
+        return (
+            f"1. train the network: {schedule.epochs} epochs of {self.job.sizes.train} images, batches of "
+            f"{schedule.batch_size}, {schedule.batch_size / self.train_step:.0f} images/s: about {seconds(train_time)}"
+        )
 
     @property
     def file_bytes(self) -> int:
@@ -61,14 +79,13 @@ class Plan:
         train_time = _steps(network, sizes.train) * self.train_step
         pass_time = (sizes.train + sizes.test) / self.pass_rate
         probe_time = _steps(probe, sizes.train) * sum(self.probe_step.values())
-        rate = network.batch_size / self.train_step
         kept = f"{self.activation_bytes / 1e6:.0f} MB {'on disk' if self.on_disk else 'in memory'}"
         note = "" if recipe.is_paper else ", NOT THE PAPER'S"
         changes = f" ({'; '.join(recipe.departures)})" if recipe.departures else ""
         lines = [
             f"recipe {recipe.name}{changes}{note}",
-            f"1. train the network: {network.epochs} epochs of {sizes.train} images, batches of {network.batch_size}, "
-            f"{rate:.0f} images/s: about {seconds(train_time)}",
+            f"weights to start with: {_words(self.job.origin)}; images of {self.job.arch.side}x{self.job.arch.side}",
+            self._training_line(train_time),
             f"2. activations of {sizes.train} + {sizes.test} images, once for all layers, {kept}: "
             f"about {seconds(pass_time)}",
             f"3. a probe a layer: {probe.epochs} epochs each: about {seconds(probe_time)}",
@@ -82,6 +99,7 @@ class Plan:
             f"4. field matrices of {sum(shape[0] for shape in self.shapes.values())} filters, {sizes.n_labels} x "
             f"{sizes.n_labels} each: a file of about {self.file_bytes / 1e6:.1f} MB"
         )
+        lines.append(f"memory: about {self.memory_bytes / 1e9:.1f} GB on {self.job.device.target}")
         lines.append(f"in all about {seconds(train_time + pass_time + probe_time)}")
         return "\n".join(lines)
 
@@ -90,14 +108,13 @@ def make_plan(job: Job) -> Plan:
     """Measure a few steps of each stage on random images, and extrapolate."""
     recipe, sizes, target = job.recipe, job.sizes, job.device.target
     network = job.arch.build(sizes.n_labels).to(target)
-    shapes = tap_shapes(network, job.taps, sizes.image_shape)
+    side = job.arch.side
+    shapes = tap_shapes(network, job.taps, (3, side, side))
     channels, height, width = sizes.image_shape
-    batch = min(recipe.network.batch_size, sizes.train)
+    batch = min(recipe.network.batch_size, sizes.train) if recipe.network.epochs else batch_of(side)
     pixels = torch.randint(0, 256, (batch, height, width, channels), dtype=torch.uint8)
-    images = Images(pixels, target, job.arch.pixel_mean, job.arch.pixel_std)
+    images = Images(pixels, target, Preprocessing(side, (0.5,) * 3, (0.5,) * 3, warps=job.arch.warps))
     labels = torch.arange(max(batch, recipe.probe.batch_size), device=target) % sizes.n_labels
-    trained = copy.deepcopy(network)
-    training = Training("", trained, images.augmented, labels[:batch], recipe.network, 0, job.device.autocast)
     pass_time = _seconds(lambda: list(passes(network, job.taps, images, job.device)), job.device, times=2)
     probe_step = {}
     for layer, shape in shapes.items():
@@ -105,18 +122,29 @@ def make_plan(job: Job) -> Plan:
         random = torch.rand(n_inputs, math.prod(shape)).to(KEPT).to(target)
         probe = probe_training(layer, random, labels[:n_inputs], sizes.n_labels, recipe.probe, 0)
         probe_step[layer] = _step_seconds(probe, job.device)
+    train_step = 0.0
+    if recipe.network.epochs:
+        trained = copy.deepcopy(network)
+        training = Training("", trained, images.augmented, labels[:batch], recipe.network, 0, job.device.autocast)
+        train_step = _step_seconds(training, job.device)
     plan = Plan(
         job=job,
         shapes=shapes,
         activation_device=torch.device("cpu"),
         on_disk=False,
-        train_step=_step_seconds(training, job.device),
+        train_step=train_step,
         pass_rate=batch / pass_time,
         probe_step=probe_step,
+        peak_bytes=peak_memory(job.device),
     )
     if target.type == "cuda" and plan.activation_bytes < torch.cuda.mem_get_info()[0] // 2:
         return replace(plan, activation_device=target)
     return replace(plan, on_disk=plan.activation_bytes > free_memory() // 2)
+
+
+def _words(origin: dict[str, str]) -> str:
+    kind, name = origin["from"], origin.get("name", "")
+    return {"none": "random", "hub": f"pretrained, {name}"}.get(kind, f"{kind} {name}")
 
 
 def _steps(schedule: Schedule, n_inputs: int) -> int:
@@ -130,12 +158,12 @@ def _step_seconds(training: Training, device: Device) -> float:
 
 
 def _seconds(task: Callable[[], object], device: Device, times: int) -> float:
-    """The median duration, after one run that is not counted."""
-    durations = []
-    for _ in range(times + 1):
+    """The median duration, after one run that is not counted, unless it took very long: then it has to do."""
+    durations: list[float] = []
+    while len(durations) <= times and sum(durations[:1]) < 4 * _LONG and sum(durations[1:]) < _LONG:
         start = time.perf_counter()
         task()
         if device.target.type == "cuda":
             torch.cuda.synchronize()
         durations.append(time.perf_counter() - start)
-    return statistics.median(durations[1:])
+    return statistics.median(durations[1:] or durations)

@@ -16,13 +16,13 @@ from torch import Tensor, nn
 
 from precompute.augment import Images
 from precompute.device import Device
-from precompute.models import Tap, watch
 from precompute.progress import Progress
 from precompute.recipes import Schedule
+from precompute.taps import Tap, watch
 from precompute.train import Training
 
 KEPT = torch.bfloat16  # activations are kept so; where the network computes in bfloat16, as they come
-_BATCH = 500
+_BATCH = 500  # images of 32x32 at once; fewer where they are larger
 
 Activations = dict[str, Tensor]  # layer -> (inputs, filters * positions), position by position within a filter
 
@@ -41,6 +41,11 @@ def make_room(n_inputs: int, n_features: int, place: torch.device | Path) -> Ten
     return torch.from_file(str(place), shared=True, size=size, dtype=KEPT).view(n_inputs, n_features)
 
 
+def batch_of(side: int) -> int:
+    """How many images of side x side pass through the network at once: their activations must fit into memory."""
+    return max(16, min(_BATCH, _BATCH * 4 * 32**2 // side**2))
+
+
 @torch.no_grad()
 def passes(
     network: nn.Module, taps: list[Tap], images: Images, device: Device
@@ -48,10 +53,9 @@ def passes(
     """The frozen network, batch by batch: (which inputs, fields of the output units, layer -> what its tap saw)."""
     network.eval()
     with watch(network, taps) as seen:
-        for first in range(0, len(images), _BATCH):
-            batch = slice(first, min(first + _BATCH, len(images)))
+        for batch, pixels in images.batches(batch_of(images.preprocessing.side)):
             with torch.autocast(device.target.type, device.autocast, enabled=device.autocast is not None):
-                outputs = network(images.plain(batch.start, batch.stop))
+                outputs = network(pixels)
             yield batch, outputs, seen
 
 

@@ -13,7 +13,7 @@ from precompute.stages import Recorded, Trained
 from store.format import FormatError
 from store.write import RunContent, write_run
 
-_PACKAGES = ("filterscope", "torch", "torchvision", "numpy", "h5py", "numba")
+_PACKAGES = ("filterscope", "torch", "torchvision", "timm", "numpy", "h5py", "numba")
 
 
 def new_content(job: Job, trained: Trained, recorded: Recorded) -> RunContent:
@@ -24,7 +24,7 @@ def new_content(job: Job, trained: Trained, recorded: Recorded) -> RunContent:
     manifest: dict[str, Any] = {
         "generator": f"filterscope {versions['filterscope']}",
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "network": {"arch": options.arch, "epochs": recipe.network.epochs} | recorded.accuracies,
+        "network": {"arch": options.arch, "epochs": recipe.network.epochs, "weights": job.origin} | recorded.accuracies,
         "data": {
             "name": data.name,
             "n_labels": data.n_labels,

@@ -8,13 +8,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from precompute.augment import Images
+from precompute import weights
+from precompute.augment import Images, Preprocessing
+from precompute.data import Split
+from precompute.device import free_memory
 from precompute.fields import by_filter, class_means
+from precompute.image_files import ImageFiles
 from precompute.job import Job
-from precompute.models import Tap
 from precompute.plan import Plan
 from precompute.probe import Activations, make_room, passes, probe_accuracy, probe_training, probe_weights, record
+from precompute.taps import Tap
 from precompute.train import Training
+from store.format import HISTORY
 from store.measure import fields_from_factors
 from store.write import LayerContent, stores_fields
 
@@ -25,9 +30,11 @@ class DataOnDevice:
     def __init__(self, job: Job) -> None:
         assert job.data is not None, "only a dry run has no data"
         splits, target = (job.data.train, job.data.test), job.device.target
+        mean, std = job.arch.scaling(job.data)
+        self.preprocessing = Preprocessing(job.arch.side, mean, std, job.data.flips, job.arch.warps)
         self.train, self.test = (
-            Images(torch.from_numpy(split.images), target, job.arch.pixel_mean, job.arch.pixel_std, job.data.flips)
-            for split in splits
+            Images(_pixels(job, split, name), target, self.preprocessing)
+            for name, split in zip(("train", "test"), splits, strict=True)
         )
         self.train_labels, self.test_labels = (torch.from_numpy(split.labels).to(target) for split in splits)
 
@@ -43,7 +50,10 @@ class Trained:
 
 def train_network(job: Job, data: DataOnDevice) -> Trained:
     """Stage 1: train the whole network, from where an earlier process got to."""
-    network = job.arch.build(job.sizes.n_labels, job.options.seed).to(job.device.target)
+    as_it_is = job.recipe.network.epochs == 0
+    network = weights.network(job.options, job.arch, job.sizes.n_labels, as_it_is).to(job.device.target)
+    if as_it_is:
+        return Trained(network.requires_grad_(False), {column: [] for column in HISTORY}, 0.0)
 
     def test_accuracy() -> float:
         right = 0
@@ -84,6 +94,7 @@ class Recorded:
 def record_activations(job: Job, plan: Plan, data: DataOnDevice, network: nn.Module, taps: list[Tap]) -> Recorded:
     """Stage 2, first half: what comes out of the frozen layers, for all of them in one pass a split."""
     recorded = Recorded()
+    n_outputs = len(network.get_submodule(job.arch.output[0]).get_parameter("weight"))
     start = time.monotonic()
     for split, images, labels, out in (
         ("train", data.train, data.train_labels, recorded.train),
@@ -93,7 +104,8 @@ def record_activations(job: Job, plan: Plan, data: DataOnDevice, network: nn.Mod
             place = job.work.activation_file(split, tap.layer) if plan.on_disk else plan.activation_device
             out[tap.layer] = make_room(len(images), plan.n_features(tap.layer), place)
         answers = record(split, network, taps, images, job.device, out)
-        recorded.accuracies[f"{split}_accuracy"] = (answers == labels.cpu()).double().mean().item()
+        if n_outputs == job.sizes.n_labels:  # else it tells other labels apart than the probes do
+            recorded.accuracies[f"{split}_accuracy"] = (answers == labels.cpu()).double().mean().item()
     recorded.seconds = time.monotonic() - start
     return recorded
 
@@ -144,6 +156,21 @@ def quantify_filters(
             "seconds": probed.seconds,
         },
     )
+
+
+def _pixels(job: Job, split: Split, name: str) -> "Tensor | ImageFiles":
+    """A split's images as its passes want them: an array, or files that one pass decodes as it comes to them.
+
+    A network that is trained sees them many times, so files are decoded once: into memory, or, where half of what is
+    free does not hold them, onto disk.
+    """
+    images = split.images
+    if not isinstance(images, ImageFiles):
+        return torch.from_numpy(images)
+    if job.recipe.network.epochs == 0:
+        return images
+    place = job.work.pixel_file(name) if images.nbytes > free_memory() // 2 else None
+    return torch.from_numpy(images.decoded(place))
 
 
 def _bits(features: Tensor, n_filters: int) -> NDArray[np.uint16]:

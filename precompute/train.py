@@ -45,7 +45,7 @@ class Training:
         fused = self.labels.device.type in ("cpu", "cuda")
         self.device = self.labels.device
         self.optimizer = torch.optim.SGD(
-            self.model.parameters(),
+            self._groups(),
             lr=self.schedule.learning_rate,
             momentum=self.schedule.momentum,
             weight_decay=self.schedule.weight_decay,
@@ -89,8 +89,9 @@ class Training:
         """One step on the given batch of the epoch."""
         index = draws.order[batch * self.batch_size : (batch + 1) * self.batch_size]
         labels = self.labels[index]
+        rate = self.schedule.rate(self.step, self.steps_an_epoch)
         for group in self.optimizer.param_groups:
-            group["lr"] = self.schedule.rate(self.step, self.steps_an_epoch)
+            group["lr"] = rate * group["factor"]
         fields = self._fields(index, draws)
         loss = cross_entropy(fields, labels)
         self.optimizer.zero_grad(set_to_none=True)
@@ -118,6 +119,15 @@ class Training:
         self.step = state["step"]
         self._sums = state["sums"].to(self._sum_device())
         torch.set_rng_state(state["random"])
+
+    def _groups(self) -> list[dict[str, Any]]:
+        """The parameters by the factor of their learning rate."""
+        groups: dict[float, list[nn.Parameter]] = {}
+        for name, parameter in self.model.named_parameters():
+            if parameter.requires_grad:
+                factors = (factor for start, factor in self.schedule.stage_rates if name.startswith(start))
+                groups.setdefault(next(factors, 1.0), []).append(parameter)
+        return [{"params": parameters, "factor": factor} for factor, parameters in groups.items()]
 
     def _fields(self, index: Tensor, draws: Draws) -> Tensor:
         with torch.autocast(self.device.type, self.autocast, enabled=self.autocast is not None):

@@ -91,6 +91,9 @@ class Workspace:
     def save_network(self, state: dict[str, Any]) -> None:
         checkpoint.save(self._network, {"recipe": self.recipe, "images": self.images, "training": state})
 
+    def pixel_file(self, split: str) -> Path:
+        return self.folder / f"{split}.pixels"
+
     def activation_file(self, split: str, layer: str) -> Path:
         return self.folder / f"{split}-{layer}.activations"
 

@@ -119,7 +119,7 @@ def test_a_dry_run_says_the_same_and_makes_nothing(finished, command, place, run
     durations = re.compile(r"about [\d.]+ (s|min|h)|[\d]+ images/s")
     plan = durations.sub("", printed)
     assert plan.strip().endswith("in all")
-    assert len(plan.splitlines()) == 9
+    assert len(plan.splitlines()) == 11
     assert plan in durations.sub("", finished[1])
     assert list(place.iterdir()) == []
 

@@ -3,6 +3,7 @@
 import json
 import math
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -13,17 +14,22 @@ pl = pytest.importorskip("polars", reason="polars is in the extra [explore]")
 pytest.importorskip("altair", reason="altair is in the extra [explore]")
 
 from explorer import charts, derived, differences, frames, pictures  # noqa: E402
-from explorer.state import View, default_layer, fitted, from_address, to_address  # noqa: E402
+from explorer.state import FilterSort, LabelSort, View, default_layer, fitted, from_address, to_address  # noqa: E402
 from store.measure import LayerMeasure, fields_from_factors, measure_layer  # noqa: E402
 from store.read import Run  # noqa: E402
 from tests.explorer_runs import VGG16, make_run  # noqa: E402
 
 names = st.text(max_size=40)
+ranges = st.none() | st.lists(st.integers(0, 10**8), min_size=2, max_size=2).map(sorted).map(tuple)
 views = st.builds(
     View,
     store=names, layer=names, store_b=names, layer_b=names,
     threshold=st.floats(0, 1), filter=st.integers(0, 10**8), label=st.integers(0, 10**8),
     order=st.sampled_from(["stored", "reversed", "random"]), average=st.sampled_from(["clustered", "all"]),
+    filter_b=st.integers(0, 10**8), holds=st.integers(-1, 10**8), page=st.integers(1, 10**8),
+    style=st.sampled_from(get_args(pictures.Style)), sort=st.sampled_from(get_args(FilterSort)),
+    label_sort=st.sampled_from(get_args(LabelSort)), ascending=st.booleans(), log=st.booleans(),
+    clusters=ranges, largest=ranges, noise=ranges,
 )  # fmt: skip
 
 
@@ -54,6 +60,21 @@ def test_any_address_gives_a_view_in_range(parameters: dict[str, str]) -> None:
     view = from_address(parameters)
     assert 0 <= view.threshold <= 1 and view.filter >= 0 and view.label >= 0
     assert view.order in ("stored", "reversed", "random") and view.average in ("clustered", "all")
+    assert view.page >= 1 and view.holds >= -1 and view.sort in get_args(FilterSort)
+    assert all(span is None or 0 <= span[0] <= span[1] for span in (view.clusters, view.largest, view.noise))
+    assert from_address(to_address(view)) == view
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        {"sort": "__class__"}, {"style": "Permuted"}, {"page": "-1"}, {"page": "0"}, {"holds": "-1"},
+        {"noise": "5-2"}, {"noise": "1"}, {"noise": "-"}, {"clusters": "1-2-3"}, {"largest": "1-٣"}, {"log": "True"},
+        {"page": "9" * 50}, {"ascending": "yes"}, {"label_sort": ""}, {"filter_b": "1e3"},
+    ],
+)  # fmt: skip
+def test_what_cannot_be_in_an_address_is_left_out(address: dict[str, str]) -> None:
+    assert from_address(address) == View()
 
 
 @pytest.mark.parametrize("threshold", ["nan", "inf", "-0.1", "1.01", "1e999", "", "0.3.1", "０．９９９９９９x"])
@@ -65,7 +86,7 @@ def test_a_threshold_that_is_none_is_the_papers(threshold: str) -> None:
 def test_a_fitted_view_is_in_the_run(run: Run, view: View) -> None:
     fit = fitted(view, run)
     assert fit.layer in run.layers
-    assert fit.filter < run.layers[fit.layer].n_filters and fit.label < run.n_labels
+    assert fit.filter < run.layers[fit.layer].n_filters and fit.label < run.n_labels and fit.holds < run.n_labels
 
 
 def test_the_default_layer_has_the_best_accuracy_or_is_the_deepest(tmp_path: Path) -> None:

@@ -204,13 +204,13 @@ def test_the_filter_page_tells_rank_and_clusters(open_app, folder: Path) -> None
 @pytest.mark.parametrize("style", ["fields", "clipped", "permuted"])
 def test_the_gallery_shows_sorts_and_filters(open_app, folder: Path, style: str) -> None:
     at = open_app("--store", folder, page="layer", layer="7")
-    at.selectbox(key="gallery_style").set_value(style)
-    at.selectbox(key="gallery_sort").set_value("noise").run()
+    at.selectbox(key="choose_style").set_value(style)
+    at.selectbox(key="choose_sort").set_value("noise").run()
     unharmed(at)
     unfold(at, "all_filters")
     table = at.dataframe[0].value
     assert table["noise"].is_monotonic_decreasing
-    at.selectbox(key="gallery_label").set_value(3).run()
+    at.selectbox(key="choose_holds").set_value(3).run()
     unharmed(at)
     with Run(folder / "first.h5") as run:
         held = run.layers["7"].measure(0.3).cluster_of[:, 3] >= 0
@@ -219,7 +219,7 @@ def test_the_gallery_shows_sorts_and_filters(open_app, folder: Path, style: str)
 
 def test_a_gallery_with_nothing_in_it_says_so(open_app, folder: Path) -> None:
     at = open_app("--store", folder, page="layer", threshold="1.0")
-    at.selectbox(key="gallery_label").set_value(0).run()
+    at.selectbox(key="choose_holds").set_value(0).run()
     unharmed(at)
     assert "Nothing here" in at.info[0].value
 
@@ -235,16 +235,16 @@ def test_a_number_opens_a_filter(open_app, folder: Path) -> None:
 def test_the_gallery_is_paged(open_app, tmp_path: Path) -> None:
     make_run(tmp_path / "wide.h5", {"1": (70, 1)})
     at = open_app("--store", tmp_path, page="layer")
-    at.number_input(key="gallery_page").set_value(3).run()
+    at.number_input(key="choose_page").set_value(3).run()
     unharmed(at)
-    assert "of 3" in at.number_input(key="gallery_page").label
+    assert "of 3" in at.number_input(key="choose_page").label
 
 
 @pytest.mark.parametrize("sort", ["signal", "noise_I + noise_E", "super-class", "name"])
 def test_labels_are_sorted(open_app, folder: Path, sort: str) -> None:
     at = open_app("--store", folder, page="labels")
-    at.selectbox(key="labels_sort").set_value(sort)
-    at.toggle(key="labels_log").set_value(True).run()
+    at.selectbox(key="choose_label_sort").set_value(sort)
+    at.toggle(key="choose_log").set_value(True).run()
     unharmed(at)
     unfold(at, "all_labels")
     column = at.dataframe[0].value[sort]

@@ -4,13 +4,15 @@ import numpy as np
 import pytest
 import torch
 
-from precompute.augment import Images
+from precompute.augment import Images, Preprocessing
 from precompute.device import choose_device
 from precompute.fields import by_filter, class_means
-from precompute.models import ARCHS, choose_taps, tap_shapes
+from precompute.models import choose_taps, find_arch
+from precompute.options import Options
 from precompute.probe import make_room, probe_training, probe_weights, record
 from precompute.recipes import Schedule
 from precompute.stopping import Stopping
+from precompute.taps import tap_shapes
 from store.measure import fields_from_factors
 
 N_LABELS, N_INPUTS = 5, 60
@@ -25,10 +27,11 @@ def recorded():
     labels = torch.arange(N_INPUTS) ** 2 % N_LABELS  # unequal counts
     labels[:N_LABELS] = torch.arange(N_LABELS)
     device = choose_device("cpu")
-    network, taps = ARCHS["vgg16"].build(N_LABELS), choose_taps("vgg16", LAYERS)
+    arch = find_arch(Options(arch="vgg16"))
+    network, taps = arch.build(N_LABELS), choose_taps(arch, LAYERS)
     shapes = tap_shapes(network, taps, (3, 32, 32))
     out = {layer: make_room(N_INPUTS, int(np.prod(shape)), torch.device("cpu")) for layer, shape in shapes.items()}
-    record("test", network, taps, Images(pixels, device.target, (0.5,) * 3, (0.5,) * 3), device, out)
+    record("test", network, taps, Images(pixels, device.target, Preprocessing(32, (0.5,) * 3, (0.5,) * 3)), device, out)
     return out, labels, {layer: shape[0] for layer, shape in shapes.items()}
 
 

@@ -3,11 +3,12 @@
 import pytest
 import torch
 
-from precompute.models import ARCHS, choose_features, choose_taps, tap_shapes, watch
-from precompute.options import Problem
+from precompute.models import choose_features, choose_taps, find_arch
+from precompute.options import Options, Problem
+from precompute.taps import tap_shapes, watch
 from store.published import published
 
-VGG16 = ARCHS["vgg16"]
+VGG16 = find_arch(Options(arch="vgg16"))
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +17,7 @@ def network():
 
 
 def test_filters_sizes_and_probe_inputs_are_those_of_the_papers_tables(network):
-    shapes = tap_shapes(network, choose_taps("vgg16", ()), (3, 32, 32))
+    shapes = tap_shapes(network, choose_taps(VGG16, ()), (3, 32, 32))
     assert list(shapes) == ["2", "4", "7", "10", "13"]
     for layer, (n_filters, height, width) in shapes.items():
         row = published("vgg16", "cifar100", 100, layer)
@@ -33,7 +34,7 @@ def test_thirteen_convolutional_layers_and_three_fully_connected_ones_the_last_w
 
 
 def test_every_convolutional_layer_can_be_tapped_after_its_relu_or_its_pooling(network):
-    taps = choose_taps("vgg16", tuple(map(str, range(1, 14))))
+    taps = choose_taps(VGG16, tuple(map(str, range(1, 14))))
     images = torch.randn(2, 3, 32, 32)
     network.eval()
     with torch.no_grad(), watch(network, taps) as seen:
@@ -47,22 +48,22 @@ def test_every_convolutional_layer_can_be_tapped_after_its_relu_or_its_pooling(n
 
 
 def test_watching_ends_with_its_block(network):
-    with watch(network, choose_taps("vgg16", ("10",))) as seen:
+    with watch(network, choose_taps(VGG16, ("10",))) as seen:
         pass
     network(torch.zeros(2, 3, 32, 32))
     assert seen == {}
 
 
 def test_layers_come_in_network_order_however_they_are_asked_for():
-    assert [tap.layer for tap in choose_taps("vgg16", ("13", "2", "10"))] == ["2", "10", "13"]
+    assert [tap.layer for tap in choose_taps(VGG16, ("13", "2", "10"))] == ["2", "10", "13"]
 
 
 def test_unknown_layers_are_named():
     with pytest.raises(Problem, match="14 x: vgg16 has layers 1, 2"):
-        choose_taps("vgg16", ("14", "2", "x"))
+        choose_taps(VGG16, ("14", "2", "x"))
     with pytest.raises(Problem, match="--features 7: not probed"):
-        choose_features(("7",), choose_taps("vgg16", ("10", "13")))
-    assert choose_features(("all",), choose_taps("vgg16", ("10", "13"))) == ("10", "13")
+        choose_features(("7",), choose_taps(VGG16, ("10", "13")))
+    assert choose_features(("all",), choose_taps(VGG16, ("10", "13"))) == ("10", "13")
 
 
 def test_a_seed_gives_one_network():

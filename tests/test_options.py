@@ -54,14 +54,15 @@ def test_every_option_has_a_line_of_help(capsys):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--arch", "vgg17"], "--arch vgg17: unknown network; there is vgg16"),
+        (["--arch", "vgg17"], "--arch vgg17: unknown network; there are vgg16, efficientnet_b0 and timm:NAME"),
         (["--data", "mnist"], "--data mnist: unknown data set; there are digits, cifar10, cifar100"),
         (["--labels", "0"], "--labels 0: a network needs at least 2 labels"),
         (["--labels", "1"], "--labels 1: a network needs at least 2 labels"),
         (["--labels", "-3"], "--labels -3: a network needs at least 2 labels"),
-        (["--epochs", "0"], "--epochs 0: must be at least 1"),
-        (["--epochs", "-1"], "--epochs -1: must be at least 1"),
+        (["--epochs", "-1"], "--epochs -1: must be at least 0"),
         (["--epochs", str(MAX_EPOCHS + 1)], f"--epochs {MAX_EPOCHS + 1}: at most {MAX_EPOCHS}"),
+        (["--image-size", "4"], "--image-size 4: must be at least 8"),
+        (["--image-size", "100000"], "--image-size 100000: at most 2048"),
         (["--batch-size", "0"], "--batch-size 0: must be at least 1"),
         (["--seed", "-1"], "--seed -1: must be from 0 to 4294967295"),
         (["--label-seed", "-1"], "--label-seed -1: must be from 0 to 4294967295"),
@@ -107,6 +108,9 @@ def test_without_any_option_it_does_what_downloads_nothing():
         ("--data digits", "runs/vgg16-digits.h5"),
         ("--labels 3 --recipe quick", "runs/vgg16-cifar10-3-quick.h5"),
         ("--recipe paper --seed 2 --label-seed 1", "runs/vgg16-cifar10-labels1-seed2.h5"),
+        ("--arch timm:resnet18 --weights none", "runs/timm-resnet18-cifar10-none.h5"),
+        ("--arch timm:vit_tiny_patch16_224 --unit head", "runs/timm-vit_tiny_patch16_224-cifar10-head.h5"),
+        ("--checkpoint my/best.pt", "runs/vgg16-cifar10-best.h5"),
         ("--out somewhere/else.h5", "somewhere/else.h5"),
         ("--out somewhere/else", "somewhere/else.h5"),
         ("--out a.b", "a.b.h5"),
@@ -115,6 +119,15 @@ def test_without_any_option_it_does_what_downloads_nothing():
 )
 def test_where_the_file_goes(arguments, path):
     assert output_path(parsed(*arguments.split())) == Path(path)
+
+
+def test_names_can_be_given_one_by_one_or_with_commas():
+    assert parsed("--layers", "2", "4").layers == parsed("--layers", "2,4").layers == ("2", "4")
+    assert parsed("--arch", "timm:x", "--taps", "layer1,layer2").taps == ("layer1", "layer2")
+
+
+def test_a_files_place_stays_private():
+    assert parsed("--checkpoint", "/home/somebody/secret/best.pt").recipe_options()["checkpoint"] == "best.pt"
 
 
 def test_different_seeds_and_labels_go_to_different_files():

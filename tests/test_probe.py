@@ -3,27 +3,30 @@
 import pytest
 import torch
 
-from precompute.augment import Images
+from precompute.augment import Images, Preprocessing
 from precompute.device import choose_device
-from precompute.models import ARCHS, choose_taps, tap_shapes, watch
+from precompute.models import choose_taps, find_arch
+from precompute.options import Options
 from precompute.probe import make_room, probe_accuracy, probe_training, probe_weights, record
 from precompute.recipes import Schedule
 from precompute.stopping import Stopping
+from precompute.taps import tap_shapes, watch
 
 CPU = torch.device("cpu")
 DEVICE = choose_device("cpu")
 N_INPUTS = 70
+VGG16 = find_arch(Options(arch="vgg16"))
 
 
 @pytest.fixture(scope="module")
 def images():
     pixels = torch.randint(0, 256, (N_INPUTS, 32, 32, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-    return Images(pixels, CPU, (0.5,) * 3, (0.5,) * 3)
+    return Images(pixels, CPU, Preprocessing(32, (0.5,) * 3, (0.5,) * 3))
 
 
 @pytest.fixture(scope="module")
 def network():
-    return ARCHS["vgg16"].build(4)
+    return VGG16.build(4)
 
 
 def room(network, taps, place_of):
@@ -35,7 +38,7 @@ def room(network, taps, place_of):
 
 @pytest.mark.parametrize("layers", [("13",), ("2", "4", "7", "10", "13")])
 def test_one_pass_of_the_network_however_many_taps(network, images, layers):
-    taps = choose_taps("vgg16", layers)
+    taps = choose_taps(VGG16, layers)
     out = room(network, taps, lambda layer: CPU)
     seen = []
     hook = network.register_forward_hook(lambda module, inputs, output: seen.append(len(inputs[0])))
@@ -45,7 +48,7 @@ def test_one_pass_of_the_network_however_many_taps(network, images, layers):
 
 
 def test_what_is_kept_is_what_the_tap_saw_position_by_position(network, images):
-    taps = choose_taps("vgg16", ("7",))
+    taps = choose_taps(VGG16, ("7",))
     out = room(network, taps, lambda layer: CPU)
     answers = record("test", network, taps, images, DEVICE, out)
     network.eval()
@@ -58,7 +61,7 @@ def test_what_is_kept_is_what_the_tap_saw_position_by_position(network, images):
 
 
 def test_on_disk_as_in_memory(network, images, tmp_path):
-    taps = choose_taps("vgg16", ("10", "13"))
+    taps = choose_taps(VGG16, ("10", "13"))
     in_memory = room(network, taps, lambda layer: CPU)
     on_disk = room(network, taps, lambda layer: tmp_path / f"{layer}.activations")
     record("test", network, taps, images, DEVICE, in_memory)

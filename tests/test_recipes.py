@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from precompute.options import Options
+from precompute.options import Options, Problem
 from precompute.recipes import Schedule, recipe_for
 
 SUPPLEMENT_NETWORK = {  # (data set, K) -> eta, mu, alpha, epochs, (q, dt)
@@ -22,8 +22,9 @@ SUPPLEMENT_NETWORK = {  # (data set, K) -> eta, mu, alpha, epochs, (q, dt)
 SUPPLEMENT_PROBE = {"cifar100": (0.005, 0.975, 1.5e-5, (0.65, 20)), "cifar10": (0.02, 0.995, 1e-7, (0.6, 20))}
 
 
-def recipe(n_labels: int = 10, **options):
-    return recipe_for(Options(arch="vgg16", **{"data": "cifar10", **options}), n_labels)
+def recipe(n_labels: int = 10, weights: str = "none", **options):
+    options = {"arch": "vgg16", "data": "cifar10", **options}
+    return recipe_for(Options(**options), weights, n_labels)
 
 
 def numbers(schedule: Schedule) -> tuple[float, float, float]:
@@ -51,6 +52,38 @@ def test_a_k_without_a_table_takes_the_next_larger_ones(n_labels, taken):
     assert f"{taken}" in recipe(n_labels, data="cifar100").network.source
 
 
+def test_efficientnets_recipe_is_the_supplements():
+    made = recipe(100, "hub", arch="efficientnet_b0", data="cifar100")
+    assert numbers(made.network) == (0.01, 0.9, 0.001)
+    assert (made.network.epochs, made.network.decay, made.network.decay_epochs) == (200, 0.975, 1)
+    assert numbers(made.probe) == (0.005, 0.975, 1.5e-5)
+    assert (made.probe.decay, made.probe.decay_epochs) == (0.975, 1)
+    assert (made.is_paper, made.departures) == (True, ())
+    assert recipe(20, "hub", arch="efficientnet_b0", data="cifar100").network == made.network
+    random = recipe(100, "none", arch="efficientnet_b0", data="cifar100")
+    assert (random.is_paper, random.departures) == (False, ("weights: none instead of hub",))
+
+
+def test_efficientnet_on_imagenet_is_probed_as_it_is():
+    made = recipe(1000, "hub", arch="efficientnet_b0", data="imagenet")
+    assert (made.is_paper, made.network.epochs) == (True, 0)
+    assert numbers(made.probe) == (0.005, 0.975, 1.5e-5)
+
+
+def test_a_checkpoint_is_probed_as_it_is():
+    made = recipe(10, "checkpoint")
+    assert (made.is_paper, made.network.epochs) == (False, 0)
+    assert made.departures == ("weights: checkpoint instead of none",)
+
+
+def test_what_the_paper_has_no_recipe_for_is_quick_and_says_so():
+    made = recipe(10, "hub", arch="timm:resnet18", data="cifar10")
+    assert (made.name, made.is_paper) == ("quick", False)
+    assert made.network.learning_rate < recipe(10, "none", arch="timm:resnet18", recipe="quick").network.learning_rate
+    with pytest.raises(Problem, match="no recipe for timm:resnet18 on cifar10, but for vgg16 on cifar10"):
+        recipe(10, "hub", arch="timm:resnet18", recipe="paper")
+
+
 def test_the_quick_recipe_is_not_the_papers():
     made = recipe(recipe="quick")
     assert (made.name, made.is_paper) == ("quick", False)
@@ -66,7 +99,7 @@ def test_digits_have_a_quick_recipe_only():
 
 def test_what_the_command_line_changes_is_on_record():
     options = Options(arch="vgg16", data="cifar100", epochs=30, batch_size=100, seed=7)
-    made = recipe_for(options, 100)
+    made = recipe_for(options, "none", 100)
     assert made.departures == ("epochs 30 instead of 300",)  # a batch of 100 is the paper's
     assert (made.is_paper, made.network.epochs, made.probe.epochs) == (False, 30, 100)
     record = made.record(options)
@@ -84,7 +117,7 @@ def test_another_batch_size_is_the_probes_as_well():
 def test_where_things_lie_and_what_computes_is_no_part_of_a_recipe():
     plain = Options(arch="vgg16", data="cifar10")
     moved = replace(plain, data_dir="x", device="cpu", out="y", resume=True, fresh=True, dry_run=True)
-    assert recipe_for(plain, 10).record(plain) == recipe_for(moved, 10).record(moved)
+    assert recipe_for(plain, "none", 10).record(plain) == recipe_for(moved, "none", 10).record(moved)
     for change in ({"seed": 1}, {"label_seed": 1}, {"layers": ("10",)}, {"features": ("all",)}, {"labels": 3}):
         assert replace(plain, **change).recipe_options() != plain.recipe_options()
 

@@ -113,13 +113,13 @@ def test_a_data_set_smaller_than_a_batch_is_one_batch():
 
 
 def test_the_papers_schedules_fall_by_q_every_dt_epochs():
-    schedule = recipe_for(parse(["--arch", "vgg16", "--data", "cifar100"]), 100).network
+    schedule = recipe_for(parse(["--arch", "vgg16", "--data", "cifar100"]), "none", 100).network
     rates = [schedule.rate(epoch * 500, 500) for epoch in (0, 19, 20, 39, 40, 299)]
     assert rates == pytest.approx([0.002, 0.002, 0.0013, 0.0013, 0.002 * 0.65**2, 0.002 * 0.65**14])
 
 
 def test_one_cycle_rises_to_its_peak_and_ends_near_zero():
-    schedule = recipe_for(parse(["--arch", "vgg16", "--data", "digits"]), 10).network
+    schedule = recipe_for(parse(["--arch", "vgg16", "--data", "digits"]), "none", 10).network
     steps = schedule.epochs * 28
     rates = [schedule.rate(step, 28) for step in range(steps)]
     peak = rates.index(max(rates))

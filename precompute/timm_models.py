@@ -1,0 +1,229 @@
+"""timm's networks: the paper's EfficientNet-B0 with its stages, and any other by its name."""
+
+import difflib
+import math
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any, cast
+
+import timm
+import torch
+from torch import Tensor, nn
+
+from precompute.models import Arch
+from precompute.options import Options, Problem, one_line
+from precompute.taps import Layout, Tap, tap_shapes
+from store.format import LAYER_NAME
+
+MAX_SIDE = 16  # "sampled by 7x7 average pooling" leaves the paper's widest filters 16x16; others get no more either
+MAX_SIDE_OF_HEADS = 4  # each position of a head holds all of its nodes
+
+# The paper's stages: the stem, seven stages of blocks, the last convolution. (timm's `features_only` taps before some
+# of them, where other widths are.)
+_STAGES = {"1": "bn1"} | {str(k + 2): f"blocks.{k}" for k in range(7)} | {"9": "bn2"}
+_STRIDE_2 = ("1", "3", "4", "5", "7", "9")  # "the end of the stages with stride-2"
+_POOL = 7  # "first sampled by 7x7 average pooling as built-in in stage 9"
+
+
+def efficientnet_b0(options: Options) -> Arch:
+    """The paper's second network. Raises Problem."""
+    if options.taps or options.unit:
+        raise Problem("--taps and --unit are for --arch timm:NAME; efficientnet_b0's stages are named with --layers")
+    arch = _arch("efficientnet_b0", options.image_size)
+    raw = [Tap(stage, module) for stage, module in _STAGES.items()]
+    sides = {stage: shape[1] for stage, shape in _shapes(arch, raw).items()}
+    taps = {tap.layer: replace(tap, pool=min(_POOL, sides[tap.layer])) for tap in raw}
+    # "the images were normalized by subtracting the average value of each color and dividing by its standard
+    # deviation. This varies by the size of the training set that was used"
+    return replace(arch, taps=taps, layers=_STRIDE_2, pixel_mean=None, pixel_std=None, warps=True)
+
+
+def any_network(options: Options) -> Arch:
+    """The network of --arch timm:NAME, tapped where --taps says or at the ends of its stages. Raises Problem."""
+    name = options.arch.removeprefix("timm:")
+    arch = replace(_arch(name, options.image_size), name=options.arch)
+    network = _on_meta(arch)
+    is_transformer = hasattr(network, "blocks") and any(
+        path.endswith("attn.proj") for path, _ in network.named_modules()
+    )
+    if options.unit is not None and not is_transformer:
+        raise Problem(
+            f"--unit {options.unit}: {name} is no transformer of blocks with attention; its units are filters"
+        )
+    wanted = options.taps or _stage_ends(name, network)
+    if options.unit == "head" and not options.taps:
+        wanted = tuple(f"{module}.attn.proj" for module in wanted)
+    taps = [_tap(network, module, options.unit) for module in wanted]
+    shapes = _shapes(arch, taps)
+    largest = MAX_SIDE_OF_HEADS if options.unit == "head" else MAX_SIDE
+    pooled = [replace(tap, pool=_window(network, tap, shapes[tap.layer], largest)) for tap in taps]
+    return replace(arch, taps={tap.layer: tap for tap in pooled}, layers=tuple(tap.layer for tap in pooled))
+
+
+def _arch(name: str, image_size: int | None) -> Arch:
+    """A network of timm's that is not tapped yet."""
+    if not timm.is_model(name):
+        close = difflib.get_close_matches(name, timm.list_models(), 3)
+        raise Problem(
+            f"--arch timm:{name}: timm {timm.__version__} has no such network"
+            + (f"; do you mean {', '.join(close)}?" if close else "")
+        )
+    found = timm.get_pretrained_cfg(name)
+    config: dict[str, Any] = vars(found) if found is not None else {}
+    own_side = int(config.get("input_size", (3, 224, 224))[1])
+    side = image_size or own_side
+    sized: dict[str, Any] = {"img_size": side} if config.get("fixed_input_size") and side != own_side else {}
+    output = config.get("classifier") or ()
+    paths = (output,) if isinstance(output, str) else tuple(output)
+    if not paths:
+        raise Problem(f"--arch timm:{name}: timm does not say which module gives its outputs")
+    return Arch(
+        name=name,
+        module=partial(_random, name, sized, paths),
+        taps={},
+        layers=(),
+        side=side,
+        output=paths,
+        pixel_mean=tuple(config.get("mean", (0.5, 0.5, 0.5))),
+        pixel_std=tuple(config.get("std", (0.5, 0.5, 0.5))),
+        crop=float(config.get("crop_pct") or 1.0),
+        hub=str(config.get("hf_hub_id") or config.get("url") or ""),
+        pretrained=partial(_pretrained, name, sized, paths),
+    )
+
+
+def _random(name: str, sized: dict[str, Any], output: tuple[str, ...], n_labels: int) -> nn.Module:
+    return _without_bias(timm.create_model(name, num_classes=n_labels, **sized), output)
+
+
+def _pretrained(
+    name: str,
+    sized: dict[str, Any],
+    output: tuple[str, ...],
+    n_labels: int,
+    state: dict[str, Tensor] | None,
+    as_it_is: bool,
+) -> nn.Module:
+    """With the hub's weights, or those of a state dict; timm brings both into its network's form."""
+    if state is None:
+        network = timm.create_model(name, num_classes=n_labels, pretrained=True, **sized)
+    else:  # without outputs, timm wants every weight to be there; with others than the state's, it is content with none
+        inner = {key: value for key, value in state.items() if key.rpartition(".")[0] not in output}
+        given = {"state_dict": inner, "num_classes": 0, "source": ""}
+        network = timm.create_model(name, num_classes=0, pretrained=True, pretrained_cfg_overlay=given, **sized)
+        cast(Any, network).reset_classifier(n_labels)
+    if not as_it_is:
+        network = _without_bias(network, output)
+    return network.to(memory_format=torch.channels_last)  # type: ignore[no-any-return]
+
+
+def _without_bias(network: nn.Module, output: tuple[str, ...]) -> nn.Module:
+    """ "Both architectures were trained with no biases on the output units" (supplement)."""
+    for path in output:
+        network.get_submodule(path).bias = None  # type: ignore[assignment]
+    return network
+
+
+def _on_meta(arch: Arch) -> nn.Module:
+    """The network without memory behind its weights: shapes cost nothing. Raises Problem."""
+    try:
+        with torch.device("meta"), warnings.catch_warnings(action="ignore"):
+            return arch.module(2)
+    except (TypeError, ValueError, AssertionError, RuntimeError, AttributeError) as error:
+        raise Problem(
+            f"--arch {arch.name}: timm cannot build it for {arch.side}x{arch.side} images: {one_line(error)}"
+        ) from error
+
+
+def _shapes(arch: Arch, taps: list[Tap]) -> dict[str, tuple[int, int, int]]:
+    network = _on_meta(arch)
+    try:
+        return tap_shapes(network, taps, (3, arch.side, arch.side))
+    except (RuntimeError, AssertionError, ValueError, TypeError, IndexError, AttributeError) as error:
+        raise Problem(
+            f"--arch {arch.name} on {arch.side}x{arch.side} images: {one_line(error)}; "
+            "another --image-size or other --taps may do"
+        ) from error
+
+
+def _stage_ends(name: str, network: nn.Module) -> tuple[str, ...]:
+    """The modules that timm says its stages, or a transformer's blocks, end with."""
+    information = getattr(network, "feature_info", None)
+    entries = getattr(information, "info", information) or []
+    modules = tuple(dict.fromkeys(entry["module"] for entry in entries if entry.get("module")))
+    paths = {path for path, _ in network.named_modules()}
+    if not modules or not paths.issuperset(modules):
+        top = [path for path, _ in network.named_children()]
+        raise Problem(
+            f"--arch timm:{name}: timm does not say where its stages end; name modules with --taps. The uppermost are "
+            f"{', '.join(top)}"
+        )
+    return modules
+
+
+def _tap(network: nn.Module, module: str, unit: str | None) -> Tap:
+    """How a module's output is laid out, found out from the network that it is of. Raises Problem."""
+    try:
+        place = network.get_submodule(module)
+    except AttributeError:
+        close = difflib.get_close_matches(module, [path for path, _ in network.named_modules()], 3)
+        raise Problem(
+            f"--taps {module}: no such module" + (f"; do you mean {', '.join(close)}?" if close else "")
+        ) from None
+    if not module or not LAYER_NAME.fullmatch(module):
+        raise Problem(f"--taps {module!r}: cannot be a layer's name in a file")
+    prefix = int(getattr(network, "num_prefix_tokens", 0) or 0)
+    if unit == "head":
+        attention = network.get_submodule(module.rpartition(".")[0])
+        heads = getattr(attention, "num_heads", None)
+        if heads is None or module.rpartition(".")[2] != "proj" or not isinstance(place, nn.Linear):
+            raise Problem(
+                f"--taps {module}: with --unit head, name projections of attention, such as blocks.0.attn.proj"
+            )
+        return Tap(module, module, "head", "heads", prefix=prefix, heads=int(heads))
+    dimensions = _dimensions_of(network, module)
+    if len(dimensions) == 3:
+        return Tap(module, module, "node", "tokens", prefix=prefix)
+    if len(dimensions) == 4:
+        layout: Layout = "filters last" if getattr(network, "output_fmt", None) == "NHWC" else "filters first"
+        return Tap(module, module, "filter", layout)
+    raise Problem(f"--taps {module}: gives an output of shape {dimensions}, neither filters nor tokens")
+
+
+def _dimensions_of(network: nn.Module, module: str) -> tuple[int, ...]:
+    """The shape of what the module gives for one image."""
+    seen: list[tuple[int, ...]] = []
+
+    def hook(_module: nn.Module, _inputs: Any, output: Any) -> None:
+        seen.append(tuple(output.shape) if isinstance(output, torch.Tensor) else ())
+
+    handle = network.get_submodule(module).register_forward_hook(cast(Callable[..., None], hook))
+    was_training = network.training
+    try:
+        network.eval()
+        with torch.no_grad(), warnings.catch_warnings(action="ignore"):
+            side = _side_of(network)
+            network(torch.zeros(1, 3, side, side, device="meta"))
+    finally:
+        handle.remove()
+        network.train(was_training)
+    if not seen:
+        raise Problem(f"--taps {module}: is not passed when the network runs")
+    return seen[-1]
+
+
+def _side_of(network: nn.Module) -> int:
+    embedding = getattr(network, "patch_embed", None)
+    size = getattr(embedding, "img_size", None)
+    return int(size[0]) if size else int(getattr(network, "pretrained_cfg", {}).get("input_size", (3, 224, 224))[1])
+
+
+def _window(network: nn.Module, tap: Tap, shape: tuple[int, int, int], largest: int) -> int:
+    """The pooling window that brings a unit to at most `largest` x `largest` positions."""
+    if tap.layout in ("tokens", "heads"):
+        tokens = shape[1] if tap.layout == "heads" else shape[1] * shape[2]
+        side = math.isqrt(tokens - tap.prefix)
+        return math.ceil(side / largest) if side * side == tokens - tap.prefix else 1
+    return math.ceil(max(shape[1:]) / largest)

@@ -1,0 +1,138 @@
+"""What weights a network starts with: random ones, the hub's, or a file's. Nothing falls back to others silently."""
+
+import hashlib
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from precompute.models import Arch
+from precompute.options import Options, Problem, one_line
+
+State = dict[str, Tensor]
+
+
+def wanted(options: Options, arch: Arch) -> str:
+    """`hub`, `none`, `file` or `checkpoint`: what --weights and --checkpoint ask for. Raises Problem."""
+    if options.checkpoint is not None:
+        if options.weights is not None:
+            raise Problem("--checkpoint probes a network as it is, --weights is what training starts from: give one")
+        return "checkpoint"
+    if options.weights is None:
+        return "hub" if arch.hub else "none"
+    if options.weights == "hub" and not arch.hub:
+        raise Problem(f"--weights hub: there are no pretrained weights of {arch.name}; leave it out")
+    return options.weights if options.weights in ("hub", "none") else "file"
+
+
+def origin(options: Options, arch: Arch) -> dict[str, str]:
+    """Where the weights come from, as a result's manifest says it. Raises Problem, OSError."""
+    kind = wanted(options, arch)
+    path = options.checkpoint if kind == "checkpoint" else Path(options.weights or "") if kind == "file" else None
+    if path is None:
+        return {"from": kind} | ({"name": arch.hub} if kind == "hub" else {})
+    if not path.is_file():
+        raise Problem(f"--{'checkpoint' if kind == 'checkpoint' else 'weights'} {path}: no such file")
+    with path.open("rb") as stream:
+        return {"from": kind, "name": path.name, "sha256": hashlib.file_digest(stream, "sha256").hexdigest()}
+
+
+def network(options: Options, arch: Arch, n_labels: int, as_it_is: bool = False) -> nn.Module:
+    """The network as training starts; `as_it_is`, or of a checkpoint, as it is probed. Raises Problem, OSError."""
+    kind = wanted(options, arch)
+    if kind == "none":
+        return arch.build(n_labels, options.seed)
+    if kind == "checkpoint":
+        assert options.checkpoint is not None
+        return _as_it_is(arch, options.checkpoint, n_labels, options.seed)
+    if kind == "file":
+        return _transferred(arch, Path(options.weights or ""), n_labels, options.seed, as_it_is)
+    return _from_hub(arch, n_labels, options.seed, as_it_is)
+
+
+def read(path: Path) -> State:
+    """A state dict from a safetensors file, torch.save's, or a run's own network.ckpt. Runs no code from it.
+
+    Raises Problem, OSError.
+    """
+    from precompute import checkpoint
+
+    try:
+        with path.open("rb") as stream:
+            start = stream.read(len(checkpoint.MAGIC))
+        if start == checkpoint.MAGIC:
+            loaded: Any = checkpoint.load(path)
+        elif path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            loaded = load_file(path)
+        else:
+            loaded = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, Problem):
+        raise
+    except Exception as error:  # there is nothing that a damaged file may not raise
+        raise Problem(f"{path}: no weights that can be read safely: {one_line(error)}") from error
+    for key in ("training", "state_dict", "model", "model_state_dict"):
+        if isinstance(loaded, dict) and isinstance(loaded.get(key), dict):
+            loaded = loaded[key]
+    if not isinstance(loaded, dict) or not loaded or not all(isinstance(value, Tensor) for value in loaded.values()):
+        raise Problem(f"{path}: holds no state dict (names of parameters and their tensors)")
+    for prefix in ("module.", "_orig_mod."):  # DistributedDataParallel and torch.compile put them before names
+        if all(name.startswith(prefix) for name in loaded):
+            loaded = {name.removeprefix(prefix): value for name, value in loaded.items()}
+    return cast(State, loaded)
+
+
+def _as_it_is(arch: Arch, path: Path, n_labels: int, seed: int) -> nn.Module:
+    """The network of a checkpoint, its outputs and their biases included."""
+    state = read(path)
+    built = arch.build(_outputs_of(arch, state) or n_labels, seed)
+    for name in arch.output:
+        bias = state.get(f"{name}.bias")
+        if bias is not None:
+            built.get_submodule(name).bias = nn.Parameter(torch.zeros_like(bias))
+    _load(built, state, path)
+    return built
+
+
+def _transferred(arch: Arch, path: Path, n_labels: int, seed: int, as_it_is: bool) -> nn.Module:
+    """Transfer learning: the weights of a file, but those of the outputs, which start at random."""
+    state = read(path)
+    if arch.pretrained is not None:
+        torch.manual_seed(seed)
+        try:
+            return arch.pretrained(n_labels, state, as_it_is)
+        except (RuntimeError, KeyError, ValueError) as error:
+            raise Problem(f"{path}: these weights do not fit {arch.name}: {one_line(error)}") from error
+    built = arch.build(n_labels, seed)
+    own = built.state_dict()
+    state |= {name: own[name] for name in own if name.rpartition(".")[0] in arch.output}
+    _load(built, state, path)
+    return built
+
+
+def _from_hub(arch: Arch, n_labels: int, seed: int, as_it_is: bool) -> nn.Module:
+    assert arch.pretrained is not None, "`wanted` gives no hub where there is none"
+    torch.manual_seed(seed)
+    try:
+        return arch.pretrained(n_labels, None, as_it_is)
+    except Exception as error:  # there is nothing that a network may not raise
+        raise Problem(
+            f"the pretrained weights of {arch.name} could not be had from the hub: {one_line(error)}. Without a "
+            f"network, get model.safetensors of {arch.hub} from huggingface.co and name it with --weights PATH; "
+            "--weights none starts from random ones"
+        ) from error
+
+
+def _outputs_of(arch: Arch, state: State) -> int | None:
+    """How many labels the state's network tells apart, None where it has no outputs."""
+    weight = state.get(f"{arch.output[0]}.weight")
+    return None if weight is None else len(weight)
+
+
+def _load(built: nn.Module, state: State, path: Path) -> None:
+    try:
+        built.load_state_dict(state)
+    except RuntimeError as error:
+        raise Problem(f"{path}: these weights do not fit the network: {one_line(error)}") from error

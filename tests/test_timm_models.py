@@ -1,0 +1,112 @@
+"""timm's networks: the paper's EfficientNet-B0 against its tables, and others by name."""
+
+import pytest
+import torch
+
+from precompute.listing import list_taps
+from precompute.models import choose_taps, find_arch
+from precompute.options import Options, Problem
+from precompute.taps import tap_shapes
+from store.published import published
+
+SMALL = {"data": "digits", "image_size": 64, "weights": "none"}
+
+
+def shapes_of(**options):
+    arch = find_arch(Options(**options))
+    return arch, tap_shapes(arch.build(2), choose_taps(arch, ()), (3, arch.side, arch.side))
+
+
+@pytest.mark.parametrize(("data", "n_labels"), [("cifar100", 100), ("imagenet", 1000)])
+def test_efficientnets_filters_sizes_and_probe_inputs_are_those_of_the_papers_tables(data, n_labels):
+    arch, shapes = shapes_of(arch="efficientnet_b0", data=data)
+    assert (arch.side, list(shapes)) == (224, ["1", "3", "4", "5", "7", "9"])
+    for stage, (n_filters, height, width) in shapes.items():
+        row = published("efficientnet_b0", data, n_labels, stage)
+        assert (n_filters, height, width) == (row.n_filters, row.filter_side, row.filter_side)
+        assert n_filters * height * width == row.fc_size
+
+
+def test_each_parameter_of_efficientnet_has_a_rate_of_its_stage():
+    from precompute.recipes import recipe_for
+    from precompute.train import Training
+
+    options = Options(arch="efficientnet_b0", data="cifar100")
+    network = find_arch(options).build(100)
+    schedule = recipe_for(options, "hub", 100).network
+    training = Training("", network, lambda index, draws: index, torch.zeros(4, dtype=torch.int64), schedule, 0)
+    names = {id(parameter): name for name, parameter in network.named_parameters()}
+    factors = {
+        names[id(parameter)]: group["factor"]
+        for group in training.optimizer.param_groups
+        for parameter in group["params"]
+    }
+    assert factors.keys() == dict(network.named_parameters()).keys()
+    assert {name for name, factor in factors.items() if factor == 1.0} == {"classifier.weight"}
+    for start, factor in {"conv_stem": 0.1, "bn1": 0.1, "blocks.5.": 0.1, "blocks.6.": 0.2, "conv_head": 0.2}.items():
+        assert {value for name, value in factors.items() if name.startswith(start)} == {factor}
+
+
+@pytest.mark.parametrize(
+    ("name", "layers", "unit"),
+    [
+        ("resnet18", ["act1", "layer1", "layer2", "layer3", "layer4"], "filter"),
+        ("convnext_atto", ["stages.0", "stages.1", "stages.2", "stages.3"], "filter"),
+        ("swin_tiny_patch4_window7_224", ["layers.0", "layers.1", "layers.2", "layers.3"], "filter"),
+        ("vit_tiny_patch16_224", [f"blocks.{k}" for k in range(12)], "node"),
+    ],
+)
+def test_a_network_is_tapped_where_its_stages_end(name, layers, unit):
+    arch, shapes = shapes_of(arch=f"timm:{name}", data="cifar10")
+    assert list(shapes) == layers
+    assert {tap.unit for tap in arch.taps.values()} == {unit}
+    for n_units, height, width in shapes.values():
+        assert n_units >= 40
+        assert max(height, width) <= 16 or (height, width) == (1, 197)
+
+
+def test_a_network_without_a_bias_at_its_outputs():
+    for name in ("efficientnet_b0", "timm:resnet18", "timm:vit_tiny_patch16_224"):
+        arch = find_arch(Options(arch=name, data="cifar10"))
+        network = arch.build(7)
+        (output,) = arch.output
+        assert network.get_submodule(output).bias is None
+        assert network.get_submodule(output).out_features == 7
+
+
+def test_heads_of_attention_are_units_where_asked_for():
+    _, shapes = shapes_of(arch="timm:vit_tiny_patch16_224", unit="head", **SMALL)
+    assert shapes["blocks.0.attn.proj"] == (3, 17, 64)  # heads; a class token and 4x4 tokens; nodes of a head
+
+
+def test_taps_can_be_named():
+    _, shapes = shapes_of(arch="timm:resnet18", taps=("layer2.0.conv1", "layer4"), **SMALL)
+    assert shapes == {"layer2.0.conv1": (128, 8, 8), "layer4": (512, 2, 2)}
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"arch": "timm:resnet81"}, "no such network; do you mean resnet18"),
+        ({"arch": "timm:resnet18", "taps": ("layer9",)}, "--taps layer9: no such module; do you mean layer"),
+        ({"arch": "timm:resnet18", "taps": ("fc",)}, "neither filters nor tokens"),
+        ({"arch": "timm:resnet18", "unit": "head"}, "no transformer"),
+        ({"arch": "timm:vit_tiny_patch16_224", "unit": "head", "taps": ("blocks.0",)}, "blocks.0.attn.proj"),
+        ({"arch": "timm:inception_v3", "image_size": 16}, "another --image-size"),
+        ({"arch": "vgg16", "image_size": 64}, "vgg16 is for 32"),
+        ({"arch": "vgg16", "taps": ("features.relu1",)}, "--layers"),
+        ({"arch": "efficientnet_b0", "unit": "node"}, "--layers"),
+    ],
+)
+def test_what_cannot_be_tapped_is_refused_in_words(options, words):
+    with pytest.raises(Problem) as problem:
+        find_arch(Options(**{"data": "cifar10", **options}))
+    assert words in str(problem.value)
+    assert "\n" not in str(problem.value)
+
+
+def test_the_list_of_taps_says_what_the_papers_table_says():
+    lines = list_taps(Options(arch="efficientnet_b0", data="cifar100")).splitlines()
+    row = next(line for line in lines if line.startswith("9 "))
+    assert row.split() == ["9", "bn2", "filter", "1280", "1x1", "1280", "7x7", "average", "yes"]
+    assert len(lines) == 2 + 9

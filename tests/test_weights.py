@@ -1,0 +1,145 @@
+"""Where weights come from: nothing falls back to random ones, and nothing of a file is run."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from precompute import checkpoint, weights
+from precompute.models import find_arch
+from precompute.options import Options, Problem
+
+VGG = {"arch": "vgg16", "data": "cifar10"}
+RESNET = {"arch": "timm:resnet18", "data": "cifar10", "image_size": 32}
+
+
+def start(n_labels=5, as_it_is=False, **options):
+    made = Options(**options)
+    return weights.network(made, find_arch(made), n_labels, as_it_is)
+
+
+def same(one, other, but=()):
+    ours, theirs = one.state_dict(), other.state_dict()
+    return all(torch.equal(ours[name], theirs[name]) for name in ours if not name.startswith(but or "-"))
+
+
+@pytest.fixture
+def trained():
+    """A resnet18 of 5 labels, of other weights than seed 0's."""
+    return find_arch(Options(**RESNET)).build(5, seed=9)
+
+
+def saved_in(form: str, network, folder: Path) -> Path:
+    state = {name: value.contiguous() for name, value in network.state_dict().items()}
+    path = folder / f"best.{form}"
+    if form == "safetensors":
+        save_file(state, path)
+    elif form == "ckpt":
+        checkpoint.save(path, {"recipe": {}, "training": {"model": state, "step": 3}})
+    elif form == "ddp.pt":
+        torch.save({"state_dict": {f"module.{name}": value for name, value in state.items()}, "epoch": 3}, path)
+    else:
+        torch.save(state, path)
+    return path
+
+
+@pytest.mark.parametrize("form", ["safetensors", "pt", "ddp.pt", "ckpt"])
+def test_a_checkpoint_is_the_network_that_was_saved(form, trained, tmp_path):
+    path = saved_in(form, trained, tmp_path)
+    assert same(start(**RESNET, checkpoint=path), trained)
+
+
+def test_a_checkpoint_keeps_its_outputs_and_their_biases(tmp_path):
+    import timm
+
+    theirs = timm.create_model("resnet18", num_classes=7)
+    torch.save(theirs.state_dict(), tmp_path / "theirs.pt")
+    network = start(**RESNET, checkpoint=tmp_path / "theirs.pt")
+    images = torch.randn(2, 3, 32, 32)
+    with torch.no_grad():
+        torch.testing.assert_close(network.eval()(images), theirs.eval()(images))
+
+
+def test_transfer_takes_all_weights_but_outputs_of_another_number(trained, tmp_path):
+    path = str(saved_in("safetensors", trained, tmp_path))
+    network = start(n_labels=11, **RESNET, weights=path)
+    assert same(network, trained, but=("fc.",))
+    assert network.fc.weight.shape == (11, 512)
+    assert network.fc.bias is None
+
+
+def test_transfer_to_our_own_vgg(tmp_path):
+    trained = find_arch(Options(**VGG)).build(5, seed=9)
+    torch.save(trained.state_dict(), tmp_path / "vgg.pt")
+    network = start(n_labels=3, **VGG, weights=str(tmp_path / "vgg.pt"))
+    assert same(network, trained, but=("output.",))
+    assert network.output.weight.shape == (3, 512)
+
+
+def test_without_weights_a_seed_gives_the_network():
+    assert same(start(**RESNET, weights="none", seed=3), start(**RESNET, weights="none", seed=3))
+    assert not same(start(**RESNET, weights="none", seed=3), start(**RESNET, weights="none", seed=4))
+
+
+def test_no_network_and_no_path_names_the_file_to_get(monkeypatch):
+    """Never random weights in place of those that could not be had."""
+    import huggingface_hub
+
+    def cut(*_arguments, **_more):
+        raise OSError("Network is unreachable")
+
+    monkeypatch.setattr(huggingface_hub.file_download, "hf_hub_download", cut)
+    monkeypatch.setattr("timm.models._hub.hf_hub_download", cut)
+    with pytest.raises(Problem) as problem:
+        start(**RESNET)
+    for word in ("timm/resnet18", "model.safetensors", "--weights PATH", "--weights none", "unreachable"):
+        assert word in str(problem.value)
+
+
+class Payload:
+    def __reduce__(self):
+        return os.mkdir, ("it-ran",)
+
+
+def test_a_pickle_with_a_payload_is_refused_and_never_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    torch.save({"weight": Payload()}, tmp_path / "evil.pt")
+    for options in ({"checkpoint": tmp_path / "evil.pt"}, {"weights": "evil.pt"}):
+        with pytest.raises(Problem, match="no weights that can be read safely"):
+            start(**RESNET, **options)
+    assert not (tmp_path / "it-ran").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"nonsense" * 100, b"\x80\x02}q\x00."])
+@pytest.mark.parametrize("name", ["x.pt", "x.safetensors"])
+def test_a_damaged_file_is_refused_in_words(name, content, tmp_path):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(Problem) as problem:
+        start(**RESNET, checkpoint=tmp_path / name)
+    assert name in str(problem.value)
+
+
+def test_weights_of_another_network_are_refused(trained, tmp_path):
+    path = saved_in("pt", trained, tmp_path)
+    with pytest.raises(Problem, match="do not fit the network"):
+        start(**VGG, checkpoint=path)
+    torch.save({"a": torch.zeros(3)}, tmp_path / "other.pt")
+    with pytest.raises(Problem, match="do not fit"):
+        start(**RESNET, weights=str(tmp_path / "other.pt"))
+
+
+def test_the_manifest_says_which_file_it_was_and_not_where_it_lay(trained, tmp_path):
+    import hashlib
+
+    path = saved_in("pt", trained, tmp_path)
+    options = Options(**RESNET, checkpoint=path)
+    said = weights.origin(options, find_arch(options))
+    assert said == {"from": "checkpoint", "name": "best.pt", "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+    with pytest.raises(Problem, match="no such file"):
+        weights.origin(Options(**RESNET, checkpoint=tmp_path / "none.pt"), find_arch(options))
+    with pytest.raises(Problem, match="give one"):
+        weights.wanted(Options(**RESNET, checkpoint=path, weights="hub"), find_arch(options))
+    with pytest.raises(Problem, match="no pretrained weights of vgg16"):
+        weights.wanted(Options(**VGG, weights="hub"), find_arch(Options(**VGG)))
