@@ -5,6 +5,7 @@ import math
 from store.measure import THRESHOLD, LayerMeasure
 from store.published import Published, published
 from store.read import Layer, Run
+from store.text import printable
 
 _HEAD = ["layer", "N_f", "F_s", "FC_s", "accuracy", "n", "N_c", "C_s", "silent", "signal", "noise_I", "noise_E"]
 
@@ -29,10 +30,11 @@ def title(run: Run) -> str:
     recipe = manifest.get("recipe") or {}
     note = "" if recipe.get("is_paper") else " (not the paper's)"
     accuracy = _number(manifest["network"].get("test_accuracy"), 3)
+    arch, data = printable(manifest["network"]["arch"]), printable(manifest["data"]["name"])
+    name, seed = printable(recipe.get("name", "?")), printable(recipe.get("seed", "?"))
     return (
-        f"{manifest['network']['arch']} on {manifest['data']['name']}, {run.n_labels} labels; "
-        f"recipe {recipe.get('name', '?')}{note}, {manifest['network']['epochs']} epochs, "
-        f"seed {recipe.get('seed', '?')}; the network's own test accuracy {accuracy}"
+        f"{arch} on {data}, {run.n_labels} labels; recipe {name}{note}, {manifest['network']['epochs']} epochs, "
+        f"seed {seed}; the network's own test accuracy {accuracy}"
     )
 
 
