@@ -1,8 +1,9 @@
-"""python -m store info | check | pack FILE"""
+"""python -m store info | check | pack | unpack FILE"""
 
 import argparse
 import os
 import sys
+from pathlib import Path
 
 
 def main() -> int:
@@ -11,70 +12,151 @@ def main() -> int:
     info = commands.add_parser("info", help="what the file is, and the paper's table for it")
     check = commands.add_parser("check", help="whether the file is whole: reads everything, exit status 1 if it is not")
     pack = commands.add_parser("pack", help="write the smallest file with the same results, to hand on")
-    for command in (info, check, pack):
+    unpack = commands.add_parser("unpack", help="the other way: every matrix in the file, for other programs to read")
+    for command in (info, check, pack, unpack):
         command.add_argument("file", help="a result of `python -m precompute`")
     info.add_argument("--threshold", type=float, default=0.3, help="fraction of each filter's maximum (default 0.3)")
+    info.add_argument("--nulls", action="store_true", help="each layer beside what chance gives (null models), and z")
+    info.add_argument("--samples", type=int, help="draws of each null model (default 20)")
+    info.add_argument("--layer", help="this layer alone (default: all)")
+    info.add_argument("--seed", type=int, help="of the draws (default 0)")
     pack.add_argument("--out", help="the file to write (default: FILE with -packed in its name)")
+    unpack.add_argument(
+        "--out", help="the file to write (default: FILE without -packed, or with -unpacked in its name)"
+    )
     arguments = parser.parse_args()
-    if arguments.command == "info" and not 0 <= arguments.threshold <= 1:
-        parser.error(f"--threshold is a fraction of the maximum, from 0 to 1, not {arguments.threshold}")
+    if arguments.command == "info":
+        _understand(parser, arguments)
     from store.format import FormatError  # late, as all that is slow to import: `--help` answers at once
+    from store.text import printable
 
     try:
         if arguments.command == "info":
-            return _info(arguments.file, arguments.threshold)
-        return _check(arguments.file) if arguments.command == "check" else _pack(arguments.file, arguments.out)
+            return _nulls(arguments) if arguments.nulls else _info(arguments.file, arguments.threshold)
+        if arguments.command == "check":
+            return _check(arguments.file)
+        return (_pack if arguments.command == "pack" else _unpack)(Path(arguments.file), arguments.out)
     except FormatError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {printable(error)}", file=sys.stderr)
     except BrokenPipeError:  # who read the output has left, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains once more at its end
     except OSError as error:
-        print(f"error: {error.filename or arguments.file}: {error.strerror or error}", file=sys.stderr)
+        place = printable(error.filename or arguments.file)
+        print(f"error: {place}: {printable(error.strerror or error)}", file=sys.stderr)
     return 1
+
+
+def _understand(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
+    if not 0 <= arguments.threshold <= 1:
+        parser.error(f"--threshold is a fraction of the maximum, from 0 to 1, not {arguments.threshold}")
+    for name in ("samples", "layer", "seed"):
+        if getattr(arguments, name) is not None and not arguments.nulls:
+            parser.error(f"--{name} is of --nulls")
+    arguments.samples = 20 if arguments.samples is None else arguments.samples
+    arguments.seed = 0 if arguments.seed is None else arguments.seed
+    if arguments.samples < 1:
+        parser.error(f"--samples is a number of draws, at least 1, not {arguments.samples}")
+    if arguments.seed < 0:
+        parser.error(f"--seed is not negative, not {arguments.seed}")
 
 
 def _info(path: str, threshold: float) -> int:
     from store.read import Run
     from store.table import table
+    from store.text import printable
 
     with Run(path) as run:
         print(table(run, threshold))
         manifest = run.manifest
         if run.unfinished:
-            print(f"\nunfinished: layers {', '.join(run.unfinished)} are still to come")
-        print(f"\n{'file':9} {path} ({run.path.stat().st_size / 1e6:.1f} MB), format {manifest['version']}")
+            print(f"\nunfinished: layers {', '.join(map(printable, run.unfinished))} are still to come")
+        size = f"{run.path.stat().st_size / 1e6:.1f} MB"
+        print(f"\n{'file':9} {printable(path)} ({size}), format {manifest['version']}")
         for name in ("created", "device", "generator"):
-            print(f"{name:9} {manifest.get(name, '-')}")
-        print(f"{'data':9} {manifest['data'].get('licence', '-')}")
+            print(f"{name:9} {printable(manifest.get(name, '-'))}")
+        print(f"{'data':9} {printable(manifest['data'].get('licence', '-'))}")
         print(f"{'content':9} sha256 {run.content_sha256}")
+    return 0
+
+
+def _nulls(arguments: argparse.Namespace) -> int:
+    from store.chance_table import chance_table
+    from store.format import FormatError
+    from store.read import Run
+    from store.table import title
+
+    with Run(arguments.file) as run:
+        if arguments.layer is not None and arguments.layer not in run.layers:
+            raise FormatError(
+                f"{arguments.file}: no layer {arguments.layer!r}; it has {', '.join(run.layers) or 'none'}"
+            )
+        print(title(run), flush=True)
+        for layer in reversed(run.layers.values()):  # deepest first, as in the paper
+            if arguments.layer in (None, layer.name):
+                print()
+                print(chance_table(run, layer, arguments.threshold, arguments.samples, arguments.seed), flush=True)
     return 0
 
 
 def _check(path: str) -> int:
     from store.read import Run
+    from store.text import printable
 
     with Run(path) as run:
         run.verify()
         layers = ", ".join(run.layers) or "none yet"
-        rest = f"; the run is unfinished, still to come: {', '.join(run.unfinished)}" if run.unfinished else ""
-        print(f"{path}: whole; layers {layers}{rest}")
+        missing = ", ".join(map(printable, run.unfinished))
+        rest = f"; the run is unfinished, still to come: {missing}" if missing else ""
+        print(f"{printable(path)}: whole; layers {layers}{rest}")
     return 0
 
 
-def _pack(path: str, out: str | None) -> int:
-    from pathlib import Path
-
+def _pack(source: Path, out: str | None) -> int:
+    from store.format import FormatError
     from store.pack import packed
     from store.read import Run
+    from store.text import printable
     from store.write import write_run
 
-    source = Path(path)
     target = Path(out) if out else source.with_name(f"{source.stem}-packed{source.suffix}")
     with Run(source) as run:
+        if target.exists() and target.samefile(source):  # which may hold more than a packed file has
+            raise FormatError(f"{target}: the file to pack itself; name another with --out")
         run.verify()
         write_run(target, packed(run.content()))
-    print(f"{target}: {target.stat().st_size / 1e6:.1f} MB, from {source.stat().st_size / 1e6:.1f} MB")
+    print(f"{printable(target)}: {_megabytes(target)}, from {_megabytes(source)}")
     return 0
+
+
+def _unpack(source: Path, out: str | None) -> int:
+    from store.format import FormatError
+    from store.pack import unpacked
+    from store.read import Run
+    from store.text import printable
+    from store.write import write_run
+
+    stem = source.stem.removesuffix("-packed") if source.stem.endswith("-packed") else f"{source.stem}-unpacked"
+    target = Path(out) if out else source.with_name(f"{stem}{source.suffix}")
+    with Run(source) as run:
+        if target.exists():  # likely the file that was packed, which may hold what a packed one has no more
+            raise FormatError(f"{target}: is there already and is not replaced; name another with --out")
+        run.verify()
+        content = unpacked(run.content())
+        write_run(target, content)
+    print(f"{printable(target)}: {_megabytes(target)}, from {_megabytes(source)}")
+    matrices = [layer.name for layer in content.layers if layer.class_means is None]
+    factors = [layer.name for layer in content.layers if layer.fields is None]
+    if matrices:
+        print(f"layers {', '.join(matrices)}: the matrices alone; their class means and weights are not in the file")
+    if factors:
+        print(
+            f"layers {', '.join(factors)}: class means and weights alone; matrices of more than 64 MiB are not stored"
+        )
+    return 0
+
+
+def _megabytes(path: Path) -> str:
+    return f"{path.stat().st_size / 1e6:.1f} MB"
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
-"""`python -m store info | check`."""
+"""`python -m store info | check`; for `info --nulls` see test_store_nulls.py, for pack and unpack test_pack.py."""
 
+import doctest
 import os
 import subprocess
 import sys
@@ -7,13 +8,15 @@ from pathlib import Path
 
 import pytest
 
+import store.text
 from store.__main__ import main
 from store.read import Run
+from store.text import printable
 from store.write import write_run
-from tests.builders import small_run, write_small
+from tests.builders import edit_manifest, small_run, write_small
 
 
-def store(*arguments: object) -> subprocess.CompletedProcess[str]:
+def store_command(*arguments: object) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "store", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True)
 
@@ -39,7 +42,7 @@ def row(text: str, layer: str) -> dict[str, str]:
 
 
 def test_info_prints_the_table_of_the_file(result_file: Path) -> None:
-    done = store("info", result_file)
+    done = store_command("info", result_file)
     assert (done.returncode, done.stderr) == (0, "")
     with Run(result_file) as run:
         layer, checksum = run.layers["10"].measure(0.3), run.content_sha256
@@ -119,6 +122,48 @@ def test_check_of_a_file_cut_off(result_file: Path, run_main) -> None:
     assert (status, text) == (1, "") and str(result_file) in errors and "cut off" in errors
 
 
+HOSTILE = "\x1b[2J\x1b]0;gone\x07\r\n13: whole \u202egnp\u2028\ud800\x9b"
+
+
+@pytest.mark.parametrize("arguments", [["info"], ["check"], ["info", "--nulls", "--samples", "2"]])
+def test_text_of_a_file_commands_no_terminal(arguments: list[str], tmp_path: Path, run_main) -> None:
+    path = write_small(tmp_path / "run.h5", planned_layers=["10", "13", HOSTILE], label_names=["\x1b[31m", "b", "c"])
+    edit_manifest(
+        path,
+        network__arch=HOSTILE,
+        data__name=HOSTILE,
+        data__licence=HOSTILE,
+        recipe__name=HOSTILE,
+        recipe__seed=HOSTILE,
+        created={HOSTILE: HOSTILE},
+        device=HOSTILE,
+        generator=HOSTILE * 100_000,
+    )
+    status, text, errors = run_main(arguments[0], path, *arguments[1:])
+    assert (status, errors) == (0, "")
+    assert all(line.isprintable() for line in text.split("\n"))
+    assert r"\x1b[2J" in text and r"\u202e" in text and len(text) < 10_000
+
+
+def test_errors_command_no_terminal_either(tmp_path: Path, run_main) -> None:
+    path = tmp_path / "\x1b[2J\u202e.h5"
+    status, text, errors = run_main("check", path)
+    assert (status, text) == (1, "") and errors.endswith("\n") and errors[:-1].isprintable()
+    assert r"\x1b[2J\u202e.h5: No such file" in errors
+    write_small(path, layers={"10": (2, 2)})
+    edit_manifest(path, layers__0__name=HOSTILE)
+    status, text, errors = run_main("check", path)
+    assert (status, text) == (1, "") and errors[:-1].isprintable() and "layer name" in errors
+
+
+def test_printable() -> None:
+    assert printable("café 漢字 😀") == "café 漢字 😀"
+    assert printable("\x1b\t\n\x7f\u200f\u2066\ufeff") == r"\x1b\t\n\x7f\u200f\u2066\ufeff"
+    assert printable("x" * 501) == "x" * 500 + "..."
+    assert (printable(3), printable(["\n"]), printable(None)) == ("3", r"['\n']", "None")
+    assert doctest.testmod(store.text).failed == 0 and doctest.testmod(store.text).attempted > 0
+
+
 @pytest.mark.parametrize("command", ["info", "check"])
 @pytest.mark.parametrize(
     ("name", "message"),
@@ -135,7 +180,19 @@ def test_what_is_no_result_is_refused(command: str, name: str, message: str, tmp
 
 @pytest.mark.parametrize(
     "arguments",
-    [[], ["look", "file"], ["info"], ["info", "file", "--threshold", "1.5"], ["info", "f", "--threshold=x"]],
+    [
+        [],
+        ["look", "file"],
+        ["info"],
+        ["info", "file", "--threshold", "1.5"],
+        ["info", "f", "--threshold=x"],
+        ["info", "f", "--samples", "3"],  # of --nulls
+        ["info", "f", "--layer", "10"],
+        ["info", "f", "--seed", "1"],
+        ["info", "f", "--nulls", "--samples", "0"],
+        ["info", "f", "--nulls", "--seed", "-1"],
+        ["unpack"],
+    ],
 )
 def test_wrong_use_exits_2(arguments: list[str], run_main, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
@@ -144,7 +201,7 @@ def test_wrong_use_exits_2(arguments: list[str], run_main, capsys: pytest.Captur
 
 
 def test_exit_status_reaches_the_shell(tmp_path: Path) -> None:
-    done = store("check", tmp_path / "nothing.h5")
+    done = store_command("check", tmp_path / "nothing.h5")
     assert (done.returncode, done.stdout) == (1, "") and "Traceback" not in done.stderr
 
 
@@ -153,7 +210,7 @@ def test_help_is_quick() -> None:
     taken = []
     for _ in range(5):
         before = os.times()
-        done = store("--help")
+        done = store_command("--help")
         after = os.times()
         taken.append(after.children_user + after.children_system - before.children_user - before.children_system)
         assert done.returncode == 0 and "info" in done.stdout and "check" in done.stdout

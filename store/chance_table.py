@@ -1,0 +1,96 @@
+"""A layer beside its null models, and what its clusters mean, as text."""
+
+import math
+
+import numpy as np
+
+from store.nulls import MAX_ROTATED, NULLS, Against, Statistics, chance, ranks, ranks_from_factors
+from store.read import Layer, Run
+from store.semantics import Agreement, Sharing, confusion_agreement, superclass_sharing, together
+
+_HEAD = ["", "n", "N_c", "C_s", "signal", "noise_I", "noise_E", "SNR_I", "SNR_E"]
+
+
+def chance_table(run: Run, layer: Layer, threshold: float, samples: int, seed: int) -> str:
+    """The layer's numbers, under them each null's mean +- standard deviation and z; '-' where one is undefined."""
+    fields = layer.fields() if layer.has_fields else None
+    factors = (layer.class_means, layer.probe_weights) if layer.has_factors else None
+    found = ranks(layer.fields()) if factors is None else ranks_from_factors(*factors)
+    rank = "undefined" if np.isnan(found).all() else f"{np.nanmean(found):.1f}"
+    rows = [_HEAD]
+    notes = []
+    for null in NULLS:
+        if null == "rotated filters" and (factors is None or layer.n_filters > MAX_ROTATED):
+            reason = "the file has this layer's matrices alone" if factors is None else f"more than {MAX_ROTATED}"
+            notes.append(f"no rotated filters: {reason}")
+            continue
+        drawn = chance(null, fields=fields, factors=factors, threshold=threshold, samples=samples, seed=seed)
+        columns = [drawn.of(name) for name in Statistics._fields]
+        if len(rows) == 1:
+            rows.append(["measured", *(_number(column.observed) for column in columns)])
+        rows.append([null, *map(_spread, columns)])
+        if len(drawn.draws) > 1:
+            rows.append(["  z", *("-" if column.z is None else f"{column.z:+.1f}" for column in columns)])
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [
+        "  ".join([name.ljust(widths[0]), *(c.rjust(width) for c, width in zip(cells, widths[1:], strict=True))])
+        for name, *cells in rows
+    ]
+    draws = "1 draw" if samples == 1 else f"{samples} draws"
+    head = f"layer {layer.name}: threshold {threshold:g}, {draws}, seed {seed}; rank of a filter's fields {rank}"
+    return "\n".join([head, *(line.rstrip() for line in lines), *notes, *_semantics(run, layer, threshold, seed)])
+
+
+def _semantics(run: Run, layer: Layer, threshold: float, seed: int) -> list[str]:
+    pairs = together(layer.measure(threshold).cluster_of)
+    lines = []
+    if any(run.superclasses):
+        lines.append(_sharing(superclass_sharing(pairs, run.superclasses, seed=seed)))
+    if layer.confusion is not None:
+        lines.append(_agreement(confusion_agreement(pairs, layer.confusion, seed=seed)))
+    return lines
+
+
+def _sharing(found: Sharing) -> str:
+    if found.share is None or found.expected is None:
+        return "super-classes: no two labels that have one are in one cluster"
+    if found.expected == 0:
+        return "super-classes: no two of the labels share one"
+    return (
+        f"super-classes: shared by {found.share:.1%} of the {found.pairs} pairs of labels in one cluster, "
+        f"by chance {found.expected:.1%}; {_significance(found.z, found.p)}"
+    )
+
+
+def _agreement(found: Agreement) -> str:
+    return (
+        f"confusion: rank correlation with clusters shared {_number(found.correlation)}; "
+        f"{_significance(found.z, found.p)}; taken for the other of two labels: {_share(found.confused_together)} "
+        f"of inputs where they share a cluster, {_share(found.confused_apart)} elsewhere"
+    )
+
+
+def _significance(z: float | None, p: float | None) -> str:
+    return "z -, p -" if z is None or p is None else f"z {z:+.1f}, p {p:.3f}"
+
+
+def _spread(column: Against) -> str:
+    if column.std is None:
+        return _number(column.mean)
+    return (
+        f"{_number(column.mean)} +- {column.std:.2g}"
+        if column.std < 1
+        else f"{_number(column.mean)} +- {column.std:.1f}"
+    )
+
+
+def _number(value: float | None) -> str:
+    """Three digits, as the paper's tables have them."""
+    if value is None:
+        return "-"
+    digits = 2 if abs(value) < 10 else 1
+    return f"{value:.{digits}f}" if math.isfinite(value) else "-"
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2%}"
