@@ -145,9 +145,10 @@ def test_an_image_is_turned_as_its_camera_says(tmp_path):
 
 
 @pytest.mark.parametrize("exif", [b"Exif\0\0", b"Exif\0\0II*\0\xff\xff\xff\xff", b"Exif\0\0" + bytes(range(99)), b"!"])
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp"])  # they differ in when Pillow looks at it
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
-def test_a_damaged_note_of_the_camera_does_not_damage_the_image(exif, tmp_path):
-    path = saved(tmp_path / "image.jpg", Image.new("RGB", (16, 16), "white"), exif=exif)
+def test_a_damaged_note_of_the_camera_does_not_damage_the_image(exif, suffix, tmp_path):
+    path = saved(tmp_path / f"image{suffix}", Image.new("RGB", (16, 16), "white"), exif=exif)
     assert (decode(path, 4) == 255).all()
 
 
@@ -278,6 +279,21 @@ def wait_for(begun: list[Path], number: int) -> None:
     while len(begun) < number:
         assert time.monotonic() < deadline
         time.sleep(0.001)
+
+
+def test_a_batch_does_not_wait_for_the_next_one(files, monkeypatch):
+    may_go_on = threading.Event()
+
+    def decode_when_allowed(path: Path, *how: object) -> np.ndarray:
+        assert path in files.paths[:4] or may_go_on.wait(20)
+        return decode(path, *how)
+
+    monkeypatch.setattr(image_files, "decode", decode_when_allowed)
+    batches = files.batches(4)
+    assert colours(next(batches)) == [0, 1, 2, 3]
+    may_go_on.set()
+    assert colours(next(batches)) == [4, 5, 6, 7]
+    batches.close()
 
 
 def test_threads_end_with_the_iterator(files):
