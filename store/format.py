@@ -33,6 +33,7 @@ HISTORY = ("learning_rate", "loss", "train_accuracy", "test_accuracy")  # one va
 LAYER_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 FIELDS, CLASS_MEANS, PROBE_WEIGHTS, TEST_FEATURES = "fields", "class_means", "probe_weights", "test_features"
 CONFUSION = "confusion"
+OF_TEST_INPUT = "labels/of_test_input"
 SINCE = {FIELDS: 1, CLASS_MEANS: 1, PROBE_WEIGHTS: 1, TEST_FEATURES: 1, CONFUSION: 2}  # format version of each
 UNTRAINED_SINCE = 2  # a network that was probed as it is has no epochs, and no history
 
@@ -93,7 +94,7 @@ def expected(manifest: dict[str, Any]) -> dict[str, Spec]:
         specs |= {f"{group}/{name}": shapes[name] for name in layer["datasets"]}
         specs |= {f"{group}/history/{column}": Spec("<f8", (layer["epochs"],)) for column in HISTORY}
     if any(TEST_FEATURES in layer["datasets"] for layer in manifest["layers"]):
-        specs["labels/of_test_input"] = Spec("<i8", (test_inputs,))
+        specs[OF_TEST_INPUT] = Spec("<i8", (test_inputs,))
     return specs
 
 
@@ -239,6 +240,13 @@ def check_manifest(manifest: Any) -> None:
     if not isinstance(manifest.get("sha256"), dict):
         raise FormatError("manifest: no checksums ('sha256')")
     _check_optional(manifest)
+
+
+def check_labels(place: str, labels: np.ndarray[Any, Any], n_labels: int) -> None:
+    """Whether the label of each test input is one of the labels; raises FormatError."""
+    if labels.size and not (labels.min() >= 0 and labels.max() < n_labels):
+        found = f"found {labels.min()} to {labels.max()}"
+        raise FormatError(f"{place}: {found}, expected labels from 0 to {n_labels - 1}")
 
 
 def check_confusion(place: str, confusion: np.ndarray[Any, Any], test_inputs: np.ndarray[Any, Any]) -> None:

@@ -12,8 +12,6 @@ from store import format as fmt
 from store.measure import THRESHOLD, LayerMeasure, fields_from_factors, measure_factored, measure_layer
 from store.write import LayerContent, RunContent, content_sha256, sha256
 
-_OF_TEST_INPUT = "labels/of_test_input"
-
 
 class Run:
     """One result file, open for reading; the structure is checked on opening, the data when first read.
@@ -55,10 +53,10 @@ class Run:
     @property
     def label_of_test_input(self) -> NDArray[np.int64] | None:
         """(test inputs,), in the order of every layer's test features; None where the file has none of these."""
-        if _OF_TEST_INPUT not in self._places:
+        if fmt.OF_TEST_INPUT not in self._places:
             return None
         self.verify_labels()
-        labels: NDArray[np.int64] = self.read(_OF_TEST_INPUT)
+        labels: NDArray[np.int64] = self.read(fmt.OF_TEST_INPUT)
         return labels
 
     def history(self, layer: str | None = None) -> dict[str, NDArray[np.float64]]:
@@ -94,12 +92,8 @@ class Run:
 
     def verify_labels(self) -> None:
         """Whether the label of each test input is one of the labels. Raises FormatError."""
-        if _OF_TEST_INPUT not in self._places:
-            return
-        labels = self.read(_OF_TEST_INPUT)
-        if labels.min() < 0 or labels.max() >= self.n_labels:
-            found = f"found {labels.min()} to {labels.max()}, expected labels from 0 to {self.n_labels - 1}"
-            raise fmt.FormatError(f"{self.path}: {_OF_TEST_INPUT}: {found}")
+        if fmt.OF_TEST_INPUT in self._places:
+            fmt.check_labels(f"{self.path}: {fmt.OF_TEST_INPUT}", self.read(fmt.OF_TEST_INPUT), self.n_labels)
 
     def content(self) -> RunContent:
         """All of it, as it is written: what a job that goes on adds its next layers to."""

@@ -74,6 +74,8 @@ def file_image(run: RunContent) -> bytes:
     specs = fmt.expected(manifest)
     if specs.keys() != arrays.keys():
         raise fmt.FormatError(f"content and manifest differ in {sorted(specs.keys() ^ arrays.keys())}")
+    if fmt.OF_TEST_INPUT in arrays:
+        fmt.check_labels(fmt.OF_TEST_INPUT, arrays[fmt.OF_TEST_INPUT], len(run.label_names))
     for layer in run.layers:
         if layer.confusion is not None:
             fmt.check_confusion(f"layers/{layer.name}/{fmt.CONFUSION}", layer.confusion, run.test_inputs)
@@ -137,7 +139,7 @@ def _arrays(run: RunContent) -> dict[str, NDArray[Any]]:
         "labels/test_inputs": run.test_inputs.astype("<i8"),
     }
     if run.label_of_test_input is not None and any(layer.test_features is not None for layer in run.layers):
-        arrays["labels/of_test_input"] = run.label_of_test_input.astype("<i8")
+        arrays[fmt.OF_TEST_INPUT] = run.label_of_test_input.astype("<i8")
     for column in fmt.HISTORY:
         if run.history[column]:
             arrays[f"history/{column}"] = np.array(run.history[column], "<f8")
