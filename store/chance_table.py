@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from store.nulls import MAX_ROTATED, NULLS, Against, Statistics, chance, ranks, ranks_from_factors
+from store.nulls import NULLS, Against, Statistics, chance, ranks, ranks_from_factors
 from store.read import Layer, Run
 from store.semantics import Agreement, Sharing, confusion_agreement, superclass_sharing, together
 
@@ -20,11 +20,13 @@ def chance_table(run: Run, layer: Layer, threshold: float, samples: int, seed: i
     rows = [_HEAD]
     notes = []
     for null in NULLS:
-        if null == "rotated filters" and (factors is None or layer.n_filters > MAX_ROTATED):
-            reason = "the file has this layer's matrices alone" if factors is None else f"more than {MAX_ROTATED}"
-            notes.append(f"no rotated filters: {reason}")
+        try:
+            drawn = chance(null, fields=fields, factors=factors, threshold=threshold, samples=samples, seed=seed)
+        except ValueError as reason:
+            if null != "rotated filters":  # which not every layer's can be
+                raise
+            notes.append(f"no {null}: {reason}")
             continue
-        drawn = chance(null, fields=fields, factors=factors, threshold=threshold, samples=samples, seed=seed)
         columns = [drawn.of(name) for name in Statistics._fields]
         if len(rows) == 1:
             rows.append(["measured", *(_number(column.observed) for column in columns)])

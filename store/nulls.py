@@ -114,7 +114,7 @@ def chance(
 
     fields (N_f, K, K), or factors: class means and probe weights (N_f, K, S) each, or both, which then are the same
     layer; threshold and order as in `measure_layer`. Draw k is the same however many there are. Raises ValueError where
-    filters are to be rotated and there are fields alone, or more than MAX_ROTATED filters.
+    filters cannot be rotated: there are fields alone, a value is not finite, or filters are more than MAX_ROTATED.
     """
     if samples < 1:
         raise ValueError(f"samples: expected at least 1, got {samples}")
@@ -162,7 +162,7 @@ def rotation(n_filters: int, seed: Seed) -> NDArray[np.float64]:
     is the algorithm's and not chance's (Mezzadri, 2007).
     """
     if n_filters > MAX_ROTATED:
-        raise ValueError(f"{n_filters} filters: at most {MAX_ROTATED} are rotated, for want of memory")
+        raise ValueError(f"{n_filters} filters: at most {MAX_ROTATED} can be rotated, for want of memory")
     q, r = np.linalg.qr(np.random.default_rng(seed).standard_normal((n_filters, n_filters)))
     rotated: NDArray[np.float64] = q * np.where(np.diagonal(r) < 0, -1.0, 1.0)
     return rotated
@@ -174,8 +174,11 @@ def rotated(
     """Class means and weights (N_f, K, S) of a layer whose filters are mixed by one random rotation: A' = QA, w' = Qw.
 
     The sum over filters of A'[f, i, s] w'[f, j, s] is that of A and w, at each position and so for every logit, since Q
-    is orthogonal. Multiplied in float64, rounded once to float32.
+    is orthogonal. Multiplied in float64, rounded once to float32. Raises ValueError where a value is not finite: it
+    would be in every filter.
     """
+    if not (np.isfinite(class_means).all() and np.isfinite(probe_weights).all()):
+        raise ValueError("class means or weights that are not finite cannot be rotated")
     q = rotation(len(class_means), seed)
     means, weights = (
         (q @ array.reshape(len(array), -1).astype(np.float64)).astype(np.float32).reshape(array.shape)
@@ -244,7 +247,7 @@ def _draws(
                     yield measure_factored(factors[0], shuffled_weights(factors[1], draw), threshold, order)
             case "rotated filters":
                 if factors is None:
-                    raise ValueError("rotated filters: fields alone cannot be rotated; class means and weights can")
+                    raise ValueError("fields alone cannot be rotated; class means and weights can")
                 yield measure_factored(*rotated(*factors, draw), threshold, order)
             case "random order" | "reversed order":
                 turned = draw.permutation(n_labels) if null == "random order" else scan_order("reversed", n_labels)

@@ -82,6 +82,14 @@ def test_too_many_filters_are_not_rotated() -> None:
         rotation(MAX_ROTATED + 1, 0)
 
 
+def test_what_is_not_finite_is_not_spread_over_all_filters() -> None:
+    for spoilt in range(2):
+        layer = factors(0, 4, 3, 2)
+        layer[spoilt][1, 1, 1] = np.inf
+        with pytest.raises(ValueError, match="not finite"):
+            rotated(*layer, 0)
+
+
 # ---- labels shuffled
 
 
