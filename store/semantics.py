@@ -56,6 +56,18 @@ def together(cluster_of: NDArray[np.integer]) -> NDArray[np.int64]:
     return counts
 
 
+def confusion_matrix(labels: ArrayLike, predicted: ArrayLike, n_labels: int) -> NDArray[np.int32]:
+    """Test inputs of label i that were taken for label j: labels and predicted (inputs,) -> (K, K)."""
+    of_input, answer = np.asarray(labels), np.asarray(predicted)
+    for name, array in (("labels", of_input), ("predicted", answer)):
+        if array.dtype.kind not in "iu" or array.ndim != 1 or array.shape != of_input.shape:
+            raise ValueError(f"{name}: expected one label an input, got {array.dtype} {array.shape}")
+        if array.size and not (array.min() >= 0 and array.max() < n_labels):
+            raise ValueError(f"{name}: expected 0 to {n_labels - 1}, found {array.min()} to {array.max()}")
+    pairs = of_input.astype(np.int64) * n_labels + answer.astype(np.int64)
+    return np.bincount(pairs, minlength=n_labels**2).reshape(n_labels, n_labels).astype(np.int32)
+
+
 def superclass_sharing(
     pairs: NDArray[np.int64], superclasses: Sequence[str], renamings: int = RENAMINGS, seed: Seed = 0
 ) -> Sharing:

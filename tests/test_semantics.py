@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import store.semantics
-from store.semantics import average_ranks, confusion_agreement, superclass_sharing, together
+from store.semantics import average_ranks, confusion_agreement, confusion_matrix, superclass_sharing, together
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -86,6 +86,12 @@ def test_ranks_are_averages_over_ties(values: list[int]) -> None:
     assert average_ranks(np.array(values)).tolist() == wanted
 
 
+def test_a_confusion_matrix_counts_every_input_once() -> None:
+    found = confusion_matrix([0, 0, 2, 2, 2], [0, 1, 2, 2, 0], 4)
+    assert found.dtype == np.int32
+    assert found.tolist() == [[1, 1, 0, 0], [0, 0, 0, 0], [1, 0, 2, 0], [0, 0, 0, 0]]
+
+
 def spearman_by_hand(first: list[float], second: list[float]) -> float:
     a, b = (np.array([sum(v < x for v in of) + (of.count(x) + 1) / 2 for x in of]) for of in (first, second))
     return float(np.corrcoef(a, b)[0, 1])
@@ -144,6 +150,10 @@ def test_a_seed_gives_the_same_chance() -> None:
         (lambda: superclass_sharing(np.zeros((3, 2), int), ["a", "b", "c"]), "pairs"),
         (lambda: superclass_sharing(np.ones((3, 3), int), ["a", "b", "c"], renamings=1), "renamings"),
         (lambda: confusion_agreement(np.zeros((3, 3), int), np.zeros((2, 2), int)), "confusion"),
+        (lambda: confusion_matrix([0, 3], [0, 1], 3), "labels: expected 0 to 2, found 0 to 3"),
+        (lambda: confusion_matrix([0, 1], [0, -1], 3), "predicted: expected 0 to 2, found -1 to 0"),
+        (lambda: confusion_matrix([0, 1], [0], 3), "predicted: expected one label an input"),
+        (lambda: confusion_matrix([0.0], [0], 3), "labels: expected one label an input"),
         (lambda: confusion_agreement(np.zeros((2, 2), int), np.zeros((2, 2))), "confusion: expected numbers"),
         (lambda: confusion_agreement(np.zeros((2, 2), int), [[1, -1], [0, 1]]), "confusion: expected numbers"),
     ],

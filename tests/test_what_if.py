@@ -1,6 +1,7 @@
 """Masks, exact accuracies, silencing, and one input's logits, each against the plain sum in float64."""
 
 import doctest
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -24,7 +25,9 @@ from store.afcc import (
     what_if,
 )
 from store.measure import fields_from_factors, measure_factored, measure_layer
-from tests.builders import random_fields
+from store.read import Run
+from store.write import write_run
+from tests.builders import random_fields, small_run
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -145,6 +148,21 @@ def test_float32_features_and_their_bfloat16_bits_give_the_same_bits() -> None:
     every = np.arange(1 << 16, dtype=np.uint16)
     as_torch = torch.from_numpy(every.view(np.int16)).view(torch.bfloat16).float().numpy()
     assert from_bfloat16(every).view(np.uint32).tolist() == as_torch.view(np.uint32).tolist()
+
+
+def test_what_if_of_a_file(tmp_path: Path) -> None:
+    """What the explorer does: features, labels and weights from a run that kept them."""
+    content = small_run()
+    layer = content.layers[0]
+    layer.test_features &= 0x3F7F  # finite: no exponent of all ones
+    write_run(tmp_path / "run.h5", content)
+    with Run(tmp_path / "run.h5") as run:
+        read = run.layers["10"]
+        mask = afcc_mask(read.measure(0.3).cluster_of)
+        found = what_if(lay_out(read.test_features), read.probe_weights, run.label_of_test_input, mask)
+    exact = plain_logits(from_bfloat16(layer.test_features), layer.probe_weights, mask)
+    np.testing.assert_allclose(found.logits, exact, rtol=1e-6, atol=1e-12)
+    assert found.accuracy == (exact.astype(np.float32).argmax(axis=1) == content.label_of_test_input).mean()
 
 
 # ---- silencing
