@@ -17,7 +17,17 @@ LAYOUTS = {  # data set that is never downloaded -> what --data-dir must hold
     "ILSVRC2012_devkit_t12/ or Kaggle's LOC_val_solution.csv beside val/",
     "folder": "images as train/LABEL/* and test/LABEL/*, or as LABEL/*, of which a fifth is drawn to test with",
 }
-NOT_RECIPE = ("data_dir", "device", "out", "resume", "fresh", "dry_run", "list_taps")  # these change no measured number
+NOT_RECIPE = (
+    "data_dir",
+    "device",
+    "out",
+    "resume",
+    "fresh",
+    "dry_run",
+    "list_taps",
+    "afcc",
+    "afcc_between",
+)  # these change no measured number
 
 _MAX_SEED = (1 << 32) - 1
 _MAX_SIDE = 2048
@@ -90,6 +100,16 @@ class Options:
     """Start anew and replace what is there, also where it was made by another recipe."""
     features: tuple[str, ...] = ()
     """Layers whose test activations go into the file as well, or `all`; they make exact what-if accuracy possible."""
+    afcc: tuple[str, ...] = ()
+    """Layers, or `all`, whose probes are cut down to their filters' clusters (the paper's AFCC) and retrained, beside
+    baselines that keep as many weights. May be asked for after the run: it goes on from what is kept of it."""
+    afcc_between: tuple[str, ...] = ()
+    """Consecutive convolutional layers, such as 7 8 9 10: weights from a filter to a filter of the next layer are kept
+    where their clusters share a label. They must be probed too (--layers)."""
+    untrained: bool = False
+    """Probe the network with random weights as they are: what the probes alone can do."""
+    depths: str | None = None
+    """For efficientnet_b0: layers left in stages, such as 3:1,4:1 or 5:2; 9:0 leaves out stage 9."""
     dry_run: bool = False
     """Print the plan (stages, filters, file size, estimated time) and stop."""
 
@@ -101,8 +121,15 @@ class Options:
 def parse(arguments: list[str]) -> Options:
     """Parse and check the command line; exits with status 2 and a message where it is wrong. Raises Problem."""
     options = tyro.cli(Options, prog="python -m precompute", args=arguments, config=(tyro.conf.FlagCreatePairsOff,))
-    layers, features, taps = (_listed(names) for names in (options.layers, options.features, options.taps))
-    options = replace(options, layers=layers, features=features, taps=taps)
+    names = ("layers", "features", "taps", "afcc", "afcc_between")
+    layers, features, taps, afcc, between = (_listed(getattr(options, name)) for name in names)
+    options = replace(options, layers=layers, features=features, taps=taps, afcc=afcc, afcc_between=between)
+    if options.untrained:
+        if options.weights not in (None, "none") or options.checkpoint or options.epochs:
+            raise Problem("--untrained is --weights none --epochs 0: leave out --weights, --checkpoint and --epochs")
+        options = replace(options, weights="none", epochs=0)
+    if options.depths is not None and options.arch != "efficientnet_b0":
+        raise Problem("--depths: is for --arch efficientnet_b0")
     if options.arch not in ARCHS and not options.arch.startswith("timm:"):
         raise Problem(f"--arch {options.arch}: unknown network; there are {', '.join(ARCHS)} and timm:NAME")
     if options.data not in DATA_SETS:
@@ -170,9 +197,11 @@ def output_path(options: Options) -> Path:
     parts = [options.arch.replace(":", "-"), _data_name(options)]
     parts += [str(options.labels)] if options.labels is not None else []
     parts += [options.recipe] if options.recipe == "quick" and options.data != "digits" else []
+    parts += ["depths" + options.depths.replace(":", "x").replace(",", "-")] if options.depths is not None else []
     parts += [options.unit] if options.unit is not None else []
     parts += [options.checkpoint.stem] if options.checkpoint is not None else []
-    parts += [Path(options.weights).stem] if options.weights not in (None, "hub") else []
+    parts += [Path(options.weights).stem] if options.weights not in (None, "hub") and not options.untrained else []
+    parts += ["untrained"] if options.untrained else []
     parts += [f"labels{options.label_seed}"] if options.label_seed else []
     parts += [f"seed{options.seed}"] if options.seed else []
     return Path("runs") / ("-".join(parts) + ".h5")

@@ -98,10 +98,24 @@ def probe_weights(probe: nn.Module) -> NDArray[np.float32]:
 
 
 @torch.no_grad()
+def probe_answers(probe: nn.Module, features: Tensor) -> Tensor:
+    """(inputs,) int64 on the probe's device: the label with the largest field."""
+    device = next(probe.parameters()).device
+    batches = (features[first : first + _BATCH] for first in range(0, len(features), _BATCH))
+    return torch.cat([probe(batch.to(device).float()).argmax(1) for batch in batches])
+
+
+def share_right(answers: Tensor, labels: Tensor) -> float:
+    return (answers == labels).cpu().double().mean().item()
+
+
 def probe_accuracy(probe: nn.Module, features: Tensor, labels: Tensor) -> float:
     """The share of inputs whose label has the largest field."""
-    right = torch.zeros((), dtype=torch.int64, device=labels.device)
-    for first in range(0, len(labels), _BATCH):
-        batch = features[first : first + _BATCH].to(labels.device).float()
-        right += (probe(batch).argmax(1) == labels[first : first + _BATCH]).sum()
-    return right.item() / len(labels)
+    return share_right(probe_answers(probe, features), labels)
+
+
+def confusion(answers: Tensor, labels: Tensor, n_labels: int) -> NDArray[np.int32]:
+    """(K, K): how many inputs of label i are taken for label j."""
+    pairs = torch.bincount(labels * n_labels + answers, minlength=n_labels**2)
+    counts: NDArray[np.int32] = pairs.view(n_labels, n_labels).cpu().numpy().astype(np.int32)
+    return counts

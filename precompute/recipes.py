@@ -80,6 +80,13 @@ _STAGE_RATES = (
 _EFFICIENTNET = Schedule(
     "supplement, EfficientNet-B0, CIFAR-K/100", 0.01, 0.9, 1e-3, 200, 0.975, 1, stage_rates=_STAGE_RATES
 )
+# "with reduced number of layers in stages 3 and 4 to 1 ... eta = 0.002, mu = 0.98, alpha = 1e-4"; "in stage 5, from 3
+# to 2 ... eta = 0.01, mu = 0.965, alpha = 5e-4". Of stage 9 left out nothing is said.
+_SHALLOWER = {
+    "3:1,4:1": replace(_EFFICIENTNET, learning_rate=0.002, momentum=0.98, weight_decay=1e-4),
+    "5:2": replace(_EFFICIENTNET, learning_rate=0.01, momentum=0.965, weight_decay=5e-4),
+    "9:0": _EFFICIENTNET,
+}
 # "eta = 0.005, mu = 0.975, alpha = 1.5e-5, with a learning rate scheduler of q = 0.975 every epoch"
 _PROBE_EFFICIENTNET = Schedule("supplement, FC layer, EfficientNet-B0", 0.005, 0.975, 1.5e-5, 100, 0.975, 1)
 
@@ -107,6 +114,8 @@ def recipe_for(options: Options, weights: str, n_labels: int) -> Recipe:
     tables, probe = _PAPER.get((options.arch, options.data), _PAPER["vgg16", "cifar100"])
     if name == "paper":
         network = tables[min((k for k in tables if k >= n_labels), default=max(tables))]
+        if network.epochs:
+            network = _SHALLOWER.get(options.depths or "", network)
     else:
         network = _QUICK_DIGITS if options.data == "digits" else _QUICK if weights == "none" else _QUICK_TRANSFER
         probe = replace(probe, epochs=40)
@@ -117,6 +126,7 @@ def recipe_for(options: Options, weights: str, n_labels: int) -> Recipe:
     departures = [f"{key} {value} instead of {getattr(network, key)}" for key, value in changes.items()]
     usual = "none" if options.arch == "vgg16" else "hub"
     departures += [f"weights: {weights} instead of {usual}"] if weights != usual else []
+    departures += [f"depths {options.depths}"] if options.depths not in (None, *_SHALLOWER) else []
     departures += [f"images of {options.image_size} pixels a side"] if options.image_size is not None else []
     if "batch_size" in changes:
         probe = replace(probe, batch_size=changes["batch_size"])

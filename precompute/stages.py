@@ -16,7 +16,18 @@ from precompute.fields import by_filter, class_means
 from precompute.image_files import ImageFiles
 from precompute.job import Job
 from precompute.plan import Plan
-from precompute.probe import Activations, make_room, passes, probe_accuracy, probe_training, probe_weights, record
+from precompute.probe import (
+    Activations,
+    confusion,
+    make_room,
+    passes,
+    probe_accuracy,
+    probe_answers,
+    probe_training,
+    probe_weights,
+    record,
+    share_right,
+)
 from precompute.taps import Tap
 from precompute.train import Training
 from store.format import HISTORY
@@ -140,11 +151,13 @@ def quantify_filters(
     n_filters, height, width = plan.shapes[tap.layer]
     means = class_means(test, data.test_labels, n_labels, n_filters)
     weights = by_filter(probe_weights(probed.probe), n_filters)
+    answers = probe_answers(probed.probe, test)
     return LayerContent(
         name=tap.layer,
         class_means=means,
         probe_weights=weights,
         fields=fields_from_factors(means, weights) if stores_fields(n_filters, n_labels) else None,
+        confusion=confusion(answers, data.test_labels, n_labels),
         test_features=_bits(test, n_filters) if tap.layer in job.features else None,
         history=probed.history,
         record={
@@ -152,7 +165,7 @@ def quantify_filters(
             "module": tap.module,
             "filter_size": [height, width],
             "train_accuracy": probe_accuracy(probed.probe, train, data.train_labels),
-            "test_accuracy": probe_accuracy(probed.probe, test, data.test_labels),
+            "test_accuracy": share_right(answers, data.test_labels),
             "seconds": probed.seconds,
         },
     )

@@ -32,12 +32,49 @@ def efficientnet_b0(options: Options) -> Arch:
     if options.taps or options.unit:
         raise Problem("--taps and --unit are for --arch timm:NAME; efficientnet_b0's stages are named with --layers")
     arch = _arch("efficientnet_b0", options.image_size)
-    raw = [Tap(stage, module) for stage, module in _STAGES.items()]
+    depths = _depths(options.depths)
+    if depths:
+        assert arch.pretrained is not None
+        arch = replace(
+            arch,
+            module=partial(_shallower, depths, arch.module),
+            pretrained=partial(_shallower, depths, arch.pretrained),
+        )
+    without_9 = depths.get("9") == 0
+    raw = [Tap(stage, module) for stage, module in _STAGES.items() if not (without_9 and stage == "9")]
     sides = {stage: shape[1] for stage, shape in _shapes(arch, raw).items()}
     taps = {tap.layer: replace(tap, pool=min(_POOL, sides[tap.layer])) for tap in raw}
     # "the images were normalized by subtracting the average value of each color and dividing by its standard
     # deviation. This varies by the size of the training set that was used"
-    return replace(arch, taps=taps, layers=_STRIDE_2, pixel_mean=None, pixel_std=None, warps=True)
+    stages = (*_STRIDE_2[:-1], "8") if without_9 else _STRIDE_2
+    return replace(arch, taps=taps, layers=stages, pixel_mean=None, pixel_std=None, warps=True)
+
+
+def _depths(text: str | None) -> dict[str, int]:
+    """ "3:1,4:1" -> how many layers are left of which stages. Raises Problem."""
+    depths = {}
+    for part in (text or "").split(",") if text is not None else ():
+        stage, _, left = part.partition(":")
+        most = dict(zip("2345678", (1, 2, 2, 3, 3, 4, 1), strict=True)).get(stage, 0)
+        if not (left == "0" and stage == "9") and not (left.isascii() and left.isdigit() and 1 <= int(left) <= most):
+            raise Problem(
+                f"--depths {part}: expected STAGE:LAYERS, where stages 2 to 8 have 1 2 2 3 3 4 1 layers of which at "
+                "least one stays, or 9:0, which leaves out stage 9"
+            )
+        depths[stage] = int(left)
+    return depths
+
+
+def _shallower(depths: dict[str, int], build: Callable[..., nn.Module], n_labels: int, *more: Any) -> nn.Module:
+    """The network with so many layers left in a stage, whatever the first ones' weights are ("Discussion")."""
+    network: Any = build(n_labels, *more)
+    for stage, left in depths.items():
+        if stage == "9":
+            network.classifier = nn.Linear(network.conv_head.in_channels, n_labels, bias=False)
+            network.conv_head, network.bn2 = nn.Identity(), nn.Identity()
+        else:
+            network.blocks[int(stage) - 2] = nn.Sequential(*list(network.blocks[int(stage) - 2])[:left])
+    return cast(nn.Module, network)
 
 
 def any_network(options: Options) -> Arch:

@@ -110,3 +110,24 @@ def test_the_list_of_taps_says_what_the_papers_table_says():
     row = next(line for line in lines if line.startswith("9 "))
     assert row.split() == ["9", "bn2", "filter", "1280", "1x1", "1280", "7x7", "average", "yes"]
     assert len(lines) == 2 + 9
+
+
+@pytest.mark.parametrize(
+    ("depths", "blocks", "last"),
+    [("3:1,4:1", [1, 1, 1, 3, 3, 4, 1], "9"), ("5:2", [1, 2, 2, 2, 3, 4, 1], "9"), ("9:0", [1, 2, 2, 3, 3, 4, 1], "8")],
+)
+def test_the_papers_simpler_efficientnets(depths, blocks, last):
+    arch, shapes = shapes_of(arch="efficientnet_b0", data="cifar100", depths=depths)
+    network = arch.build(100)
+    assert [len(stage) for stage in network.blocks] == blocks
+    assert list(shapes) == ["1", "3", "4", "5", "7", last]
+    assert shapes[last] == ((1280, 1, 1) if last == "9" else (320, 1, 1))
+    assert network.classifier.weight.shape == (100, shapes[last][0])
+    assert network.classifier.bias is None
+    assert network.eval()(torch.zeros(1, 3, 64, 64)).shape == (1, 100)
+
+
+@pytest.mark.parametrize("depths", ["", "3", "3:0", "5:4", "1:1", "10:1", "9:1", "3:1;4:1", "x:1"])
+def test_depths_that_it_has_not_are_refused(depths):
+    with pytest.raises(Problem, match="expected STAGE:LAYERS"):
+        find_arch(Options(arch="efficientnet_b0", data="cifar100", depths=depths))
