@@ -90,10 +90,10 @@ class Chance:
         values = self.draws[:, place]
         if np.isnan(values).any():
             return Against(observed, None, None, None, None, None)
-        mean = float(values.mean())
+        differ = values.min() < values.max()  # where not, rounding alone would leave a spread that is not there
+        mean = float(values.mean() if differ else values[0])
         if len(values) < 2:
             return Against(observed, mean, None, None, None, None)
-        differ = values.min() < values.max()  # rounding alone would leave a spread that is not there
         std = float(values.std(ddof=1)) if differ else 0.0
         z = (observed - mean) / std if differ and observed is not None else None
         low, high = (float(edge) for edge in np.quantile(values, _BAND))

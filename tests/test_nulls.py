@@ -12,6 +12,7 @@ from store.measure import fields_from_factors, measure_factored, measure_layer, 
 from store.nulls import (
     MAX_ROTATED,
     NULLS,
+    Chance,
     Statistics,
     against,
     chance,
@@ -182,7 +183,16 @@ def test_orders_are_those_of_the_scan() -> None:
     random = chance("random order", fields=fields, samples=10)
     above = Statistics._fields.index("signal")
     assert (random.draws[:, above] == random.observed.signal).all()  # any order places every diagonal 1 in a cluster
-    assert random.of("signal").z is None  # and where the draws do not differ, there is no z
+    same = random.of("signal")  # and where the draws do not differ, the mean is what they are, and there is no z
+    assert (same.mean, same.std, same.z) == (random.observed.signal, 0, None)
+
+
+def test_draws_that_do_not_differ_have_their_own_mean() -> None:
+    layer = measure_layer(np.where(np.eye(3, dtype=bool), np.float32(1), np.float32(0.1))[None].repeat(7, axis=0))
+    value = 31.55  # whose mean over 20 is another number in float64
+    assert np.full(20, value).mean() != value
+    null = Chance("", statistics(layer)._replace(signal=value), np.full((20, 8), value))
+    assert null.of("signal") == (value, value, 0, None, value, value)
 
 
 def test_mean_spread_z_and_band_are_those_of_the_draws() -> None:
