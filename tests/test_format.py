@@ -79,6 +79,23 @@ def test_a_confusion_matrix_is_kept_and_needs_version_2(tmp_path: Path) -> None:
         assert run.manifest["version"] == 1 and run.layers["10"].confusion is None
 
 
+def content_of_version(version: int) -> RunContent:
+    """What tests/data/format-VERSION.h5 was written from, by the first program that knew the version."""
+    content = small_run()
+    if version == 2:
+        content.layers[1].confusion = confused(content)
+        content.manifest["network"]["epochs"] = 0
+        content.history = {column: [] for column in fmt.HISTORY}
+    return content
+
+
+@pytest.mark.parametrize("version", range(1, fmt.VERSION + 1))
+def test_files_of_every_version_are_read(version: int) -> None:
+    with Run(Path(__file__).parent / "data" / f"format-{version}.h5") as run:
+        assert run.manifest["version"] == version
+        assert_holds(run, content_of_version(version))
+
+
 def test_a_network_probed_as_it_is_has_no_history_and_needs_version_2(tmp_path: Path) -> None:
     content = small_run()
     content.manifest["network"]["epochs"] = 0
