@@ -11,8 +11,8 @@ from store.measure import ScanOrder
 from store.read import Run
 
 
-def _bound(name: str, key: str, value: Any, then: Callable[[Any], Any] | None = None) -> dict[str, Any]:
-    """Arguments for a Streamlit control that stands for `name` of the view."""
+def _bound(name: str, key: str, value: Any, then: Callable[[Any], Any] | None = None, **also: Any) -> dict[str, Any]:
+    """Arguments for a Streamlit control that stands for `name` of the view; `also`: what else a change brings."""
     # Only where it differs: the browser takes a value that is set here for its own, and loses the key presses since.
     if key not in st.session_state or st.session_state[key] != value:
         st.session_state[key] = value
@@ -20,15 +20,42 @@ def _bound(name: str, key: str, value: Any, then: Callable[[Any], Any] | None = 
     def changed() -> None:
         chosen = st.session_state[key]
         if chosen is not None:
-            page.change(**{name: then(chosen) if then else chosen})
+            page.change(**{name: then(chosen) if then else chosen}, **also)
 
     return {"key": key, "on_change": changed}
 
 
-def choose(label: str, name: str, options: Sequence[Any], shown: Callable[[Any], str] = str, **more: Any) -> None:
+def choose(
+    label: str,
+    name: str,
+    options: Sequence[Any],
+    shown: Callable[[Any], str] = str,
+    help: str | None = None,
+    **also: Any,
+) -> None:
     """A select box. Its options are plain text, whatever they look like."""
     value = getattr(page.view(), name)
-    st.selectbox(label, options, format_func=shown, **_bound(name, f"choose_{name}", value), **more)
+    st.selectbox(label, options, format_func=shown, help=help, **_bound(name, f"choose_{name}", value, **also))
+
+
+def switch(label: str, name: str, **also: Any) -> None:
+    st.toggle(label, **_bound(name, f"choose_{name}", getattr(page.view(), name), **also))
+
+
+def choose_range(label: str, name: str, last: int) -> None:
+    """From and to, both included; none where all is."""
+    if last == 0:
+        return
+    low, high = getattr(page.view(), name) or (0, last)
+    value = (min(low, last), min(high, last))
+    whole = (0, last)
+    key = f"choose_{name}_{last}"  # a control with other ends is another one
+    st.slider(
+        label,
+        0,
+        last,
+        **_bound(name, key, value, lambda chosen: None if tuple(chosen) == whole else chosen, gallery_page=1),
+    )
 
 
 def choose_threshold() -> None:
@@ -57,8 +84,9 @@ def choose_in_sidebar(run: Run) -> None:
     )  # fmt: skip
 
 
-def choose_number(label: str, name: str, last: int) -> None:
-    st.number_input(label, 0, last, step=1, **_bound(name, f"choose_{name}", getattr(page.view(), name)))
+def choose_number(label: str, name: str, last: int, first: int = 0) -> None:
+    value = min(getattr(page.view(), name), last)
+    st.number_input(label, first, last, step=1, **_bound(name, f"choose_{name}", value))
 
 
 def choose_other(label: str, name: str, options: Sequence[str], value: str, shown: Callable[[str], str] = str) -> None:

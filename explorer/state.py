@@ -5,10 +5,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, get_args
 
+from explorer.pictures import Style
 from store.measure import THRESHOLD, ScanOrder
 from store.read import Layer, Run
 
 Average = Literal["clustered", "all"]  # means of n and N_c over the filters with a cluster (the paper's), or over all
+FilterSort = Literal["filter", "noise", "clusters", "largest cluster", "maximum", "share of fields"]  # frames.filters
+LabelSort = Literal[  # columns of frames.labels
+    "label", "signal", "noise_I", "noise_I + noise_E", "signal, fields", "name", "super-class"
+]
+Range = tuple[int, int] | None  # from and to, both included; None: any
+_CHOICES = {"order": ScanOrder, "average": Average, "style": Style, "sort": FilterSort, "label_sort": LabelSort}
 
 
 @dataclass(frozen=True)
@@ -24,6 +31,17 @@ class View:
     average: Average = "clustered"
     store_b: str = ""  # what is compared with it
     layer_b: str = ""
+    filter_b: int = 0
+    style: Style = "permuted"  # of the gallery
+    sort: FilterSort = "filter"
+    ascending: bool = False
+    holds: int = -1  # filters that hold this label only; -1: all
+    clusters: Range = None  # filters with so many clusters only
+    largest: Range = None
+    noise: Range = None
+    gallery_page: int = 1
+    label_sort: LabelSort = "label"
+    log: bool = False
 
 
 def to_address(view: View) -> dict[str, str]:
@@ -33,11 +51,14 @@ def to_address(view: View) -> dict[str, str]:
     {'store': 'vgg16.h5', 'threshold': '0.25', 'filter': '7'}
     """
     default = View()
-    return {
-        field.name: str(getattr(view, field.name))
-        for field in fields(view)
-        if getattr(view, field.name) != getattr(default, field.name)
-    }
+    values = {field.name: getattr(view, field.name) for field in fields(view)}
+    return {name: _written(value) for name, value in values.items() if value != getattr(default, name)}
+
+
+def _written(value: object) -> str:
+    if isinstance(value, tuple):
+        return "-".join(map(str, value))
+    return str(int(value)) if isinstance(value, bool) else str(value)
 
 
 def from_address(parameters: Mapping[str, str]) -> View:
@@ -50,14 +71,23 @@ def from_address(parameters: Mapping[str, str]) -> View:
     threshold = _number(parameters.get("threshold", ""))
     if 0 <= threshold <= 1:
         values["threshold"] = threshold
-    for name in ("filter", "label"):
-        text = parameters.get(name, "")
-        if text.isascii() and text.isdigit() and len(text) < 10:
-            values[name] = int(text)
-    for name, kind in (("order", ScanOrder), ("average", Average)):
+    for name in ("filter", "label", "filter_b", "holds", "gallery_page"):
+        if _is_whole(text := parameters.get(name, "")):
+            values[name] = max(int(text), 1 if name == "gallery_page" else 0)
+    for name in ("ascending", "log"):
+        values[name] = parameters.get(name) == "1"
+    for name in ("clusters", "largest", "noise"):
+        low, _, high = parameters.get(name, "").partition("-")
+        if _is_whole(low) and _is_whole(high) and int(low) <= int(high):
+            values[name] = (int(low), int(high))
+    for name, kind in _CHOICES.items():
         if parameters.get(name) in get_args(kind):
             values[name] = parameters[name]
     return View(**values)
+
+
+def _is_whole(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 10
 
 
 def fitted(view: View, run: Run) -> View:
@@ -68,6 +98,7 @@ def fitted(view: View, run: Run) -> View:
         layer=layer,
         filter=min(view.filter, run.layers[layer].n_filters - 1),
         label=min(view.label, run.n_labels - 1),
+        holds=view.holds if view.holds < run.n_labels else -1,
     )
 
 

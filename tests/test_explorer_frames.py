@@ -26,7 +26,7 @@ views = st.builds(
     store=names, layer=names, store_b=names, layer_b=names,
     threshold=st.floats(0, 1), filter=st.integers(0, 10**8), label=st.integers(0, 10**8),
     order=st.sampled_from(["stored", "reversed", "random"]), average=st.sampled_from(["clustered", "all"]),
-    filter_b=st.integers(0, 10**8), holds=st.integers(-1, 10**8), page=st.integers(1, 10**8),
+    filter_b=st.integers(0, 10**8), holds=st.integers(-1, 10**8), gallery_page=st.integers(1, 10**8),
     style=st.sampled_from(get_args(pictures.Style)), sort=st.sampled_from(get_args(FilterSort)),
     label_sort=st.sampled_from(get_args(LabelSort)), ascending=st.booleans(), log=st.booleans(),
     clusters=ranges, largest=ranges, noise=ranges,
@@ -60,7 +60,7 @@ def test_any_address_gives_a_view_in_range(parameters: dict[str, str]) -> None:
     view = from_address(parameters)
     assert 0 <= view.threshold <= 1 and view.filter >= 0 and view.label >= 0
     assert view.order in ("stored", "reversed", "random") and view.average in ("clustered", "all")
-    assert view.page >= 1 and view.holds >= -1 and view.sort in get_args(FilterSort)
+    assert view.gallery_page >= 1 and view.holds >= -1 and view.sort in get_args(FilterSort)
     assert all(span is None or 0 <= span[0] <= span[1] for span in (view.clusters, view.largest, view.noise))
     assert from_address(to_address(view)) == view
 
@@ -68,9 +68,9 @@ def test_any_address_gives_a_view_in_range(parameters: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     "address",
     [
-        {"sort": "__class__"}, {"style": "Permuted"}, {"page": "-1"}, {"page": "0"}, {"holds": "-1"},
+        {"sort": "__class__"}, {"style": "Permuted"}, {"gallery_page": "-1"}, {"gallery_page": "0"}, {"holds": "-1"},
         {"noise": "5-2"}, {"noise": "1"}, {"noise": "-"}, {"clusters": "1-2-3"}, {"largest": "1-٣"}, {"log": "True"},
-        {"page": "9" * 50}, {"ascending": "yes"}, {"label_sort": ""}, {"filter_b": "1e3"},
+        {"gallery_page": "9" * 50}, {"ascending": "yes"}, {"label_sort": ""}, {"filter_b": "1e3"},
     ],
 )  # fmt: skip
 def test_what_cannot_be_in_an_address_is_left_out(address: dict[str, str]) -> None:

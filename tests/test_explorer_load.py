@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 pytest.importorskip("streamlit", reason="Streamlit is in the extra [explore]")
-from explorer import load  # noqa: E402
-from store.measure import measure_layer  # noqa: E402
-from store.read import Run  # noqa: E402
-from tests.explorer_runs import make_run  # noqa: E402
+from explorer import load
+from store.measure import measure_layer
+from store.read import Run
+from tests.explorer_runs import make_run
 
 
 @pytest.fixture(scope="module")

@@ -217,6 +217,43 @@ def test_the_gallery_shows_sorts_and_filters(open_app, folder: Path, style: str)
     assert sorted(at.dataframe[0].value["filter"]) == np.flatnonzero(held).tolist() if held.any() else at.info
 
 
+def test_the_address_holds_what_the_gallery_shows(open_app, folder: Path) -> None:
+    at = open_app("--store", folder, page="layer", layer="4", threshold="0.2")
+    at.selectbox(key="choose_style").set_value("fields")
+    at.selectbox(key="choose_sort").set_value("maximum")
+    at.toggle(key="choose_ascending").set_value(True).run()
+    slider = next(slider for slider in at.slider if slider.key.startswith("choose_clusters"))
+    most = int(slider.max)
+    slider.set_value((1, most)).run()
+    unharmed(at)
+    expected = {"style": "fields", "sort": "maximum", "ascending": "1", "clusters": f"1-{most}"}
+    assert address(at).items() >= expected.items()
+    unfold(at, "all_filters")
+    other = open_app("--store", folder, page="layer", **address(at))
+    unfold(other, "all_filters")
+    seen, same = (each.dataframe[0].value for each in (at, other))
+    assert seen["filter"].tolist() == same["filter"].tolist()
+    assert (seen["clusters"] >= 1).all() and seen["maximum"].is_monotonic_increasing
+
+
+def test_another_condition_shows_the_first_page(open_app, tmp_path: Path) -> None:
+    make_run(tmp_path / "wide.h5", {"1": (70, 1)})
+    at = open_app("--store", tmp_path, page="layer")
+    at.number_input(key="choose_gallery_page").set_value(3).run()
+    assert address(at)["gallery_page"] == "3"
+    at.selectbox(key="choose_sort").set_value("noise").run()
+    unharmed(at)
+    assert "gallery_page" not in address(at)
+
+
+@pytest.mark.parametrize(
+    ("page", "bad"),
+    [("layer", {"gallery_page": "99", "holds": "99", "noise": "500000-900000"}), ("labels", {"label_sort": "x"})],
+)
+def test_what_the_file_does_not_have_is_not_shown(open_app, folder: Path, page: str, bad: dict[str, str]) -> None:
+    unharmed(open_app("--store", folder, page=page, **bad))
+
+
 def test_a_gallery_with_nothing_in_it_says_so(open_app, folder: Path) -> None:
     at = open_app("--store", folder, page="layer", threshold="1.0")
     at.selectbox(key="choose_holds").set_value(0).run()
@@ -235,9 +272,9 @@ def test_a_number_opens_a_filter(open_app, folder: Path) -> None:
 def test_the_gallery_is_paged(open_app, tmp_path: Path) -> None:
     make_run(tmp_path / "wide.h5", {"1": (70, 1)})
     at = open_app("--store", tmp_path, page="layer")
-    at.number_input(key="choose_page").set_value(3).run()
+    at.number_input(key="choose_gallery_page").set_value(3).run()
     unharmed(at)
-    assert "of 3" in at.number_input(key="choose_page").label
+    assert "of 3" in at.number_input(key="choose_gallery_page").label
 
 
 @pytest.mark.parametrize("sort", ["signal", "noise_I + noise_E", "super-class", "name"])
@@ -274,6 +311,23 @@ def test_two_runs_are_compared(open_app, folder: Path) -> None:
     at.selectbox(key="choose_store_b").set_value("first.h5").run()
     unharmed(at)
     assert "store_b" not in address(at)
+
+
+def test_galleries_and_filters_stand_side_by_side(open_app, folder: Path) -> None:
+    at = open_app("--store", folder, page="compare", store_b="second.h5", layer="10", layer_b="4", filter_b="9999")
+    unharmed(at)
+    assert [head.value for head in at.subheader if "side by side" in head.value] == [
+        "Galleries, side by side", "Figure 1, side by side", "Figure 2, side by side",
+    ]  # fmt: skip
+    assert at.number_input(key="choose_filter_b").value == SMALL["4"][0] - 1
+    at.number_input(key="choose_gallery_page").set_value(2).run()
+    at.number_input(key="choose_filter_b").set_value(7).run()
+    unharmed(at)
+    assert address(at)["filter_b"] == "7" and address(at)["gallery_page"] == "2"
+    with Run(folder / "second.h5") as run:
+        clusters = run.layers["4"].measure(0.3).cluster_of[7]
+    assert at.dataframe[-1].value["labels"].sum() == (clusters >= 0).sum()
+    assert "It has no more filters." in shown(at)  # of 12 where the other has 24, at 16 a page
 
 
 def test_runs_without_a_common_label_are_compared(open_app, tmp_path: Path) -> None:

@@ -454,7 +454,7 @@ export function createMatrixView(root, state, callbacks = {}) {
     const found = dom.page.clientWidth || 900;
     // A scroll bar that goes because the panels shrank must not let them grow, and so come back, for ever.
     const width = found > geometry?.width && found < geometry.width + 24 ? geometry.width : found;
-    const columns = width >= 680 ? 3 : width >= 460 ? 2 : 1;
+    const columns = width >= 680 ? 3 : width >= 400 ? 2 : 1;
     const density = window.devicePixelRatio || 1;
     const thin = Math.max(1, Math.round(density));
     const margin = 2 * thin;

@@ -2,15 +2,19 @@
 
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Literal
 
 import polars as pl
 import streamlit as st
 
-from explorer import charts, controls, differences, elements, frames, load, page
-from explorer.load import FileId
+from explorer import charts, controls, differences, elements, frames, gallery, load, page
+from explorer.load import FileId, Loaded
+from explorer.matrix import live_matrix
 from explorer.state import View, default_layer
-from store.measure import LayerMeasure
+from store.measure import LayerMeasure, scan_order
 from store.read import Layer, Run
+
+_ACROSS, _DOWN = 4, 4  # matrices of a gallery
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,15 @@ class _Side:
 
     def measured(self, view: View) -> LayerMeasure:
         return load.measured(self.file, self.layer.name, view.threshold, view.order)
+
+    @property
+    def loaded(self) -> Loaded:
+        return load.loaded(self.file, self.layer.name)
+
+    @property
+    def filter_name(self) -> Literal["filter", "filter_b"]:
+        """Where the view has the number of the filter that is shown."""
+        return "filter" if self.letter == "A" else "filter_b"
 
     def labels(self, view: View) -> pl.DataFrame:
         return frames.labels(self.run, self.measured(view))
@@ -55,7 +68,8 @@ def _sides() -> tuple[_Side, _Side]:
         others = [name for name in run_b.layers if store_b != file.name or name != view.layer]
         same = view.layer if store_b != file.name and view.layer in run_b.layers else None
         layer_b = same or (others[-1] if others else default_layer(run_b).name)
-    page.show_at(replace(view, store_b=store_b if store_b != file.name else "", layer_b=layer_b))
+    filter_b = min(view.filter_b, run_b.layers[layer_b].n_filters - 1)
+    page.show_at(replace(view, store_b=store_b if store_b != file.name else "", layer_b=layer_b, filter_b=filter_b))
     left, right = st.columns(2)
     with left:
         controls.choose_other("Run B", "store_b", list(files), store_b, lambda name: name.removesuffix(".h5"))
@@ -88,32 +102,11 @@ def _everything() -> None:
     elements.table(differences.of_numbers(*numbers), "differences", height="content")
     _labels(a, b, view)
     _runs(a, b, view)
-    st.subheader("Distributions")
-    st.caption("The part of all filters, or of all clusters, at each value; A solid, B dashed.")
-    measures = [side.measured(view) for side in (a, b)]
-    parts = [
-        ("n", "n, noise", [measured.noise[measured.n_clusters > 0] for measured in measures]),
-        ("n_c", "N_c, clusters", [measured.n_clusters[measured.n_clusters > 0] for measured in measures]),
-        ("c_s", "C_s, labels in a cluster", [measured.cluster_sizes for measured in measures]),
-    ]
-    for column, (name, title, values) in zip(st.columns(3, gap="medium"), parts, strict=True):
-        with column:
-            left, right = differences.shares(*values)
-            elements.chart(
-                charts.overlay(left, right, "value", "part", title), f"compare-{name}",
-                f"Distribution of {title} in A and B",
-            )  # fmt: skip
-    _sweeps()
-    st.subheader("Figure 2, side by side")
-    for column, side in zip(st.columns(2, gap="large"), (a, b), strict=True):
-        with column:
-            page.text(side.title)
-            table = side.labels(view)
-            for suffix, name in (("", "a"), (", fields", "b")):
-                elements.chart(
-                    charts.figure_2(table, suffix), f"compare-figure-2{name}-{side.letter.lower()}",
-                    f"Signal and noises of each label in {side.letter}",
-                )  # fmt: skip
+    page.later("distributions", _distributions)
+    page.later("sweeps", _sweeps)
+    page.later("galleries", _galleries)
+    page.later("figure_1", _figure_1)
+    page.later("figure_2", _figure_2)
     page.python(
         f"""from store import scan_order
 from store.read import Run
@@ -166,13 +159,32 @@ def _runs(a: _Side, b: _Side, view: View) -> None:
     elements.table(differences.of_tables(*tables), "layer-differences")
 
 
-@page.fragment
+def _distributions() -> None:
+    a, b = _now()
+    view = page.view()
+    st.subheader("Distributions")
+    st.caption("The part of all filters, or of all clusters, at each value; A solid, B dashed.")
+    measures = [side.measured(view) for side in (a, b)]
+    parts = [
+        ("n", "n, noise", [measured.noise[measured.n_clusters > 0] for measured in measures]),
+        ("n_c", "N_c, clusters", [measured.n_clusters[measured.n_clusters > 0] for measured in measures]),
+        ("c_s", "C_s, labels in a cluster", [measured.cluster_sizes for measured in measures]),
+    ]
+    for column, (name, title, values) in zip(st.columns(3, gap="medium"), parts, strict=True):
+        with column:
+            left, right = differences.shares(*values)
+            elements.chart(
+                charts.overlay(left, right, "value", "part", title), f"compare-{name}",
+                f"Distribution of {title} in A and B",
+            )  # fmt: skip
+
+
 def _sweeps() -> None:
     a, b = _now()
     view = page.view()
     st.subheader("Sweep of the threshold")
     asked = f"sweeps {a.file} {a.layer.name} {b.file} {b.layer.name}"
-    quick = all(load.loaded(side.file, side.layer.name).is_quick for side in (a, b))
+    quick = all(side.loaded.is_quick for side in (a, b))
     if not quick and not st.session_state.get(asked):
         st.caption(page.LARGE)
         st.button("Measure the sweeps", on_click=partial(st.session_state.__setitem__, asked, True))
@@ -189,6 +201,90 @@ def _sweeps() -> None:
                 charts.overlay(left, right, "threshold", quantity, quantity, log), f"compare-sweep-{quantity.lower()}",
                 f"{quantity} of A and B against the threshold",
             )  # fmt: skip
+
+
+def _galleries() -> None:
+    a, b = _now()
+    st.subheader("Galleries, side by side")
+    columns = st.columns(4, vertical_alignment="bottom")
+    with columns[0]:
+        gallery.choose_style()
+    with columns[1]:
+        gallery.choose_sort()
+    tables = [frames.filters(side.measured(page.view()), side.loaded.squares) for side in (a, b)]
+    with columns[3]:
+        number = gallery.choose_page(-(-max(table.height for table in tables) // (_ACROSS * _DOWN)))
+    st.caption(
+        f"{gallery.EXPLAINED[page.view().style]} Point at one for its numbers; click to see it in Figure 1, below."
+    )
+    for column, side, table in zip(st.columns(2, gap="large"), (a, b), tables, strict=True):
+        with column:
+            page.text(side.title)
+            tiles = gallery.in_order(table).slice((number - 1) * _ACROSS * _DOWN, _ACROSS * _DOWN)
+            if tiles.is_empty():
+                st.text("It has no more filters.")
+                continue
+            key = f"compare_gallery_{side.letter}"
+            gallery.picture(
+                side.file, side.layer, tiles, _ACROSS, f"compare-gallery-{side.letter.lower()}", key=key,
+                on_select=partial(_picked, key, side.filter_name),
+            )  # fmt: skip
+
+
+def _picked(key: str, name: str) -> None:
+    if (number := gallery.picked(st.session_state[key])) is not None:
+        page.change(**{name: number})
+
+
+def _figure_1() -> None:
+    if st.session_state.pop("released", False):
+        st.rerun()  # what stands above follows
+    sides = _now()
+    view = page.view()
+    st.subheader("Figure 1, side by side")
+    st.caption(
+        "A filter of each: its fields, those above the threshold, and the same permuted into its clusters. Either "
+        "threshold can be dragged; on release both have it."
+    )
+    for column, side in zip(st.columns(2, gap="large"), sides, strict=True):
+        with column:
+            page.text(side.title)
+            last = side.layer.n_filters - 1
+            controls.choose_number(f"{side.letter}: {frames.unit_of(side.layer)}, 0 to {last}", side.filter_name, last)
+            f = getattr(page.view(), side.filter_name)
+            measured = side.measured(view)
+            live_matrix(
+                load.live_data(side.file, side.layer.name, f),
+                filter_index=f,
+                threshold=view.threshold,
+                order=scan_order(view.order, side.run.n_labels),
+                average=view.average,
+                measure=measured,
+                on_release=_released,
+                key=f"live_matrix_{side.letter}",
+            )
+            clusters = frames.clusters(side.run, measured.cluster_of[f])
+            elements.table(clusters, f"compare-clusters-{side.letter.lower()}")
+
+
+def _released(threshold: float) -> None:
+    st.session_state["released"] = True
+    page.change(threshold=threshold)
+
+
+def _figure_2() -> None:
+    a, b = _now()
+    view = page.view()
+    st.subheader("Figure 2, side by side")
+    for column, side in zip(st.columns(2, gap="large"), (a, b), strict=True):
+        with column:
+            page.text(side.title)
+            table = side.labels(view)
+            for suffix, name in (("", "a"), (", fields", "b")):
+                elements.chart(
+                    charts.figure_2(table, suffix), f"compare-figure-2{name}-{side.letter.lower()}",
+                    f"Signal and noises of each label in {side.letter}",
+                )  # fmt: skip
 
 
 if __name__ == "__main__":  # as Streamlit runs a page; a test that only imports it draws nothing

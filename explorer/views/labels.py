@@ -1,19 +1,15 @@
 """Labels: Figure 2, and from a label down to the filters that hold it and the labels that it meets there."""
 
+from typing import get_args
+
 import polars as pl
 import streamlit as st
 
 from explorer import charts, controls, derived, elements, frames, load, page
+from explorer.state import LabelSort
 
-_SORTS = {
-    "as stored": ("label", False),
-    "signal": ("signal", True),
-    "noise_I": ("noise_I", True),
-    "noise_I + noise_E": ("noise_I + noise_E", True),
-    "signal, fields": ("signal, fields", True),
-    "name": ("name", False),
-    "super-class": ("super-class", False),
-}
+_SORTS: dict[LabelSort, str] = {"label": "as stored"}  # the others by their names
+_ASCENDING = ("label", "name", "super-class")
 
 _PARTS = [
     (
@@ -40,8 +36,7 @@ def show() -> None:
 def _everything() -> None:
     controls.choose_threshold()
     _figure()
-    st.divider()
-    _label()
+    page.later("label", _label)
     page.python_of_layer(
         "measured.signal, measured.noise_internal, measured.noise_external  # Figure 2A: one entry a label",
         "measured.signal_field, measured.noise_internal_field, measured.noise_external_field  # Figure 2B",
@@ -54,17 +49,20 @@ def _figure() -> None:
     view = page.view()
     measured = load.measured(file, view.layer, view.threshold, view.order)
     sort_by, scale = st.columns([1, 3], vertical_alignment="bottom")
-    sort = sort_by.selectbox("Sort the labels by", list(_SORTS), key="labels_sort")
-    log = scale.toggle("Logarithmic", key="labels_log")
-    by, descending = _SORTS[sort]
-    table = frames.labels(run, measured).sort(by, descending=descending, maintain_order=True)
+    with sort_by:
+        controls.choose("Sort the labels by", "label_sort", get_args(LabelSort), lambda sort: _SORTS.get(sort, sort))
+    with scale:
+        controls.switch("Logarithmic", "log")
+    view = page.view()
+    descending = view.label_sort not in _ASCENDING
+    table = frames.labels(run, measured).sort(view.label_sort, descending=descending, maintain_order=True)
     for column, (title, explained) in zip(st.columns(2, gap="large"), _PARTS, strict=True):
         column.markdown(title)
         column.caption(explained)
     for column, (suffix, name) in zip(st.columns(2, gap="large"), (("", "2a"), (", fields", "2b")), strict=True):
         with column:
             elements.chart(
-                charts.figure_2(table, suffix, log, view.label),
+                charts.figure_2(table, suffix, view.log, view.label),
                 f"figure-{name}",
                 "Signal and noises of each label" + suffix,
             )
@@ -92,9 +90,9 @@ def _picked(row: dict[str, int]) -> None:
         st.rerun()
 
 
-@page.fragment
 def _label() -> None:
     file, run = page.opened()
+    st.divider()
     st.subheader("One label")
     controls.choose_label(run)
     view = page.view()

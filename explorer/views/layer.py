@@ -1,22 +1,13 @@
 """Layer: all filters as one picture, how their numbers are distributed, and the sweep of the threshold."""
 
 from functools import partial
-from typing import get_args
 
 import polars as pl
 import streamlit as st
 
-from explorer import charts, controls, elements, frames, load, page, pictures
+from explorer import charts, controls, elements, frames, gallery, load, page
 
 _ACROSS = 8  # matrices in a row of the gallery: as many as a laptop shows at a pixel a label
-_SORTS = {
-    "number": "filter",
-    "noise": "noise",
-    "clusters": "clusters",
-    "largest cluster": "largest cluster",
-    "maximum": "maximum",
-    "share of the fields": "share of fields",
-}
 
 
 def show() -> None:
@@ -52,10 +43,8 @@ def _everything() -> None:
     )
     st.subheader("Gallery")
     _gallery()
-    st.subheader("Distributions")
-    _distributions()
-    st.subheader("Sweep of the threshold")
-    _sweep()
+    page.later("distributions", _distributions)
+    page.later("sweep", _sweep)
     page.python_of_layer("measured.noise, measured.n_clusters, measured.cluster_of  # one entry a filter")
 
 
@@ -65,51 +54,37 @@ def _gallery() -> None:
     view = page.view()
     layer, unit = run.layers[view.layer], frames.unit_of(run.layers[view.layer])
     measured = load.measured(file, view.layer, view.threshold, view.order)
-    loaded = load.loaded(file, view.layer)
-    table = frames.filters(measured, loaded.squares)
+    table = frames.filters(measured, load.loaded(file, view.layer).squares)
 
-    columns = st.columns([2, 2, 2, 2], vertical_alignment="bottom")
-    style = columns[0].selectbox("Show", get_args(pictures.Style), index=2, key="gallery_style")
-    sort = columns[1].selectbox("Sort by", list(_SORTS), key="gallery_sort")
-    held = columns[2].selectbox(
-        "Holds the label", [None, *range(run.n_labels)], key="gallery_label",
-        format_func=lambda label: "any" if label is None else run.label_names[label],
-    )  # fmt: skip
+    columns = st.columns(4, vertical_alignment="bottom")
+    with columns[0]:
+        gallery.choose_style()
+    with columns[1]:
+        gallery.choose_sort()
+    with columns[2]:
+        gallery.choose_label(run)
     with columns[3].popover("More conditions", width="stretch"):
-        conditions = [_range(table, name, label) for name, label in (
-            ("clusters", "Clusters"), ("largest cluster", "Labels in the largest cluster"), ("noise", "Noise"),
-        )]  # fmt: skip
-        descending = st.checkbox("Largest first", value=True, key="gallery_descending")
-
-    shown = table.filter(*conditions)
-    if held is not None:
-        shown = shown.filter(pl.Series(measured.cluster_of[:, held] >= 0).gather(shown["filter"]))
-    shown = shown.sort(_SORTS[sort], descending=descending and sort != "number", maintain_order=True, nulls_last=True)
+        gallery.choose_conditions(table)
+    view = page.view()
+    shown = gallery.in_order(gallery.meeting_conditions(table, measured))
     if shown.is_empty():
         st.info("Nothing here meets these conditions.")
         return
-    across = _ACROSS
-    size = across * (4 if layer.n_labels <= 200 else 2)
-    last_page = -(-shown.height // size)
+    size = _ACROSS * (4 if layer.n_labels <= 200 else 2)
     caption, pager = st.columns([4, 1], vertical_alignment="bottom")
-    if last_page > 1:
-        st.session_state["gallery_page"] = min(st.session_state.get("gallery_page", 1), last_page)
-        number = pager.number_input(f"Page, of {last_page}", 1, last_page, key="gallery_page")
-    else:
-        number = 1
+    with pager:
+        number = gallery.choose_page(-(-shown.height // size))
     caption.caption(
         f"{shown.height} of {table.height} {unit}s, each a matrix of {layer.n_labels} x {layer.n_labels}: rows are "
-        f"input labels, columns output labels. {_EXPLAINED[style]} Point at one for its numbers; click to open it."
+        f"input labels, columns output labels. {gallery.EXPLAINED[view.style]} Point at one for its numbers; click to "
+        "open it."
     )
     tiles = shown.slice((number - 1) * size, size)
-    chosen = tiles["filter"].to_list()
-    picture = pictures.gallery([loaded.matrix(f) for f in chosen], chosen, measured, style, across)
-    event = elements.chart(
-        charts.gallery(tiles, picture, across, unit), "gallery", f"{len(chosen)} matrices, {style}",
-        on_select="rerun", width="content", key=f"gallery_{view.layer}_{number}",
-    )  # fmt: skip
-    if picked := event["selection"].get("tile"):
-        page.go("filter", filter=int(picked[0]["filter"]))
+    event = gallery.picture(
+        file, layer, tiles, _ACROSS, "gallery", on_select="rerun", key=f"gallery_{view.layer}_{number}"
+    )
+    if (picked := gallery.picked(event)) is not None:
+        page.go("filter", filter=picked)
     controls.open_number(f"Open {unit}", layer.n_filters - 1)
     page.folded(f"All {unit}s in a table", "all_filters", lambda: _all_filters(shown, f"layer-{layer.name}-{unit}s"))
 
@@ -119,22 +94,8 @@ def _all_filters(shown: pl.DataFrame, name: str) -> None:
     elements.table(shown, name, height=320, pick=lambda row: page.go("filter", filter=row["filter"]))
 
 
-_EXPLAINED = {
-    "fields": "Bright is the largest field, black is zero, blue is below zero.",
-    "clipped": "White: above the threshold and in a cluster; yellow: above it outside the clusters, the noise.",
-    "permuted": "White: the clusters, moved to the upper left; yellow: the noise.",
-}
-
-
-def _range(table: pl.DataFrame, column: str, label: str) -> pl.Expr:
-    last = int(table[column].max() or 0)  # type: ignore[arg-type]
-    if last == 0:
-        return pl.lit(True)
-    low, high = st.slider(label, 0, last, (0, last), key=f"gallery_{column}_{last}")
-    return pl.col(column).is_between(low, high)
-
-
 def _distributions() -> None:
+    st.subheader("Distributions")
     file, run = page.opened()
     view = page.view()
     unit = frames.unit_of(run.layers[view.layer])
@@ -154,8 +115,8 @@ def _distributions() -> None:
             )  # fmt: skip
 
 
-@page.fragment
 def _sweep() -> None:
+    st.subheader("Sweep of the threshold")
     file, _ = page.opened()
     view = page.view()
     asked = f"sweep {file} {view.layer}"

@@ -1,0 +1,93 @@
+"""The gallery: a layer's filters as one picture, sorted, filtered and paged as the view says."""
+
+from typing import Any, get_args
+
+import polars as pl
+
+from explorer import charts, controls, elements, frames, load, page, pictures
+from explorer.load import FileId
+from explorer.state import FilterSort
+from store.measure import LayerMeasure
+from store.read import Layer, Run
+
+_SORTS = {"filter": "number", "share of fields": "share of the fields"}
+EXPLAINED = {
+    "fields": "Bright is the largest field, black is zero, blue is below zero.",
+    "clipped": "White: above the threshold and in a cluster; yellow: above it outside the clusters, the noise.",
+    "permuted": "White: the clusters, moved to the upper left; yellow: the noise.",
+}
+
+
+def choose_style() -> None:
+    controls.choose("Show", "style", get_args(pictures.Style))
+
+
+def choose_sort() -> None:
+    controls.choose("Sort by", "sort", get_args(FilterSort), lambda sort: _SORTS.get(sort, sort), gallery_page=1)
+
+
+def choose_label(run: Run) -> None:
+    names = run.label_names
+    controls.choose(
+        "Holds the label",
+        "holds",
+        range(-1, run.n_labels),
+        lambda label: "any" if label < 0 else names[label],
+        gallery_page=1,
+    )
+
+
+def choose_conditions(table: pl.DataFrame) -> None:
+    """Which rows of `frames.filters` are shown, and which way round."""
+    controls.choose_range("Clusters", "clusters", _most(table, "clusters"))
+    controls.choose_range("Labels in the largest cluster", "largest", _most(table, "largest cluster"))
+    controls.choose_range("Noise", "noise", _most(table, "noise"))
+    controls.switch("Smallest first", "ascending", gallery_page=1)
+
+
+def _most(table: pl.DataFrame, column: str) -> int:
+    return int(table[column].max() or 0)  # type: ignore[arg-type]
+
+
+def in_order(table: pl.DataFrame) -> pl.DataFrame:
+    """Rows of `frames.filters` as the view sorts them; undefined numbers last."""
+    view = page.view()
+    descending = not view.ascending and view.sort != "filter"
+    return table.sort(view.sort, descending=descending, maintain_order=True, nulls_last=True)
+
+
+def meeting_conditions(table: pl.DataFrame, measured: LayerMeasure) -> pl.DataFrame:
+    """Rows of `frames.filters` that meet the view's conditions."""
+    view = page.view()
+    for column, span in (("clusters", view.clusters), ("largest cluster", view.largest), ("noise", view.noise)):
+        if span is not None:
+            table = table.filter(pl.col(column).is_between(*span))
+    if view.holds >= 0:
+        table = table.filter(pl.Series(measured.cluster_of[:, view.holds] >= 0).gather(table["filter"]))
+    return table
+
+
+def choose_page(last: int) -> int:
+    """The page of the view, as far as there are so many; a control where there is more than one."""
+    if last > 1:
+        controls.choose_number(f"Page, of {last}", "gallery_page", last, first=1)
+    return min(page.view().gallery_page, last)
+
+
+def picture(file: FileId, layer: Layer, tiles: pl.DataFrame, across: int, name: str, **more: Any) -> Any:
+    """Draw these rows of `frames.filters` as one picture, to point at and to click; the event of Streamlit's chart."""
+    view = page.view()
+    measured = load.measured(file, layer.name, view.threshold, view.order)
+    loaded = load.loaded(file, layer.name)
+    shown = tiles["filter"].to_list()
+    pixels = pictures.gallery([loaded.matrix(f) for f in shown], shown, measured, view.style, across)
+    return elements.chart(
+        charts.gallery(tiles, pixels, across, frames.unit_of(layer)), name, f"{len(shown)} matrices, {view.style}",
+        width="content", **more,
+    )  # fmt: skip
+
+
+def picked(event: Any) -> int | None:
+    """The filter of the tile that was clicked."""
+    tiles = event["selection"].get("tile") if event else None
+    return int(tiles[0]["filter"]) if tiles else None
