@@ -11,7 +11,7 @@ import streamlit as st
 def main() -> None:
     st.set_page_config(page_title="Filterscope", page_icon=_ICON, layout="wide")
     st.html(_STYLE)
-    st.html(f"<script>{_HISTORY}</script>", unsafe_allow_javascript=True)
+    st.html(f"<script>{_SCRIPTS}</script>", unsafe_allow_javascript=True)
     views = [
         st.Page("views/run.py", title="Run", icon=":material/summarize:", default=True),
         st.Page("views/layer.py", title="Layer", icon=":material/grid_view:"),
@@ -37,7 +37,7 @@ _ICON = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16">
 <rect width="16" height="16" rx="2" fill="#0d0e12"/>
 <path fill="#fff" d="M1 1h6v6h-6zM7 7h4v4h-4z"/><path fill="#ffcd2c" d="M12 3h2v2h-2zM3 12h2v2h-2z"/></svg>"""
 
-_HISTORY = Path(__file__).with_name("history.js").read_text("utf-8")
+_SCRIPTS = "\n".join(Path(__file__).with_name(name).read_text("utf-8") for name in ("history.js", "print.js"))
 
 _STYLE = """<style>
 .block-container { padding-top: 4rem; max-width: 1240px; }
@@ -49,10 +49,25 @@ _STYLE = """<style>
 .fs-facts dt { opacity: 0.65; font-weight: 400; }
 .fs-facts dd { overflow-wrap: anywhere; }
 @media print {
+  @page { margin: 14mm; }
   [data-testid="stSidebar"], [data-testid="stHeader"], [data-testid="stToolbar"], [data-testid="stElementToolbar"],
-  [data-testid="stDownloadButton"], [data-testid="stSlider"] { display: none !important; }
-  .block-container { padding: 0 !important; max-width: none; }
-  [data-testid="stVegaLiteChart"], [data-testid="stDataFrame"], [data-testid="stMetric"] { break-inside: avoid; }
+  [data-testid="stDownloadButton"], [data-testid="stExpander"]:not(:has(details[open])), .stTooltipIcon,
+  [data-testid="stPopover"], [data-testid="stButton"] { display: none !important; }
+  .block-container { padding: 0 !important; margin: 0 !important; max-width: none !important;
+    width: var(--fs-width, auto) !important; zoom: var(--fs-zoom, 1); }
+  [data-testid="stVegaLiteChart"], [data-testid="stDataFrame"], [data-testid="stMetric"], [data-testid="stImage"],
+  [data-testid="stHorizontalBlock"]:not(:has(.fs-note)) { break-inside: avoid; }
+  [data-testid="stHeading"], [data-testid="stCaptionContainer"], .fs-heading, .fs-lead { break-after: avoid; }
+  [data-testid="stHorizontalBlock"] { display: flex !important; flex-wrap: nowrap !important; }
+  [data-testid="stColumn"] { min-width: 0 !important; }
+  .fs-was-dark :is(body, .stApp, [data-testid="stMain"]), .fs-was-dark [data-testid="stSelectbox"] *,
+  .fs-was-dark [data-testid="stNumberInput"] * { background: #fff !important; }
+  .fs-was-dark .stApp :is(div, span, p, h1, h2, h3, label, dt, dd, input, summary) { color: #1f2328 !important; }
+  .fs-was-dark [data-testid="stDataFrame"] { filter: invert(1) hue-rotate(180deg) brightness(1.12); }
+  .fs-was-dark svg.marks { background: #fff !important; }
+  .fs-was-dark svg.marks > rect { fill: #fff !important; }
+  .fs-was-dark svg.marks text { fill: #1f2328 !important; }
+  .fs-was-dark svg.marks .role-axis line { stroke: #ddd !important; }
 }
 </style>"""
 

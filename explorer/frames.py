@@ -255,12 +255,12 @@ def partner_labels(run: Run, found: Partners) -> pl.DataFrame:
     """One row for each label that has something in common with the one `found` is of, most shared clusters first."""
     frame = pl.DataFrame(
         {
-            "label": np.arange(run.n_labels),
             "name": run.label_names,
-            "super-class": run.superclasses,
             "shared clusters": found.clusters,
             "noise to": found.noise_to,
             "noise from": found.noise_from,
+            "super-class": run.superclasses,
+            "label": np.arange(run.n_labels),
         }
     )
     counts = [pl.col(name) for name in ("shared clusters", "noise to", "noise from")]

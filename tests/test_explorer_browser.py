@@ -232,9 +232,83 @@ def test_names_from_a_file_cause_no_request_and_no_element(page: "sync_api.Page"
     assert page.locator(".fs-lead").inner_text() == HOSTILE[1]
 
 
-def test_it_prints_on_paper(page: "sync_api.Page", app: str) -> None:
-    visit(page, app)
-    page.emulate_media(media="print")
-    assert not page.locator("[data-testid=stSidebar]").is_visible()
+FOCUSED = """() => {
+    let element = document.activeElement;
+    while (element.shadowRoot?.activeElement) element = element.shadowRoot.activeElement;
+    const labelled = document.getElementById(element.getAttribute("aria-labelledby"))?.textContent;
+    const name = element.getAttribute("aria-label") ?? labelled ?? element.labels?.[0]?.textContent;
+    return { tag: element.tagName, name: (name ?? element.textContent).trim().slice(0, 60) };
+}"""
+
+
+def walk(page: "sync_api.Page", most: int = 260) -> list[dict[str, str]]:
+    """What Tab reaches, from the top of the page until it leaves it."""
+    page.evaluate("document.activeElement.blur()")
+    found = []
+    for _ in range(most):
+        page.keyboard.press("Tab")
+        focused = page.evaluate(FOCUSED)
+        if focused["tag"] == "BODY":
+            break
+        found.append(focused)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("filter?filter=3", ["Previous", "Next", "Filter, 0 to", "Threshold", "Fields:", "Clipped:", "Permuted:",
+                             "Signal, noise_I", "CSV", "Parquet", "Elements above", "Matrix (.npy)", "Load this"]),
+        ("layer", ["Threshold", "Show", "Sort by", "Holds the label", "More conditions", "as PNG", "as SVG",
+                   "Open filter", "All filters in a table", "The sweep as a table", "Load this"]),
+        ("labels", ["Threshold", "Sort the labels by", "Logarithmic", "All labels", "Label", "CSV", "Load this"]),
+        ("compare", ["Run B", "Layer B", "Threshold", "Show", "Sort by", "A: filter", "B: filter", "Permuted:"]),
+        ("", ["Run", "Compare", "Layer", "Scan order", "Means of", "Threshold", "CSV", "Training", "Load this"]),
+    ],
+)  # fmt: skip
+def test_the_keyboard_reaches_everything(page: "sync_api.Page", app: str, address: str, expected: list[str]) -> None:
+    visit(page, f"{app}/{address}")
+    found = walk(page)
+    names = [focused["name"] for focused in found]
+    missing = [name for name in expected if not any(name in each for each in names)]
+    assert not missing, names
+
+
+def test_a_filter_is_opened_without_a_mouse(page: "sync_api.Page", app: str) -> None:
+    visit(page, f"{app}/layer?layer=10")
+    for _ in range(150):
+        page.keyboard.press("Tab")
+        if "Open filter" in page.evaluate(FOCUSED)["name"]:
+            break
+    page.keyboard.type("17")
+    page.keyboard.press("Enter")
+    wait_for_address(page, r"/filter\?.*filter=17\b")
+    settle(page)
+    assert heading(page) == "Layer 10, filter 17"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_prints_on_paper(chromium: "sync_api.Browser", app: str, scheme: str) -> None:
+    page = person(chromium, color_scheme=scheme)
+    visit(page, f"{app}/labels")
     pages = len(re.findall(rb"/Type\s*/Page\b", page.pdf()))
     assert pages >= 2  # all of it, not what fits the window
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    page.emulate_media(media="print", color_scheme=scheme)  # type: ignore[arg-type]
+    assert not page.locator("[data-testid=stSidebar]").is_visible()
+    assert page.locator("[data-testid=stSlider]").is_visible()  # it tells the threshold
+    colours = page.evaluate(
+        """() => [getComputedStyle(document.querySelector(".stApp")).backgroundColor,
+            getComputedStyle(document.querySelector(".fs-heading")).color,
+            getComputedStyle(document.querySelector("svg.marks text")).fill]"""
+    )
+    assert _lightness(colours[0]) > 240 and all(_lightness(colour) < 140 for colour in colours[1:])
+    widest = page.evaluate(
+        """() => {
+            const left = document.querySelector(".block-container").getBoundingClientRect().left;
+            const parts = [...document.querySelectorAll("svg.marks, [data-testid=stDataFrame]")];
+            return Math.max(...parts.map((part) => part.getBoundingClientRect().right)) - left;
+        }"""
+    )
+    assert widest <= 690  # pixels between the margins of A4
+    page.context.close()
