@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from precompute.job import Job
+    from precompute.job import Job, Todo
     from precompute.options import Options
     from precompute.stopping import Stopping
-    from precompute.taps import Tap
     from store.write import RunContent
 
 
@@ -77,19 +76,22 @@ def run(options: "Options", stopping: "Stopping") -> None:
         earlier = job.work.earlier_result()
         if earlier is None and options.resume and not job.work.has_network():
             raise Problem(f"--resume: there is nothing at {job.work.out} to go on from; leave it out to start")
-        done = [] if earlier is None else [layer.name for layer in earlier.layers]
-        waiting = [tap for tap in job.taps if tap.layer not in done]
-        if waiting:
-            make_layers(job, earlier, waiting)
+        todo = job.todo(earlier)
+        if todo:
+            if earlier is not None and job.recipe.network.epochs and not job.work.has_network():
+                raise Problem(
+                    f"{job.work.out} is there, but the network that was trained for it is not; --fresh makes both"
+                )
+            make_layers(job, earlier, todo)
             job.work.close()
         else:
             print("it is there already; --fresh makes it anew")
     print_result(job.work.out)
 
 
-def make_layers(job: "Job", earlier: "RunContent | None", waiting: "list[Tap]") -> None:
-    """The paper's three stages for the layers that wait; the file is replaced after each of them."""
-    from precompute import stages
+def make_layers(job: "Job", earlier: "RunContent | None", todo: "Todo") -> None:
+    """The paper's three stages for the layers that wait, then AFCC; the file is replaced after each layer."""
+    from precompute import pruning, stages
     from precompute.plan import make_plan
     from precompute.result import new_content, write
 
@@ -101,13 +103,22 @@ def make_layers(job: "Job", earlier: "RunContent | None", waiting: "list[Tap]") 
     trained = stages.train_network(job, data)
     # "In the second stage, the weights of the first m trained layers remain unchanged and their outputs are FC with
     # random initial weights to the output layer, which represent the labels."
-    recorded = stages.record_activations(job, plan, data, trained.network, waiting)
+    recorded = stages.record_activations(job, plan, data, trained.network, todo.recorded)
     content = earlier or new_content(job, trained, recorded)
-    for tap in waiting:
+    for tap in todo.probed:
         probed = stages.train_probe(job, data, recorded, tap)
         # "In the third stage, the trained weights of the FC layer are used to quantify the functionality of each
         # filter constituting its input layer."
         content.layers.append(stages.quantify_filters(job, plan, data, recorded, tap, probed))
+        write(job, content)
+    layers = {layer.name: layer for layer in content.layers}
+    for tap in todo.pruned:
+        # "All these weights which did not belong to a cluster in a specific filter were set to zero."
+        pruned = pruning.prune_probe(job, data, trained.network, recorded, tap, layers[tap.layer])
+        layers[tap.layer].record["afcc"] = pruned
+        write(job, content)
+    if todo.between:
+        content.manifest["afcc_between"] = pruning.prune_between(job, data, trained.network, content)
         write(job, content)
 
 

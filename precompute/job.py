@@ -5,12 +5,30 @@ from dataclasses import dataclass
 from precompute import data, weights
 from precompute.data import DataSet, Sizes
 from precompute.device import Device, choose_device
-from precompute.models import Arch, choose_features, choose_taps, find_arch
-from precompute.options import Options, output_path
+from precompute.models import Arch, choose_layers, choose_taps, find_arch
+from precompute.options import Options, Problem, output_path
 from precompute.recipes import Recipe, recipe_for
 from precompute.stopping import Stopping
 from precompute.taps import Tap
 from precompute.workspace import Workspace
+from store.write import RunContent
+
+
+@dataclass(frozen=True)
+class Todo:
+    """What of a job is not in the file yet."""
+
+    probed: list[Tap]  # layers whose probes are still to be trained
+    pruned: list[Tap]  # layers whose probes AFCC is still to cut down
+    between: bool  # whether AFCC between layers is still to come
+
+    def __bool__(self) -> bool:
+        return bool(self.probed or self.pruned or self.between)
+
+    @property
+    def recorded(self) -> list[Tap]:
+        """Layers whose activations are needed, from input to output."""
+        return self.probed + [tap for tap in self.pruned if tap not in self.probed]
 
 
 @dataclass(frozen=True)
@@ -22,12 +40,22 @@ class Job:
     arch: Arch
     taps: list[Tap]
     features: tuple[str, ...]  # layers whose test activations go into the file
+    pruned: tuple[str, ...]  # layers whose probes AFCC cuts down
     origin: dict[str, str]  # of the weights that the network starts with
     sizes: Sizes
     recipe: Recipe
     work: Workspace
     stopping: Stopping
     data: DataSet | None  # None in a dry run that would have to download it
+
+    def todo(self, earlier: RunContent | None) -> Todo:
+        """What is left to do, with a file that holds so much."""
+        there = {} if earlier is None else {layer.name: layer.record for layer in earlier.layers}
+        return Todo(
+            probed=[tap for tap in self.taps if tap.layer not in there],
+            pruned=[tap for tap in self.taps if tap.layer in self.pruned and "afcc" not in there.get(tap.layer, {})],
+            between=bool(self.options.afcc_between) and (earlier is None or "afcc_between" not in earlier.manifest),
+        )
 
     @property
     def title(self) -> str:
@@ -41,7 +69,11 @@ def prepare(options: Options, stopping: Stopping) -> Job:
     arch = find_arch(options)
     origin = weights.origin(options, arch)
     taps = choose_taps(arch, options.layers)
-    features = choose_features(options.features, taps)
+    features = choose_layers("features", options.features, taps)
+    pruned = choose_layers("afcc", options.afcc, taps)
+    choose_layers("afcc-between", options.afcc_between, taps)
+    if len(options.afcc_between) == 1:
+        raise Problem("--afcc-between: takes two layers or more that follow one another, such as 9 10")
     device = choose_device(options.device)
     images = None if options.dry_run and not data.is_here(options) else data.load(options, arch.side, arch.crop)
     sizes = images.sizes if images is not None else data.sizes_before_download(options)
@@ -52,6 +84,7 @@ def prepare(options: Options, stopping: Stopping) -> Job:
         arch=arch,
         taps=taps,
         features=features,
+        pruned=pruned,
         origin=origin,
         sizes=sizes,
         recipe=recipe,

@@ -82,12 +82,12 @@ def choose_taps(arch: Arch, layers: tuple[str, ...]) -> list[Tap]:
     return [tap for layer, tap in arch.taps.items() if layer in wanted]
 
 
-def choose_features(layers: tuple[str, ...], taps: list[Tap]) -> tuple[str, ...]:
-    """The layers whose test activations are kept, `all` standing for every one that is probed. Raises Problem."""
+def choose_layers(option: str, layers: tuple[str, ...], taps: list[Tap]) -> tuple[str, ...]:
+    """The layers that an option names, `all` standing for every one that is probed. Raises Problem."""
     probed = tuple(tap.layer for tap in taps)
     if layers == ("all",):
         return probed
     unknown = [layer for layer in layers if layer not in probed]
     if unknown:
-        raise Problem(f"--features {' '.join(unknown)}: not probed in this run; its layers are {', '.join(probed)}")
+        raise Problem(f"--{option} {' '.join(unknown)}: not probed in this run; its layers are {', '.join(probed)}")
     return layers

@@ -18,6 +18,7 @@ LAYOUTS = {  # data set that is never downloaded -> what --data-dir must hold
     "folder": "images as train/LABEL/* and test/LABEL/*, or as LABEL/*, of which a fifth is drawn to test with",
 }
 NOT_RECIPE = (
+    "layers",
     "data_dir",
     "device",
     "out",

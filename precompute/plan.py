@@ -99,6 +99,10 @@ class Plan:
             f"4. field matrices of {sum(shape[0] for shape in self.shapes.values())} filters, {sizes.n_labels} x "
             f"{sizes.n_labels} each: a file of about {self.file_bytes / 1e6:.1f} MB"
         )
+        if self.job.pruned or self.job.options.afcc_between:
+            places = [f"layer {layer}" for layer in self.job.pruned]
+            places += [f"between {' '.join(self.job.options.afcc_between)}"] if self.job.options.afcc_between else []
+            lines.append(f"5. AFCC ({', '.join(places)}), whose time is not in the sum below")
         lines.append(f"memory: about {self.memory_bytes / 1e9:.1f} GB on {self.job.device.target}")
         lines.append(f"in all about {seconds(train_time + pass_time + probe_time)}")
         return "\n".join(lines)

@@ -104,6 +104,37 @@ _QUICK_DIGITS = replace(_QUICK, epochs=8, batch_size=50)
 _QUICK_TRANSFER = replace(_QUICK, learning_rate=0.02, epochs=5)  # from pretrained weights
 
 
+@dataclass(frozen=True)
+class AfccRecipe:
+    """How what AFCC leaves is trained again."""
+
+    probe: Schedule  # the masked probe alone
+    network: Schedule  # the supplement's: the probe and the layer before it, or, with stage_rates, the whole network
+    between: Schedule  # the whole network, after each layer that is cut down
+
+
+# "a short training section of a few epoch ~ 10 ... only the FC and 10th convolution layer are trained. ... eta =
+# 0.00001, mu = 0.9, alpha = 1.5e-2"
+_AFCC_VGG = Schedule("supplement, AFCC, VGG-16", 1e-5, 0.9, 1.5e-2, 10)
+# "the entire network was further trained ... eta = 0.005, mu = 0.975, alpha = 1e-4", rates by stage, "(0.975, 1)"; 10
+# epochs are our choice.
+_AFCC_EFFICIENTNET = Schedule(
+    "supplement, AFCC, EfficientNet-B0", 0.005, 0.975, 1e-4, 10, 0.975, 1, stage_rates=_STAGE_RATES
+)
+_AFCC_BETWEEN = Schedule("ours: one cycle of one epoch", 0.01, 0.9, 5e-4, 1, one_cycle=True)
+
+
+def afcc_recipe(options: Options, recipe: Recipe) -> AfccRecipe:
+    """Of the probe alone: its own recipe for 10 epochs, which is our choice."""
+    network = _AFCC_EFFICIENTNET if options.arch == "efficientnet_b0" else _AFCC_VGG
+    batch = recipe.network.batch_size
+    return AfccRecipe(
+        probe=replace(recipe.probe, source=f"{recipe.probe.source}, 10 epochs", epochs=10),
+        network=replace(network, batch_size=batch),
+        between=replace(_AFCC_BETWEEN, batch_size=batch),
+    )
+
+
 def recipe_for(options: Options, weights: str, n_labels: int) -> Recipe:
     """The recipe that the options ask for, with what they change of it. `weights`: see `weights.wanted`."""
     on_paper = (options.arch, options.data) in _PAPER

@@ -53,7 +53,14 @@ def new_content(job: Job, trained: Trained, recorded: Recorded) -> RunContent:
 
 
 def write(job: Job, content: RunContent) -> None:
-    """Replace the job's file. Raises Problem where the format has no place for the content, OSError."""
+    """Replace the job's file, its layers in the network's order.
+
+    Raises Problem where the format has no place for the content, OSError.
+    """
+    order = list(job.arch.taps)
+    content.layers.sort(key=lambda layer: order.index(layer.name))
+    planned = {tap.layer for tap in job.taps} | {layer.name for layer in content.layers}
+    content.manifest["planned_layers"] = sorted(planned, key=order.index)
     try:
         write_run(job.work.out, content)
     except FormatError as error:

@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import torch
@@ -30,6 +31,7 @@ from precompute.probe import (
 )
 from precompute.taps import Tap
 from precompute.train import Training
+from precompute.workspace import NETWORK
 from store.format import HISTORY
 from store.measure import fields_from_factors
 from store.write import LayerContent, stores_fields
@@ -82,13 +84,13 @@ def train_network(job: Job, data: DataOnDevice) -> Trained:
         autocast=job.device.autocast,
         evaluate=test_accuracy,
     )
-    state = job.work.load_network()
+    state = job.work.load_training(NETWORK)
     if state is not None:
         training.restore(state)
         epoch, step = divmod(training.step, training.steps_an_epoch)
         print(f"going on with the network's training after {epoch} epochs and {step} steps", flush=True)
     start = time.monotonic()
-    history = training.run(job.stopping, job.work.save_network)
+    history = training.run(job.stopping, partial(job.work.save_training, NETWORK))
     return Trained(network.requires_grad_(False), history, time.monotonic() - start)
 
 

@@ -20,7 +20,7 @@ from precompute.recipes import Schedule
 from precompute.stopping import Stopping
 from store.format import HISTORY
 
-_EVALUATIONS = 5  # test accuracy is taken so often in a training, since on a CPU each time costs part of an epoch
+_EVALUATIONS = 5  # test accuracy is taken about so often in a training: on a CPU each time costs part of an epoch
 _CHECK_EVERY = 50  # steps between looks at the loss on a GPU, where each look waits for the device
 
 Save = Callable[[dict[str, Any]], None]
@@ -38,6 +38,7 @@ class Training:
     seed: int
     autocast: torch.dtype | None = None  # lower precision for what allows it; weights stay float32
     evaluate: Callable[[], float] | None = None  # test accuracy now
+    evaluations: int = _EVALUATIONS
     history: dict[str, list[float]] = field(default_factory=lambda: {column: [] for column in HISTORY})
     step: int = 0
 
@@ -114,7 +115,10 @@ class Training:
 
     def restore(self, state: dict[str, Any]) -> None:
         self.model.load_state_dict(state["model"])
+        factors = [group["factor"] for group in self.optimizer.param_groups]
         self.optimizer.load_state_dict(state["optimizer"])
+        for group, factor in zip(self.optimizer.param_groups, factors, strict=True):
+            group["factor"] = factor  # which checkpoints of version 0.1 do not hold
         self.history = state["history"]
         self.step = state["step"]
         self._sums = state["sums"].to(self._sum_device())
@@ -156,7 +160,7 @@ class Training:
 
     def _end_epoch(self, epoch: int) -> None:
         loss, right = self._sums.tolist()
-        every = max(1, self.schedule.epochs // _EVALUATIONS)
+        every = max(1, self.schedule.epochs // self.evaluations)
         is_due = (self.schedule.epochs - 1 - epoch) % every == 0
         accuracy = math.nan
         if self.evaluate is not None and is_due:

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from precompute import checkpoint
-from precompute.options import Problem
+from precompute.options import Options, Problem
 from store.format import FormatError
 from store.read import Run
 from store.write import RunContent
 
+NETWORK = "network"  # the training that outlives the run
 _WAY_OUT = "Name another --out, or replace it with --fresh"
 
 
@@ -79,17 +80,18 @@ class Workspace:
         """Whether a training of the network can go on, or is done."""
         return self._network.exists()
 
-    def load_network(self) -> dict[str, Any] | None:
-        """The training's state, None where there is none. Raises Problem where it is another recipe's or damaged."""
-        saved = checkpoint.load(self._network)
+    def load_training(self, name: str) -> dict[str, Any] | None:
+        """A training's state, None where there is none. Raises Problem where it is another recipe's or damaged."""
+        path = self._checkpoint(name)
+        saved = checkpoint.load(path)
         if saved is None:
             return None
-        self._refuse_other(self._network, saved["recipe"], saved.get("images", {}))
+        self._refuse_other(path, saved["recipe"], saved.get("images", {}))
         state: dict[str, Any] = saved["training"]
         return state
 
-    def save_network(self, state: dict[str, Any]) -> None:
-        checkpoint.save(self._network, {"recipe": self.recipe, "images": self.images, "training": state})
+    def save_training(self, name: str, state: dict[str, Any]) -> None:
+        checkpoint.save(self._checkpoint(name), {"recipe": self.recipe, "images": self.images, "training": state})
 
     def pixel_file(self, split: str) -> Path:
         return self.folder / f"{split}.pixels"
@@ -97,9 +99,12 @@ class Workspace:
     def activation_file(self, split: str, layer: str) -> Path:
         return self.folder / f"{split}-{layer}.activations"
 
+    def _checkpoint(self, name: str) -> Path:
+        return self.folder / f"{name}.ckpt"
+
     @property
     def _network(self) -> Path:
-        return self.folder / "network.ckpt"
+        return self._checkpoint(NETWORK)
 
     @property
     def _lock(self) -> Path:
@@ -107,11 +112,11 @@ class Workspace:
 
     def _sweep(self) -> None:
         """Remove what a process that was killed left half-written (see `store.write.replace_file`)."""
-        for place in (self.out, self._network):
-            for partial in place.parent.glob(f".{glob.escape(place.name)}.*.tmp"):
-                partial.unlink()
+        for partial in (*self.out.parent.glob(f".{glob.escape(self.out.name)}.*.tmp"), *self.folder.glob(".*.tmp")):
+            partial.unlink()
 
     def _refuse_other(self, path: Path, made_with: Any, made_from: dict[str, Any]) -> None:
+        made_with = _completed(made_with, self.recipe)
         if made_with == self.recipe:
             if any(made_from.get(split, checksum) != checksum for split, checksum in self.images.items()):
                 raise Problem(f"{path} was made from other images. {_WAY_OUT}")
@@ -122,6 +127,19 @@ class Workspace:
         raise Problem(
             f"{path} was made by another recipe ({'; '.join(changes[:4]) or 'other hyper-parameters'}). {_WAY_OUT}"
         )
+
+
+def _completed(made_with: Any, recipe: dict[str, Any]) -> Any:
+    """An earlier version's recipe with what that version could not ask for yet, which was as it is by default."""
+    if not isinstance(made_with, dict) or not isinstance(made_with.get("options"), dict):
+        return made_with
+    default = json.loads(json.dumps(Options().recipe_options()))
+    options = {name: made_with["options"].get(name, default.get(name)) for name in recipe["options"]}
+    completed = made_with | {"options": options}
+    for part in ("network", "probe"):
+        if isinstance(completed.get(part), dict):
+            completed[part] = {"stage_rates": []} | completed[part]
+    return completed
 
 
 def _is_mine(file: TextIO, path: Path) -> bool:

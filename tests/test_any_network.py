@@ -12,7 +12,7 @@ from store.read import Run
 from tests.commands import run_here
 from tests.image_folders import tiny, write_image_folder
 
-QUICK = "--data digits --labels 3 --weights none --epochs 1 --image-size 32 --features all --out run.h5".split()
+QUICK = "--data digits --labels 3 --weights none --epochs 1 --image-size 32 --features all --out run.h5"
 
 NETWORKS = {
     "timm:resnet18": ("filter", {"act1": (64, 256), "layer4": (512, 1)}),
@@ -35,7 +35,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 def test_the_fields_of_all_units_add_up_to_the_probes_outputs(network, capfd):
     unit, shapes = NETWORKS[network]
     layers = " ".join(shapes)
-    status, printed, errors = run_here([*QUICK, *f"--arch {network} --layers {layers}".split()], capfd)
+    status, printed, errors = run_here(f"{QUICK} --arch {network} --layers {layers}".split(), capfd)
     assert status == 0, errors
     with Run("run.h5") as run:
         run.verify()
@@ -59,8 +59,8 @@ def test_the_fields_of_all_units_add_up_to_the_probes_outputs(network, capfd):
 
 def test_a_network_that_was_trained_is_probed_as_it_is(capfd):
     """What a person has trained elsewhere: here our own run's, whose network is kept beside its file."""
-    train = "--data digits --labels 3 --arch vgg16 --layers 10 --epochs 1 --out trained.h5".split()
-    assert run_here(train, capfd)[0] == 0
+    train = "--data digits --labels 3 --arch vgg16 --layers 10 --epochs 1 --out trained.h5"
+    assert run_here(train.split(), capfd)[0] == 0
     probe = "--data digits --labels 3 --arch vgg16 --layers 10 --checkpoint trained.work/network.ckpt --out probed.h5"
     status, printed, errors = run_here(probe.split(), capfd)
     assert status == 0, errors

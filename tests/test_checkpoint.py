@@ -12,7 +12,7 @@ import torch
 
 from precompute import checkpoint
 from precompute.options import Problem
-from precompute.workspace import Workspace
+from precompute.workspace import NETWORK, Workspace
 from store.write import write_run
 from tests.builders import small_run
 
@@ -81,21 +81,21 @@ def test_a_full_disk_leaves_the_earlier_checkpoint(work, monkeypatch):
     def full(_handle: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    work.save_network(STATE)
+    work.save_training(NETWORK, STATE)
     before = contents(work.folder)
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space left"):
-        work.save_network(STATE | {"step": 13})
+        work.save_training(NETWORK, STATE | {"step": 13})
     assert contents(work.folder) == before
-    assert work.load_network()["step"] == 12
+    assert work.load_training(NETWORK)["step"] == 12
 
 
 def test_a_checkpoint_of_another_recipe_is_refused_and_kept(work):
-    work.save_network(STATE)
+    work.save_training(NETWORK, STATE)
     other = Workspace(work.out, RECIPE | {"options": {"seed": 3, "labels": None}})
     with pytest.raises(Problem, match=r"network\.ckpt was made by another recipe \(seed 0, now 3\)"):
-        other.load_network()
-    assert same(work.load_network(), STATE)
+        other.load_training(NETWORK)
+    assert same(work.load_training(NETWORK), STATE)
 
 
 def result_of(work: Workspace, recipe: dict) -> None:
@@ -165,18 +165,18 @@ def test_nothing_stays_where_nothing_was_done(work):
         assert work.folder.is_dir()
     assert not work.folder.exists()
     with work.locked():
-        work.save_network(STATE)
+        work.save_training(NETWORK, STATE)
     assert list(contents(work.folder)) == ["network.ckpt"]
 
 
 def test_what_a_killed_process_left_half_written_is_removed(work, monkeypatch):
     result_of(work, RECIPE)
-    work.save_network(STATE)
+    work.save_training(NETWORK, STATE)
     before = contents(work.out.parent)
     with monkeypatch.context() as killed:
         killed.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
         killed.setattr(Path, "unlink", lambda *_, **__: None)  # nothing tidies up after SIGKILL
-        for save in (lambda: work.save_network(STATE), lambda: result_of(work, RECIPE)):
+        for save in (lambda: work.save_training(NETWORK, STATE), lambda: result_of(work, RECIPE)):
             with pytest.raises(KeyboardInterrupt):
                 save()
     other = work.out.with_name(".another.h5.x7k2.tmp")
@@ -189,10 +189,10 @@ def test_what_a_killed_process_left_half_written_is_removed(work, monkeypatch):
 
 def test_fresh_throws_away_this_run_and_nothing_else(work):
     result_of(work, RECIPE)
-    work.save_network(STATE)
+    work.save_training(NETWORK, STATE)
     other = Workspace(work.out.with_name("other.h5"), RECIPE)
     result_of(other, RECIPE)
-    other.save_network(STATE)
+    other.save_training(NETWORK, STATE)
     with work.locked():
         work.activation_file("train", "10").write_bytes(b"large")
         work.clear()
@@ -202,7 +202,7 @@ def test_fresh_throws_away_this_run_and_nothing_else(work):
 
 def test_the_trained_network_stays_after_the_end(work):
     with work.locked():
-        work.save_network(STATE)
+        work.save_training(NETWORK, STATE)
         work.activation_file("train", "10").write_bytes(b"large")
         work.close()
     assert list(contents(work.folder)) == ["network.ckpt"]
@@ -210,14 +210,14 @@ def test_the_trained_network_stays_after_the_end(work):
 
 
 def test_a_recipe_is_the_same_in_memory_in_a_checkpoint_and_in_a_result(work):
-    work.save_network(STATE)
-    assert same(work.load_network(), STATE)
+    work.save_training(NETWORK, STATE)
+    assert same(work.load_training(NETWORK), STATE)
     assert work.recipe == json.loads(json.dumps(RECIPE))
 
 
 def test_what_was_made_from_other_images_is_refused(work: Workspace) -> None:
     first, second = ({"train_sha256": name, "test_sha256": "same"} for name in ("first", "second"))
-    Workspace(work.out, RECIPE, first).save_network({"step": 3})
-    assert Workspace(work.out, RECIPE, first).load_network() == {"step": 3}
+    Workspace(work.out, RECIPE, first).save_training(NETWORK, {"step": 3})
+    assert Workspace(work.out, RECIPE, first).load_training(NETWORK) == {"step": 3}
     with pytest.raises(Problem, match=r"network\.ckpt was made from other images.*--fresh"):
-        Workspace(work.out, RECIPE, second).load_network()
+        Workspace(work.out, RECIPE, second).load_training(NETWORK)

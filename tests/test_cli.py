@@ -54,6 +54,11 @@ def content_sha256(folder: Path = Path()) -> str:
         return run.content_sha256
 
 
+def content_of_layers() -> dict[str, bytes]:
+    with Run("my run.h5") as run:
+        return {name: layer.probe_weights.tobytes() for name, layer in run.layers.items()}
+
+
 @pytest.fixture(scope="module")
 def finished(command: list[str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
     """An undisturbed run: (its folder, what it printed)."""
@@ -104,7 +109,7 @@ def test_a_run_from_its_plan_to_its_table(finished):
     assert "\r" not in printed  # a live line is for terminals
     with Run(folder / "my run.h5") as run:
         assert run.test_inputs.tolist() == [2] * 10
-        assert run.manifest["recipe"]["options"]["layers"] == ["10", "13"]
+        assert run.manifest["planned_layers"] == ["10", "13"]
 
 
 def test_the_file_is_as_large_as_planned(finished):
@@ -133,6 +138,35 @@ def test_a_finished_run_is_left_alone(here, command, place, run_main):
         assert re.search(r"^ *13 +512 +1x1 +512 ", printed, re.MULTILINE)
     assert (here.stat().st_mtime_ns, here.read_bytes()) == before
     assert list(place.iterdir()) == [here]
+
+
+def test_a_finished_run_takes_another_layer_and_afcc(finished, place, command, run_main):
+    """What is asked for later is made from the network that was kept; what was there stays as it was."""
+    shutil.copytree(finished[0], place, dirs_exist_ok=True)
+    before = content_of_layers()
+    more = [*command, "--layers", "9", "10", "13", "--afcc", "10", "--afcc-between", "9", "10"]
+    status, printed, _ = run_main(more)
+    assert status == 0
+    assert "5. AFCC (layer 10, between 9 10)" in printed
+    with Run("my run.h5") as run:
+        assert list(run.layers) == ["9", "10", "13"]
+        found = run.layers["10"].record["afcc"]
+        between = run.manifest["afcc_between"]
+    after = content_of_layers()
+    assert {name: after[name] for name in before} == before
+    clusters = found["masks"]["clusters"]
+    assert 0 < clusters["kept"] < found["weights"] == 2048 * 10
+    assert len(clusters["probe_trained"]) == len(clusters["network_trained"]) == 10
+    assert [step["layers"] for step in between["masks"]["clusters"]] == [["9", "10"]]
+    status, printed, _ = run_main(more)
+    assert status == 0
+    assert "it is there already" in printed
+
+
+def test_without_its_network_a_run_takes_nothing_more(here, command, run_main):
+    status, _, errors = run_main([*command, "--afcc", "10"])
+    assert status == 1
+    assert "the network that was trained for it is not" in errors
 
 
 def test_fresh_makes_the_same_again_and_a_terminal_sees_a_live_line(finished, here, command, place):

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from precompute.models import choose_features, choose_taps, find_arch
+from precompute.models import choose_layers, choose_taps, find_arch
 from precompute.options import Options, Problem
 from precompute.taps import tap_shapes, watch
 from store.published import published
@@ -62,8 +62,8 @@ def test_unknown_layers_are_named():
     with pytest.raises(Problem, match="14 x: vgg16 has layers 1, 2"):
         choose_taps(VGG16, ("14", "2", "x"))
     with pytest.raises(Problem, match="--features 7: not probed"):
-        choose_features(("7",), choose_taps(VGG16, ("10", "13")))
-    assert choose_features(("all",), choose_taps(VGG16, ("10", "13"))) == ("10", "13")
+        choose_layers("features", ("7",), choose_taps(VGG16, ("10", "13")))
+    assert choose_layers("features", ("all",), choose_taps(VGG16, ("10", "13"))) == ("10", "13")
 
 
 def test_a_seed_gives_one_network():

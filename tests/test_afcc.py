@@ -1,0 +1,173 @@
+"""AFCC: masks are the clusters, and zeros stay zero."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from precompute import afcc, checkpoint
+from precompute.probe import probe_training
+from precompute.recipes import Schedule
+from precompute.stopping import Stopping
+from precompute.taps import Tap
+from store.measure import fields_from_factors, measure_layer
+
+N_FILTERS, N_LABELS, POSITIONS = 12, 8, 3
+
+
+@pytest.fixture
+def layer():
+    """(weights (N_f, K, S), what was measured) of a random layer with clusters."""
+    random = np.random.default_rng(0)
+    means = random.exponential(size=(N_FILTERS, N_LABELS, POSITIONS)).astype(np.float32)
+    weights = random.standard_normal((N_FILTERS, N_LABELS, POSITIONS)).astype(np.float32)
+    return weights, measure_layer(fields_from_factors(means, weights), 0.3)
+
+
+def test_a_weight_is_kept_if_and_only_if_its_label_is_in_a_cluster_of_its_filter(layer):
+    weights, measured = layer
+    mask = afcc.probe_masks(measured.cluster_of, weights, 0)["clusters"]
+    assert mask.shape == (N_LABELS, N_FILTERS * POSITIONS)
+    for label in range(N_LABELS):
+        for column in range(N_FILTERS * POSITIONS):
+            assert mask[label, column] == (measured.cluster_of[column // POSITIONS, label] >= 0)
+    assert 0 < mask.sum() < mask.numel()
+
+
+def test_baselines_keep_as_many_weights(layer):
+    weights, measured = layer
+    masks = afcc.probe_masks(measured.cluster_of, weights, 0)
+    kept = int(masks["clusters"].sum())
+    for name in ("as many random labels", "random weights", "largest weights"):
+        assert int(masks[name].sum()) == kept
+        assert not torch.equal(masks[name], masks["clusters"])
+    assert int(masks["5 random labels"].sum()) == N_FILTERS * 5 * POSITIONS
+    by_filter = [mask.view(N_LABELS, N_FILTERS, POSITIONS) for mask in masks.values()]
+    assert torch.equal(by_filter[0].sum((0, 2)), by_filter[1].sum((0, 2)))  # as many labels, filter by filter
+    lying = torch.from_numpy(weights.transpose(1, 0, 2).reshape(N_LABELS, -1)).abs()
+    assert lying[masks["largest weights"]].min() >= lying[~masks["largest weights"]].max()
+
+
+def test_masks_follow_from_the_seed(layer):
+    weights, measured = layer
+    first, again, other = (afcc.probe_masks(measured.cluster_of, weights, seed) for seed in (1, 1, 2))
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert not torch.equal(first["random weights"], other["random weights"])
+
+
+@pytest.mark.parametrize("weight_decay", [0.0, 0.1])
+def test_zeros_stay_exactly_zero_and_the_rest_learns(layer, weight_decay):
+    weights, measured = layer
+    mask = afcc.probe_masks(measured.cluster_of, weights, 0)["clusters"]
+    features = torch.randn(50, N_FILTERS * POSITIONS).to(torch.bfloat16)
+    labels = torch.arange(50) % N_LABELS
+    schedule = Schedule("test", 0.1, 0.9, weight_decay, epochs=3, batch_size=10)
+    training = probe_training("x", features, labels, N_LABELS, schedule, 0)
+    parameter = training.model.get_parameter("weight")
+    afcc.hold_zero(parameter, mask)
+    before = parameter.detach().clone()
+    training.run(Stopping())
+    assert (parameter[~mask] == 0).all()
+    assert (parameter[mask] != before[mask]).all()
+
+
+def test_a_masked_training_goes_on_as_if_never_stopped(layer, tmp_path):
+    weights, measured = layer
+    mask = afcc.probe_masks(measured.cluster_of, weights, 0)["clusters"]
+    features = torch.randn(50, N_FILTERS * POSITIONS, generator=torch.Generator().manual_seed(0)).to(torch.bfloat16)
+    labels = torch.arange(50) % N_LABELS
+    schedule = Schedule("test", 0.1, 0.9, 0.01, epochs=2, batch_size=10)
+
+    def training():
+        made = probe_training("x", features, labels, N_LABELS, schedule, 0)
+        afcc.hold_zero(made.model.get_parameter("weight"), mask)
+        return made
+
+    place, kept = tmp_path / "state", []
+
+    def keep_first(state):
+        if not kept:
+            checkpoint.save(place, state)
+            kept.append(state["step"])
+
+    whole, resumed = training(), training()
+    whole.run(Stopping(), keep_first)
+    resumed.restore(checkpoint.load(place))
+    assert resumed.step == kept[0] == 5
+    resumed.run(Stopping())
+    assert torch.equal(resumed.model.get_parameter("weight"), whole.model.get_parameter("weight"))
+    assert (resumed.model.get_parameter("weight")[~mask] == 0).all()
+
+
+def test_filters_are_connected_where_their_clusters_share_a_label():
+    of_inputs = np.array([[1, 1, 0], [0, 0, 0]], bool)
+    of_outputs = np.array([[0, 1, 0], [0, 0, 1], [1, 1, 1]], bool)
+    assert afcc.shared_label(of_inputs, of_outputs).tolist() == [[True, False], [False, False], [True, False]]
+
+
+@pytest.mark.parametrize("name", ["clusters", "5 random labels", "random weights", "largest weights"])
+def test_masks_of_a_convolution(name):
+    draw = np.random.default_rng(0)
+    held = draw.random((6, 10)) < 0.15, draw.random((4, 10)) < 0.15
+    weight = torch.randn(4, 6, 3, 3)
+    mask = afcc.layer_mask(name, held, weight, 0)
+    assert mask.shape == weight.shape
+    pairs = afcc.shared_label(*held)
+    if name == "5 random labels":
+        assert (mask.flatten(2).all(2) == mask.flatten(2).any(2)).all()
+    else:
+        assert int(mask.sum()) == int(pairs.sum()) * 9
+    if name == "clusters":
+        assert torch.equal(mask[:, :, 1, 2], torch.from_numpy(pairs))
+
+
+def small_network():
+    return nn.Sequential(
+        nn.Conv2d(3, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU(), nn.Conv2d(4, 5, 3, padding=1), nn.BatchNorm2d(5),
+        nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(5, 6, 1),
+    )  # fmt: skip
+
+
+def test_the_last_convolution_before_a_tap():
+    images = torch.zeros(1, 3, 4, 4)
+    assert afcc.last_convolution(small_network(), Tap("x", "6"), images) == "3"
+    assert afcc.last_convolution(small_network(), Tap("x", "1"), images) == "0"
+    with pytest.raises(ValueError, match="no convolution runs before"):
+        afcc.last_convolution(nn.Sequential(nn.ReLU(), nn.Conv2d(3, 3, 1)), Tap("x", "0"), images)
+
+
+def test_only_the_probe_and_one_convolution_learn():
+    network = small_network()
+    model = afcc.Pruned(network, Tap("x", "6"), nn.Linear(20, 3, bias=False), ["3.weight"]).train()
+    assert [name for name, parameter in model.named_parameters() if parameter.requires_grad] == [
+        "network.3.weight",
+        "probe.weight",
+    ]
+    before = network[1].running_mean.clone()
+    model(torch.randn(4, 3, 4, 4)).sum().backward()
+    assert torch.equal(network[1].running_mean, before)
+    assert network[3].weight.grad is not None
+    whole = afcc.Pruned(network, Tap("x", "6"), nn.Linear(20, 3, bias=False), None).train()
+    whole(torch.randn(4, 3, 4, 4))
+    assert not torch.equal(network[1].running_mean, before)
+
+
+def test_likeness_of_clusters():
+    of_test = np.array([[0, 0, 1, -1], [-1, -1, -1, -1], [0, 0, 0, -1]])
+    assert afcc.alike(of_test, of_test) == {"identical": 1.0, "mean": 1.0, "of_filter": [1.0, 1.0, 1.0]}
+    of_train = np.array([[0, 0, -1, -1], [0, -1, -1, -1], [0, 1, 1, -1]])
+    # 4 of 5 elements; none of 1; 1 + 4 of 9
+    found = afcc.alike(of_test, of_train)
+    assert found["of_filter"] == [0.8, 0.0, round(5 / 9, 4)]
+    assert found["identical"] == 0.0
+
+
+def test_costs_are_counted_and_measured():
+    weight = torch.zeros(4, 6)
+    weight[0, :3] = 1.5
+    found = afcc.costs(weight)
+    assert (found["dense_bytes"], found["sparse_bytes"]) == (96, 3 * 8 + 5 * 4)
+    assert (found["dense_multiply_adds"], found["sparse_multiply_adds"]) == (24, 3)
+    for kind in ("dense", "sparse"):
+        assert 0 < found[f"{kind}_seconds_1"] < 1
+        assert 0 < found[f"{kind}_seconds_100"] < 1
