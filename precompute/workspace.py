@@ -133,7 +133,7 @@ def _completed(made_with: Any, recipe: dict[str, Any]) -> Any:
     """An earlier version's recipe with what that version could not ask for yet, which was as it is by default."""
     if not isinstance(made_with, dict) or not isinstance(made_with.get("options"), dict):
         return made_with
-    default = json.loads(json.dumps(Options().recipe_options()))
+    made_with, default = json.loads(json.dumps([made_with, Options().recipe_options()]))
     options = {name: made_with["options"].get(name, default.get(name)) for name in recipe["options"]}
     completed = made_with | {"options": options}
     for part in ("network", "probe"):

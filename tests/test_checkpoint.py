@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from precompute import checkpoint
-from precompute.options import Problem
+from precompute.options import Options, Problem
+from precompute.recipes import recipe_for
 from precompute.workspace import NETWORK, Workspace
 from store.write import write_run
 from tests.builders import small_run
@@ -221,3 +222,18 @@ def test_what_was_made_from_other_images_is_refused(work: Workspace) -> None:
     assert Workspace(work.out, RECIPE, first).load_training(NETWORK) == {"step": 3}
     with pytest.raises(Problem, match=r"network\.ckpt was made from other images.*--fresh"):
         Workspace(work.out, RECIPE, second).load_training(NETWORK)
+
+
+def test_what_an_earlier_version_made_can_go_on(work: Workspace) -> None:
+    """It could not ask for what is new, which is then as it is by default."""
+    options = Options(arch="vgg16", data="cifar10")
+    recipe = recipe_for(options, "none", 10).record(options)
+    earlier = json.loads(json.dumps(recipe))
+    for name in ("weights", "checkpoint", "unit", "image_size"):
+        del earlier["options"][name]
+    del earlier["network"]["stage_rates"], earlier["probe"]["stage_rates"]
+    Workspace(work.out, earlier).save_training(NETWORK, STATE)
+    assert same(Workspace(work.out, recipe).load_training(NETWORK), STATE)
+    changed = Options(arch="vgg16", data="cifar10", weights="none", image_size=32)
+    with pytest.raises(Problem, match="another recipe"):
+        Workspace(work.out, recipe_for(changed, "none", 10).record(changed)).load_training(NETWORK)
