@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from precompute.distributed import World
     from precompute.job import Job, Todo
     from precompute.options import Options
     from precompute.stopping import Stopping
@@ -22,19 +23,22 @@ if TYPE_CHECKING:
 def main() -> int:
     """Run and return the exit status; a person gets messages, not tracebacks."""
     try:
+        from precompute.distributed import World, say
         from precompute.options import Problem, output_path, parse
         from precompute.stopping import Stopped, Stopping
 
+        world = World.of_environment()
+        command = shlex.join([*world.command, *(a for a in sys.argv[1:] if a != "--fresh")])
         try:
-            options = parse(sys.argv[1:])
-            with Stopping() as stopping:
-                run(options, stopping)
+            with world.quiet(errors=True):
+                options = parse(sys.argv[1:])
+            with Stopping() as stopping, world.quiet(), world.connected(options.device):
+                run(options, stopping, world)
             return 0
         except Problem as problem:
-            say(f"error: {problem}")
+            say(f"error: {problem}", world)
         except Stopped as stopped:
-            command = shlex.join(["python", "-m", "precompute", *(a for a in sys.argv[1:] if a != "--fresh")])
-            say(f"stopped ({stopped}). What is done is kept; the same command goes on:\n  {command}")
+            say(f"stopped ({stopped}). What is done is kept; the same command goes on:\n  {command}", world)
             return stopped.exit_status
         except BrokenPipeError:  # who read the output has left, as `head` does
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains once more at its end
@@ -42,18 +46,17 @@ def main() -> int:
             full = error.errno in (errno.ENOSPC, errno.EDQUOT)
             hint = ": no space is left on that disk. Free some; the same command then goes on" if full else ""
             place = error.filename or output_path(options)
-            say(f"error: cannot write or read {place}: {error.strerror or error}{hint}")
+            say(f"error: cannot write or read {place}: {error.strerror or error}{hint}", world)
+        except RuntimeError as error:
+            if not world.is_loss(error):
+                raise
+            say("error: another process of this run has ended. What is done is kept; the same command goes on", world)
         return 1
     except KeyboardInterrupt:  # before `Stopping` stands ready
         return 130
 
 
-def say(message: str) -> None:
-    """A last word, on a line of its own also where a line of progress is being shown."""
-    print(f"\r\x1b[K{message}" if sys.stderr.isatty() else message, file=sys.stderr)
-
-
-def run(options: "Options", stopping: "Stopping") -> None:
+def run(options: "Options", stopping: "Stopping", world: "World") -> None:
     """One run, from images to the file. Raises Problem, Stopped, OSError."""
     # Imported here, so that `--help` and a wrong option answer at once.
     from precompute.job import prepare
@@ -65,10 +68,14 @@ def run(options: "Options", stopping: "Stopping") -> None:
 
         print(list_taps(options))
         return
-    job = prepare(options, stopping)
+    job = prepare(options, stopping, world)
     print(job.title)
     if options.dry_run:
-        print(make_plan(job).text())
+        if world.is_first:
+            print(make_plan(job).text())
+        return
+    if not world.is_first:
+        help_first(job)
         return
     with job.work.locked():
         if options.fresh:
@@ -76,7 +83,7 @@ def run(options: "Options", stopping: "Stopping") -> None:
         earlier = job.work.earlier_result()
         if earlier is None and options.resume and not job.work.has_network():
             raise Problem(f"--resume: there is nothing at {job.work.out} to go on from; leave it out to start")
-        todo = job.todo(earlier)
+        todo = world.from_first(job.todo(earlier))
         if todo:
             if earlier is not None and job.recipe.network.epochs and not job.work.has_network():
                 raise Problem(
@@ -87,6 +94,16 @@ def run(options: "Options", stopping: "Stopping") -> None:
         else:
             print("it is there already; --fresh makes it anew")
     print_result(job.work.out)
+
+
+def help_first(job: "Job") -> None:
+    """What a process that is not the first does of a run: its part of the training and of the passes."""
+    from precompute import stages
+
+    todo: Todo | None = job.world.from_first(None)
+    if todo:
+        data = stages.DataOnDevice(job)
+        stages.record_activations(job, None, data, stages.train_network(job, data).network, todo.recorded)
 
 
 def make_layers(job: "Job", earlier: "RunContent | None", todo: "Todo") -> None:
@@ -104,6 +121,7 @@ def make_layers(job: "Job", earlier: "RunContent | None", todo: "Todo") -> None:
     # "In the second stage, the weights of the first m trained layers remain unchanged and their outputs are FC with
     # random initial weights to the output layer, which represent the labels."
     recorded = stages.record_activations(job, plan, data, trained.network, todo.recorded)
+    job.world.part()  # what remains is done by the first process, and nobody waits for it
     content = earlier or new_content(job, trained, recorded)
     for tap in todo.probed:
         probed = stages.train_probe(job, data, recorded, tap)

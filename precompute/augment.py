@@ -62,6 +62,11 @@ class Images:
     def __len__(self) -> int:
         return len(self.pixels)
 
+    def part(self, rows: slice) -> "Images":
+        """Some of the inputs, which stay where they are."""
+        pixels = self.pixels[rows] if isinstance(self.pixels, Tensor) else self.pixels.select(rows)
+        return Images(pixels, self.device, self.preprocessing)
+
     def batches(self, size: int) -> Iterator[tuple[slice, Tensor]]:
         """All inputs as they are, in order: (which, (batch, channels, side, side) float32 on the device)."""
         if not isinstance(self.pixels, Tensor):

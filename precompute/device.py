@@ -2,10 +2,11 @@
 
 import os
 import platform
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
+from precompute.distributed import ALONE, World
 from precompute.options import Problem
 
 
@@ -18,8 +19,28 @@ class Device:
     description: str
 
 
-def choose_device(wanted: str) -> Device:
-    """The device of --device. Raises Problem where this machine has none of that kind."""
+def choose_device(wanted: str, world: World = ALONE) -> Device:
+    """The device of --device, each process's own. Raises Problem where this machine has none of that kind."""
+    if not world.several:
+        return _choose(wanted)
+    if wanted == "auto" and not torch.cuda.is_available():
+        wanted = "cpu"  # gloo reaches nothing on an Apple GPU
+    if wanted == "mps":
+        raise Problem("--device mps: is for one process, without torchrun; several share a CPU, or have a GPU each")
+    if wanted != "cpu" and torch.cuda.is_available():
+        if world.local_size > torch.cuda.device_count():
+            raise Problem(
+                f"torchrun started {world.local_size} processes on a machine with {torch.cuda.device_count()} GPUs: "
+                "at most one a GPU, or --device cpu"
+            )
+        torch.cuda.set_device(world.local_rank)
+    device = _choose(wanted)
+    if device.target.type == "cuda":
+        device = replace(device, target=torch.device("cuda", world.local_rank))
+    return replace(device, description=f"{world.size} processes, each on {device.description}")
+
+
+def _choose(wanted: str) -> Device:
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     kind = next(kind for kind, is_there in there.items() if is_there) if wanted == "auto" else wanted
     if not there[kind]:

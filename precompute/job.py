@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from precompute import data, weights
 from precompute.data import DataSet, Sizes
 from precompute.device import Device, choose_device
+from precompute.distributed import ALONE, World
 from precompute.models import Arch, choose_layers, choose_taps, find_arch
 from precompute.options import Options, Problem, output_path
 from precompute.recipes import Recipe, recipe_for
@@ -47,6 +48,7 @@ class Job:
     work: Workspace
     stopping: Stopping
     data: DataSet | None  # None in a dry run that would have to download it
+    world: World
 
     def todo(self, earlier: RunContent | None) -> Todo:
         """What is left to do, with a file that holds so much."""
@@ -64,7 +66,7 @@ class Job:
         return f"{what} -> {self.work.out} ({self.device.description}; images {source})"
 
 
-def prepare(options: Options, stopping: Stopping) -> Job:
+def prepare(options: Options, stopping: Stopping, world: World = ALONE) -> Job:
     """Settle everything that can be wrong before work begins. Raises Problem, OSError."""
     arch = find_arch(options)
     origin = weights.origin(options, arch)
@@ -74,10 +76,15 @@ def prepare(options: Options, stopping: Stopping) -> Job:
     choose_layers("afcc-between", options.afcc_between, taps)
     if len(options.afcc_between) == 1:
         raise Problem("--afcc-between: takes two layers or more that follow one another, such as 9 10")
-    device = choose_device(options.device)
-    images = None if options.dry_run and not data.is_here(options) else data.load(options, arch.side, arch.crop)
+    device = choose_device(options.device, world)
+    is_here = world.from_first(data.is_here(options))
+    with world.in_turn(not is_here and not options.dry_run):
+        images = None if options.dry_run and not is_here else data.load(options, arch.side, arch.crop)
     sizes = images.sizes if images is not None else data.sizes_before_download(options)
     recipe = recipe_for(options, origin["from"], sizes.n_labels)
+    batch = min(recipe.network.batch_size, sizes.train)
+    if recipe.network.epochs and batch < world.size:
+        raise Problem(f"a batch of {batch} for {world.size} processes: each needs one input at least; start fewer")
     return Job(
         options=options,
         device=device,
@@ -91,4 +98,5 @@ def prepare(options: Options, stopping: Stopping) -> Job:
         work=Workspace(output_path(options), recipe.record(options), images.checksums if images is not None else None),
         stopping=stopping,
         data=images,
+        world=world,
     )

@@ -103,19 +103,25 @@ class Plan:
             places = [f"layer {layer}" for layer in self.job.pruned]
             places += [f"between {' '.join(self.job.options.afcc_between)}"] if self.job.options.afcc_between else []
             lines.append(f"5. AFCC ({', '.join(places)}), whose time is not in the sum below")
-        lines.append(f"memory: about {self.memory_bytes / 1e9:.1f} GB on {self.job.device.target}")
+        whose = ", for the first process" if self.job.world.several else ""
+        lines.append(f"memory: about {self.memory_bytes / 1e9:.1f} GB on {self.job.device.target}{whose}")
         lines.append(f"in all about {seconds(train_time + pass_time + probe_time)}")
         return "\n".join(lines)
 
 
 def make_plan(job: Job) -> Plan:
-    """Measure a few steps of each stage on random images, and extrapolate."""
+    """Measure a few steps of each stage on random images, and extrapolate.
+
+    Of several processes one measures its part of a batch, so what they tell each other is left out.
+    """
     recipe, sizes, target = job.recipe, job.sizes, job.device.target
     network = job.arch.build(sizes.n_labels).to(target)
     side = job.arch.side
     shapes = tap_shapes(network, job.taps, (3, side, side))
     channels, height, width = sizes.image_shape
     batch = min(recipe.network.batch_size, sizes.train) if recipe.network.epochs else batch_of(side)
+    if job.world.several and recipe.network.epochs:
+        batch = max(2, -(-batch // job.world.size))  # of one input, batch normalization may have no variance
     pixels = torch.randint(0, 256, (batch, height, width, channels), dtype=torch.uint8)
     images = Images(pixels, target, Preprocessing(side, (0.5,) * 3, (0.5,) * 3, warps=job.arch.warps))
     labels = torch.arange(max(batch, recipe.probe.batch_size), device=target) % sizes.n_labels
@@ -137,7 +143,7 @@ def make_plan(job: Job) -> Plan:
         activation_device=torch.device("cpu"),
         on_disk=False,
         train_step=train_step,
-        pass_rate=batch / pass_time,
+        pass_rate=batch / pass_time * job.world.size,
         probe_step=probe_step,
         peak_bytes=peak_memory(job.device),
     )

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from precompute.augment import Images
 from precompute.device import Device
+from precompute.distributed import ALONE, World
 from precompute.progress import Progress
 from precompute.recipes import Schedule
 from precompute.taps import Tap, watch
@@ -59,18 +60,35 @@ def passes(
             yield batch, outputs, seen
 
 
-def record(split: str, network: nn.Module, taps: list[Tap], images: Images, device: Device, out: Activations) -> Tensor:
+def record(
+    split: str,
+    network: nn.Module,
+    taps: list[Tap],
+    images: Images,
+    device: Device,
+    out: Activations,
+    world: World = ALONE,
+) -> Tensor:
     """Pass all images once through the frozen network; fills out[layer] for every tap.
 
-    Returns the label that the whole network gives each input: (inputs,) int64 on the CPU.
+    Several processes pass a shard each; batch by batch the first process, which alone has an `out`, collects what
+    they saw, so that none holds more than a batch of it.
+
+    Returns the label that the whole network gives each input: (inputs,) int64 on the CPU, for the first process.
     """
-    progress = Progress(f"activations of the {split} images", len(images))
+    progress = Progress(f"activations of the {split} images", len(images), shown=world.is_first)
     answers = torch.empty(len(images), dtype=torch.int64)
-    for batch, outputs, seen in passes(network, taps, images, device):
-        answers[batch] = outputs.argmax(1).cpu()
+    size = batch_of(images.preprocessing.side)
+    shards = world.shards(len(images), size)
+    done = 0
+    for batch, outputs, seen in passes(network, taps, images.part(shards[world.rank]), device):
+        starts = [min(shard.start + batch.start, shard.stop) for shard in shards]
+        rows = [slice(start, min(start + size, shard.stop)) for start, shard in zip(starts, shards, strict=True)]
+        world.collect(outputs.argmax(1), answers, rows)
         for tap in taps:  # (batch, filter, height, width) -> (batch, filter * position)
-            out[tap.layer][batch] = seen[tap.layer].flatten(1).to(out[tap.layer])
-        progress.step(batch.stop)
+            world.collect(seen[tap.layer].flatten(1).to(KEPT), out.get(tap.layer), rows)
+        done += sum(of.stop - of.start for of in rows)
+        progress.step(done)
     progress.finish(f"{len(images)} images, {len(taps)} layers at once")
     return answers
 

@@ -12,16 +12,17 @@ _WINDOW = 180.0
 class Progress:
     """Progress of one stage of `total` steps; the time left is extrapolated from the speed of the last minutes."""
 
-    def __init__(self, stage: str, total: int, done: int = 0) -> None:
+    def __init__(self, stage: str, total: int, done: int = 0, shown: bool = True) -> None:
         self._stage, self._total = stage, total
         self._started = self._shown = time.monotonic()
         self._marks = deque([(self._started, done)])  # (when, how much was done), the oldest about _WINDOW ago
         self._live = sys.stderr.isatty()
+        self._is_shown = shown
 
     def step(self, done: int, note: str = "") -> None:
         """Say that `done` steps are done; shown only when it is time."""
         now = time.monotonic()
-        if now - self._shown < (_LIVE_EVERY if self._live else _PLAIN_EVERY):
+        if not self._is_shown or now - self._shown < (_LIVE_EVERY if self._live else _PLAIN_EVERY):
             return
         self._shown = now
         self._marks.append((now, done))
@@ -34,6 +35,8 @@ class Progress:
 
     def finish(self, note: str) -> None:
         """The stage's closing line."""
+        if not self._is_shown:
+            return
         took = time.monotonic() - self._started
         clear = "\r\x1b[K" if self._live else ""
         print(f"{clear}{self._stage}: {note} ({seconds(took)})", file=sys.stderr, flush=True)

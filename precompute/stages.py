@@ -19,6 +19,7 @@ from precompute.job import Job
 from precompute.plan import Plan
 from precompute.probe import (
     Activations,
+    batch_of,
     confusion,
     make_room,
     passes,
@@ -64,15 +65,17 @@ class Trained:
 def train_network(job: Job, data: DataOnDevice) -> Trained:
     """Stage 1: train the whole network, from where an earlier process got to."""
     as_it_is = job.recipe.network.epochs == 0
-    network = weights.network(job.options, job.arch, job.sizes.n_labels, as_it_is).to(job.device.target)
+    with job.world.in_turn(job.origin["from"] == "hub"):
+        network = weights.network(job.options, job.arch, job.sizes.n_labels, as_it_is).to(job.device.target)
     if as_it_is:
         return Trained(network.requires_grad_(False), {column: [] for column in HISTORY}, 0.0)
 
     def test_accuracy() -> float:
-        right = 0
-        for batch, outputs, _ in passes(network, [], data.test, job.device):
-            right += int((outputs.argmax(1) == data.test_labels[batch]).sum())
-        return right / len(data.test)
+        mine = job.world.shards(len(data.test), batch_of(job.arch.side))[job.world.rank]
+        labels, right = data.test_labels[mine], torch.tensor(0)
+        for batch, outputs, _ in passes(network, [], data.test.part(mine), job.device):
+            right += int((outputs.argmax(1) == labels[batch]).sum())
+        return job.world.total(right).item() / len(data.test)
 
     training = Training(
         name="network",
@@ -83,8 +86,9 @@ def train_network(job: Job, data: DataOnDevice) -> Trained:
         seed=job.options.seed,
         autocast=job.device.autocast,
         evaluate=test_accuracy,
+        world=job.world,
     )
-    state = job.work.load_training(NETWORK)
+    state = job.world.from_first(job.work.load_training(NETWORK) if job.world.is_first else None)
     if state is not None:
         training.restore(state)
         epoch, step = divmod(training.step, training.steps_an_epoch)
@@ -104,8 +108,13 @@ class Recorded:
     seconds: float = 0.0
 
 
-def record_activations(job: Job, plan: Plan, data: DataOnDevice, network: nn.Module, taps: list[Tap]) -> Recorded:
-    """Stage 2, first half: what comes out of the frozen layers, for all of them in one pass a split."""
+def record_activations(
+    job: Job, plan: Plan | None, data: DataOnDevice, network: nn.Module, taps: list[Tap]
+) -> Recorded:
+    """Stage 2, first half: what comes out of the frozen layers, for all of them in one pass a split.
+
+    Of several processes the first, which has the plan, gets it all.
+    """
     recorded = Recorded()
     n_outputs = len(network.get_submodule(job.arch.output[0]).get_parameter("weight"))
     start = time.monotonic()
@@ -113,10 +122,11 @@ def record_activations(job: Job, plan: Plan, data: DataOnDevice, network: nn.Mod
         ("train", data.train, data.train_labels, recorded.train),
         ("test", data.test, data.test_labels, recorded.test),
     ):
-        for tap in taps:
-            place = job.work.activation_file(split, tap.layer) if plan.on_disk else plan.activation_device
-            out[tap.layer] = make_room(len(images), plan.n_features(tap.layer), place)
-        answers = record(split, network, taps, images, job.device, out)
+        if plan is not None:
+            for tap in taps:
+                place = job.work.activation_file(split, tap.layer) if plan.on_disk else plan.activation_device
+                out[tap.layer] = make_room(len(images), plan.n_features(tap.layer), place)
+        answers = record(split, network, taps, images, job.device, out, job.world)
         if n_outputs == job.sizes.n_labels:  # else it tells other labels apart than the probes do
             recorded.accuracies[f"{split}_accuracy"] = (answers == labels.cpu()).double().mean().item()
     recorded.seconds = time.monotonic() - start
@@ -184,6 +194,8 @@ def _pixels(job: Job, split: Split, name: str) -> "Tensor | ImageFiles":
         return torch.from_numpy(images)
     if job.recipe.network.epochs == 0:
         return images
+    if job.world.several:  # one copy for all processes, each of which decodes a part
+        return torch.from_numpy(job.world.decode(images, job.work.pixel_file(name)))
     place = job.work.pixel_file(name) if images.nbytes > free_memory() // 2 else None
     return torch.from_numpy(images.decoded(place))
 

@@ -4,6 +4,10 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from precompute.distributed import World
 
 EXIT_STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143}
 
@@ -45,15 +49,21 @@ class Stopping:
     def asked(self) -> bool:
         return self._asked is not None
 
+    def agreed(self, world: "World") -> bool:
+        """Whether any process of the run was asked: together, since the signal reaches each at another step."""
+        self._asked = int(world.largest(self._asked or 0)) or None
+        return self.asked
+
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Hold a signal back until `check`, or until the end of the block."""
-        self._holding = True
+        """Hold a signal back until `check`, or until the end of the outermost such block."""
+        is_held, self._holding = self._holding, True
         try:
             yield
         finally:
-            self._holding = False
-        self.check()
+            self._holding = is_held
+        if not is_held:
+            self.check()
 
     def check(self) -> None:
         if self._asked is not None:

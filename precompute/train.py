@@ -2,10 +2,14 @@
 
 What happens in an epoch is drawn from (seed, epoch) alone and the learning rate follows from the step, so a training
 that goes on from a checkpoint takes the same steps as one that never stopped; on a CPU, to the bit.
+
+Several processes take each step together, a part of its batch each: the same step but for rounding and for layers that
+draw, such as dropout, so a training may go on with another number of them.
 """
 
 import math
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
@@ -14,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from precompute.augment import Draws
+from precompute.distributed import ALONE, World
 from precompute.options import Problem
 from precompute.progress import Progress
 from precompute.recipes import Schedule
@@ -21,7 +26,7 @@ from precompute.stopping import Stopping
 from store.format import HISTORY
 
 _EVALUATIONS = 5  # test accuracy is taken about so often in a training: on a CPU each time costs part of an epoch
-_CHECK_EVERY = 50  # steps between looks at the loss on a GPU, where each look waits for the device
+_CHECK_EVERY = 20  # steps between looks at the loss on a GPU, where each look waits for the device
 
 Save = Callable[[dict[str, Any]], None]
 
@@ -39,6 +44,7 @@ class Training:
     autocast: torch.dtype | None = None  # lower precision for what allows it; weights stay float32
     evaluate: Callable[[], float] | None = None  # test accuracy now
     evaluations: int = _EVALUATIONS
+    world: World = ALONE
     history: dict[str, list[float]] = field(default_factory=lambda: {column: [] for column in HISTORY})
     step: int = 0
 
@@ -57,6 +63,7 @@ class Training:
         self.steps_an_epoch = len(self.labels) // self.batch_size  # what is left over joins in other epochs
         self.steps = self.steps_an_epoch * self.schedule.epochs
         self._sums = torch.zeros(2, dtype=torch.float64, device=self._sum_device())  # of this epoch: loss, right ones
+        self._trained = self._over_all_processes() if self.world.several else self.model
 
     def run(self, stopping: Stopping, save: Save | None = None) -> dict[str, list[float]]:
         """Train to the end; returns the history, one value an epoch.
@@ -64,24 +71,32 @@ class Training:
         `save` gets the state after each epoch, and in the middle of one when the person stops. Raises Stopped, and
         Problem at a loss that is not finite: the state saved last is then still the good one.
         """
-        progress = Progress(self.name, self.steps, self.step)
+        several = self.world.several
+        progress = Progress(self.name, self.steps, self.step, shown=self.world.is_first)
         self.model.train()
+        if not self.world.is_first:
+            torch.manual_seed(self.seed + (self.world.rank << 32) + self.step)  # other dropouts for other inputs
         draws = None
-        while self.step < self.steps:
-            epoch, batch = divmod(self.step, self.steps_an_epoch)
-            if draws is None or batch == 0:
-                draws = Draws.of_epoch(len(self.labels), self.seed, epoch, self.device)
-            with stopping.held():
-                self.take_step(draws, batch)
-                ended = batch + 1 == self.steps_an_epoch
-                if ended or stopping.asked or self.device.type == "cpu" or batch % _CHECK_EVERY == 0:
-                    self._check_loss(epoch)
-                if ended:
-                    self._end_epoch(epoch)
-                if save is not None and (ended or stopping.asked):
-                    self._check_weights(epoch, draws)
-                    save(self.state())
-            progress.step(self.step, f"epoch {epoch + 1} of {self.schedule.epochs}")
+        with stopping.held() if several else nullcontext():  # who leaves before all agree is waited for in vain
+            while self.step < self.steps:
+                epoch, batch = divmod(self.step, self.steps_an_epoch)
+                if draws is None or batch == 0:
+                    draws = Draws.of_epoch(len(self.labels), self.seed, epoch, self.device)
+                with stopping.held():
+                    self.take_step(draws, batch)
+                    ended = batch + 1 == self.steps_an_epoch
+                    looks = ended or self.device.type == "cpu" or batch % _CHECK_EVERY == 0
+                    asked = stopping.agreed(self.world) if looks or not several else False
+                    if looks or asked:
+                        self._check_loss(epoch)
+                    if ended:
+                        self._end_epoch(epoch)
+                    if save is not None and (ended or asked):
+                        self._check_weights(epoch, draws)
+                        self._save(save)
+                if asked:
+                    stopping.check()
+                progress.step(self.step, f"epoch {epoch + 1} of {self.schedule.epochs}")
         self.model.eval()
         progress.finish(f"{self.schedule.epochs} epochs, {self._summary()}")
         return self.history
@@ -89,14 +104,15 @@ class Training:
     def take_step(self, draws: Draws, batch: int) -> None:
         """One step on the given batch of the epoch."""
         index = draws.order[batch * self.batch_size : (batch + 1) * self.batch_size]
-        labels = self.labels[index]
+        mine = index[self.world.share(len(index))]
+        labels = self.labels[mine]
         rate = self.schedule.rate(self.step, self.steps_an_epoch)
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group["factor"]
-        fields = self._fields(index, draws)
-        loss = cross_entropy(fields, labels)
+        fields = self._fields(self._trained, mine, draws)
+        loss = cross_entropy(fields, labels) * (len(mine) / len(index))  # the parts add up to the batch's mean
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        (loss * self.world.size).backward()  # type: ignore[no-untyped-call]  # since gradients will be averaged
         self.optimizer.step()
         right = (fields.detach().argmax(1) == labels).sum()
         self._sums += torch.stack([loss.detach(), right]).to(self._sums)
@@ -109,7 +125,7 @@ class Training:
             "optimizer": self.optimizer.state_dict(),
             "history": self.history,
             "step": self.step,
-            "sums": self._sums,
+            "sums": self.world.total(self._sums),
             "random": torch.get_rng_state(),  # for layers that draw, such as dropout
         }
 
@@ -121,7 +137,7 @@ class Training:
             group["factor"] = factor  # which checkpoints of version 0.1 do not hold
         self.history = state["history"]
         self.step = state["step"]
-        self._sums = state["sums"].to(self._sum_device())
+        self._sums = state["sums"].to(self._sum_device()) * self.world.is_first  # the first process's are everybody's
         torch.set_rng_state(state["random"])
 
     def _groups(self) -> list[dict[str, Any]]:
@@ -133,22 +149,36 @@ class Training:
                 groups.setdefault(next(factors, 1.0), []).append(parameter)
         return [{"params": parameters, "factor": factor} for factor, parameters in groups.items()]
 
-    def _fields(self, index: Tensor, draws: Draws) -> Tensor:
+    def _over_all_processes(self) -> nn.Module:
+        """The model, seeing one part of a batch as if it saw the whole; its weights are the model's own."""
+        from precompute.batch_norm import synchronize
+
+        synchronize(self.model, self.device)
+        return nn.parallel.DistributedDataParallel(self.model)
+
+    def _fields(self, model: nn.Module, index: Tensor, draws: Draws) -> Tensor:
         with torch.autocast(self.device.type, self.autocast, enabled=self.autocast is not None):
-            fields: Tensor = self.model(self.inputs(index, draws))
+            fields: Tensor = model(self.inputs(index, draws))
         return fields.float()
 
+    def _save(self, save: Save) -> None:
+        state = self.state()
+        if self.world.is_first:
+            save(state)
+        self.world.barrier()  # torchrun ends those that are left as soon as one has gone
+
     def _check_loss(self, epoch: int) -> None:
-        if not math.isfinite(self._sums[0].item()):
+        if self.world.any(not math.isfinite(self._sums[0].item())):
             self._diverged("the loss is", epoch)
 
     @torch.no_grad()
     def _check_weights(self, epoch: int, draws: Draws) -> None:
         """What the weights make of a batch: the loss of the last step was taken before it changed them."""
         self.model.eval()
-        fields = self._fields(draws.order[: self.batch_size], draws)
+        mine = draws.order[: self.batch_size][self.world.share(self.batch_size)]
+        fields = self._fields(self.model, mine, draws)
         self.model.train()
-        if not bool(fields.isfinite().all()):
+        if self.world.any(not bool(fields.isfinite().all())):
             self._diverged("what the model answers is", epoch)
 
     def _diverged(self, what: str, epoch: int) -> NoReturn:
@@ -159,7 +189,7 @@ class Training:
         )
 
     def _end_epoch(self, epoch: int) -> None:
-        loss, right = self._sums.tolist()
+        loss, right = self.world.total(self._sums).tolist()
         every = max(1, self.schedule.epochs // self.evaluations)
         is_due = (self.schedule.epochs - 1 - epoch) % every == 0
         accuracy = math.nan

@@ -1,0 +1,176 @@
+"""What the processes of `test_distributed` do together; alone, the same with one.
+
+python -m torch.distributed.run --standalone --nproc-per-node 3 -m tests.distributed_program FOLDER
+"""
+
+import copy
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import numpy as np
+import torch
+from timm.layers.norm_act import BatchNormAct2d
+from torch import Tensor, nn
+
+from precompute.augment import Draws, Images, Preprocessing
+from precompute.device import Device
+from precompute.distributed import World
+from precompute.image_files import ImageFiles
+from precompute.options import Problem
+from precompute.probe import Activations, record
+from precompute.recipes import Schedule
+from precompute.stopping import Stopped, Stopping
+from precompute.taps import Tap
+from precompute.train import Training
+
+SCHEDULE = Schedule("test", learning_rate=0.05, momentum=0.9, weight_decay=1e-3, epochs=3, decay=0.5, batch_size=50)
+N_INPUTS = 120  # 2 batches of 50, which three processes cannot share evenly, and 20 inputs left over
+SIDE = 640  # of it, 16 images pass at once
+CPU = Device(torch.device("cpu"), None, "")  # float32
+TAPS = [Tap("a", "0"), Tap("b", "2")]
+SIZES = (0, 1, 16, 17, 40, 100)  # of data sets: fewer batches than processes, and not as many for each
+
+
+def training(world: World) -> Training:
+    torch.manual_seed(0)
+    model = nn.Sequential(
+        nn.Conv2d(3, 8, 3, bias=False),
+        nn.BatchNorm2d(8),
+        nn.ReLU(),
+        nn.Conv2d(8, 8, 3, stride=2, bias=False),
+        BatchNormAct2d(8, act_layer=nn.SiLU),
+        nn.Conv2d(8, 8, 3, bias=False),
+        nn.BatchNorm2d(8, momentum=None, affine=False),
+        nn.Flatten(),
+        nn.Linear(8, 3),
+    )
+    generator = torch.Generator().manual_seed(1)
+    images = torch.randn(N_INPUTS, 3, 9, 9, generator=generator)
+    labels = torch.arange(N_INPUTS) % 3
+
+    def share_right() -> float:
+        mine = world.share(N_INPUTS)
+        with torch.no_grad():
+            right = (model(images[mine]).argmax(1) == labels[mine]).sum()
+        return world.total(right).item() / N_INPUTS
+
+    return Training(
+        "test", model, lambda index, _: images[index], labels, SCHEDULE, 0, evaluate=share_right, world=world
+    )
+
+
+def whole(world: World) -> tuple[dict[str, Any], nn.Module]:
+    finished = training(world)
+    finished.run(Stopping())
+    return finished.state(), finished.model
+
+
+def used_alone(model: nn.Module) -> dict[str, Tensor]:
+    """What a copy becomes in a training that is not shared, as AFCC's are not."""
+    own = copy.deepcopy(model).train()
+    own(torch.randn(20, 3, 9, 9, generator=torch.Generator().manual_seed(2))).sum().backward()
+    return own.state_dict() | {f"{name}'s gradient": weight.grad for name, weight in own.named_parameters()}
+
+
+def not_synchronized(world: World) -> dict[str, Any]:
+    with mock.patch("precompute.batch_norm.synchronize"):
+        return whole(world)[0]
+
+
+def stopped(world: World) -> dict[str, Any]:
+    """The last process alone gets a signal, in its third step."""
+    stopping, saved = Stopping(), []
+    one = training(world)
+    take_step = one.take_step
+
+    def with_a_signal(draws: Draws, batch: int) -> None:
+        if one.step == 2 and world.rank == world.size - 1:
+            signal.raise_signal(signal.SIGTERM)
+        take_step(draws, batch)
+
+    one.take_step = with_a_signal  # type: ignore[method-assign]
+    try:
+        with stopping:
+            one.run(stopping, saved.append)
+    except Stopped as error:
+        return {"status": error.exit_status, "step": one.step, "saved": saved}
+    raise AssertionError("it was not stopped")
+
+
+def diverged(world: World) -> dict[str, Any]:
+    """The last process alone has a loss that is not finite, in its third step."""
+    one = training(world)
+    take_step = one.take_step
+
+    def with_a_bad_loss(draws: Draws, batch: int) -> None:
+        take_step(draws, batch)
+        if one.step == 3 and world.rank == world.size - 1:
+            one._sums[0] = torch.inf
+
+    one.take_step = with_a_bad_loss  # type: ignore[method-assign]
+    try:
+        one.run(Stopping())
+    except Problem as problem:
+        return {"message": str(problem), "step": one.step}
+    raise AssertionError("it went on")
+
+
+def network() -> nn.Module:
+    torch.manual_seed(0)
+    convolution = nn.Conv2d(3, 5, 64, stride=64)
+    return nn.Sequential(convolution, nn.ReLU(), nn.AvgPool2d(5), nn.Flatten(), nn.Linear(20, 4))
+
+
+def recorded(world: World, pixels: Tensor | ImageFiles) -> dict[str, Any]:
+    images = Images(pixels, CPU.target, Preprocessing(SIDE, (0.5,) * 3, (0.5,) * 3))
+    out: Activations = {}
+    if world.is_first:
+        out = {
+            layer: torch.full((len(images), n), torch.nan, dtype=torch.bfloat16) for layer, n in (("a", 500), ("b", 20))
+        }
+    answers = record("test", network(), TAPS, images, CPU, out, world)
+    return {**out, "answers": answers} if world.is_first else {}
+
+
+def arrays(world: World) -> list[dict[str, Any]]:
+    random = np.random.default_rng(0)
+    pixels = [torch.from_numpy(random.integers(0, 256, (n, 8, 8, 3), dtype=np.uint8)) for n in SIZES]
+    return [recorded(world, some) for some in pixels]
+
+
+def files(world: World, folder: Path) -> dict[str, Any]:
+    images = ImageFiles(sorted(folder.glob("*.png")), 32)
+    whole = world.decode(images, folder / f"of {world.size}.pixels")
+    return {"passed": recorded(world, images), "decoded": torch.from_numpy(whole).clone()}
+
+
+def everything(world: World, folder: Path) -> dict[str, Any]:
+    state, model = whole(world)
+    done = {
+        "whole": state,
+        "not synchronized": not_synchronized(world),
+        "stopped": stopped(world),
+        "diverged": diverged(world),
+        "arrays": arrays(world),
+        "files": files(world, folder),
+        "from first": world.from_first(f"of {world.rank}"),
+        "any": [world.any(world.rank == rank) for rank in (0, world.size - 1, world.size)],
+    }
+    world.part()
+    return done | {"used alone": used_alone(model)}
+
+
+def main(folder: Path) -> None:
+    torch.set_num_threads(1)
+    world = World.of_environment()
+    name = f"{world.rank} of {world.size}.pt"
+    with world.connected("cpu"):
+        done = everything(world, folder)
+    torch.save(done, folder / name)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
