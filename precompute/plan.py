@@ -11,6 +11,7 @@ import torch
 
 from precompute.augment import Draws, Images, Preprocessing
 from precompute.device import Device, free_memory, peak_memory
+from precompute.image_files import ImageFiles
 from precompute.job import Job
 from precompute.probe import KEPT, batch_of, passes, probe_training
 from precompute.progress import seconds
@@ -19,6 +20,7 @@ from precompute.taps import tap_shapes
 from precompute.train import Training
 from store.write import stores_fields
 
+_DECODED = 64  # images
 _LONG = 5.0  # seconds; what takes longer is measured less often
 
 
@@ -143,13 +145,24 @@ def make_plan(job: Job) -> Plan:
         activation_device=torch.device("cpu"),
         on_disk=False,
         train_step=train_step,
-        pass_rate=batch / pass_time * job.world.size,
+        pass_rate=min(batch / pass_time * job.world.size, _decoding_rate(job)),
         probe_step=probe_step,
         peak_bytes=peak_memory(job.device),
     )
     if target.type == "cuda" and plan.activation_bytes < torch.cuda.mem_get_info()[0] // 2:
         return replace(plan, activation_device=target)
     return replace(plan, on_disk=plan.activation_bytes > free_memory() // 2)
+
+
+def _decoding_rate(job: Job) -> float:
+    """Images a second that are decoded from files, while others pass through the network; no limit for arrays."""
+    images = None if job.data is None else job.data.train.images
+    if not isinstance(images, ImageFiles):
+        return math.inf
+    some = images.select(slice(0, _DECODED))
+    start = time.perf_counter()
+    some.batch(slice(None))
+    return len(some) / (time.perf_counter() - start)
 
 
 def _words(origin: dict[str, str]) -> str:

@@ -4,7 +4,6 @@
 train the FC layer" (supplement): no augmentation, and one pass through the network serves all layers.
 """
 
-import os
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +16,7 @@ from torch import Tensor, nn
 from precompute.augment import Images
 from precompute.device import Device
 from precompute.distributed import ALONE, World
+from precompute.image_files import allocate
 from precompute.progress import Progress
 from precompute.recipes import Schedule
 from precompute.taps import Tap, watch
@@ -32,13 +32,8 @@ def make_room(n_inputs: int, n_features: int, place: torch.device | Path) -> Ten
     """Room for one layer's activations (inputs, features) on a device, or in a file. Raises OSError."""
     if isinstance(place, torch.device):
         return torch.empty(n_inputs, n_features, dtype=KEPT, device=place)
-    place.parent.mkdir(parents=True, exist_ok=True)
     size = n_inputs * n_features
-    with place.open("wb") as stream:
-        if hasattr(os, "posix_fallocate"):  # a full disk says so now; found out later, it kills the process
-            os.posix_fallocate(stream.fileno(), 0, size * KEPT.itemsize)
-        else:
-            stream.truncate(size * KEPT.itemsize)
+    allocate(place, size * KEPT.itemsize)
     return torch.from_file(str(place), shared=True, size=size, dtype=KEPT).view(n_inputs, n_features)
 
 
