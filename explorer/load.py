@@ -8,9 +8,8 @@ import argparse
 import contextlib
 import ctypes
 import gc
-import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 
 from explorer.derived import SWEEP, SweepPoint, field_squares, rank_from_factors, sweep_point
 from explorer.derived import rank as matrix_rank
+from explorer.kept import Kept
 from explorer.matrix import LayerData, is_live
 from store import format as fmt
 from store.measure import (
@@ -36,7 +36,6 @@ from store.write import stores_fields
 
 RUNS = Path("runs")
 EXAMPLE = Path(__file__).with_name("example.h5")
-_MAX_MEASURES_BYTES = 100 << 20
 _M_MMAP_THRESHOLD = -3  # of glibc's malloc.h
 _MAX_LAYER_BYTES = 2 << 30  # of class means, weights and fields: what a page may take of a server's memory
 
@@ -187,23 +186,14 @@ def freeze_modules() -> None:
 
 
 def measured(file: FileId, layer_name: str, threshold: float, order: ScanOrder) -> LayerMeasure:
-    """Kept up to _MAX_MEASURES_BYTES: a page needs one a layer and run at a time, of 20 kB or of 5 MB."""
+    """A page needs one a layer and run at a time, of 20 kB or of 5 MB."""
     key = (file, layer_name, threshold, order)
-    with _measures_lock:
-        if key in _measures:
-            _measures[key] = _measures.pop(key)  # used last
-            return _measures[key]
-    made = loaded(file, layer_name).measure(threshold, order)
-    made = replace(made, cluster_of=made.cluster_of.copy())  # it may be a part of something larger
-    with _measures_lock:
-        _measures[key] = made
-        while len(_measures) > 1 and sum(each.cluster_of.nbytes for each in _measures.values()) > _MAX_MEASURES_BYTES:
-            del _measures[next(iter(_measures))]
-    return made
+    return MEASURES.get(key, lambda: loaded(file, layer_name).measure(threshold, order))
 
 
-_measures: dict[tuple[FileId, str, float, ScanOrder], LayerMeasure] = {}  # used last, last
-_measures_lock = threading.Lock()
+MEASURES: Kept[tuple[FileId, str, float, ScanOrder], LayerMeasure] = Kept(
+    100 << 20, lambda measured: measured.cluster_of.nbytes
+)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)

@@ -205,7 +205,8 @@ def _measure(
     maximum = np.empty(n_filters, np.float32)
     silent = np.empty(n_filters, np.bool_)
     n_clusters, noise, n_above = np.zeros((3, n_filters), np.int64)
-    cluster_of, sizes = np.zeros((2, n_filters, n_labels), np.int32)  # sizes: of each filter's clusters, then zeros
+    cluster_of = np.zeros((n_filters, n_labels), np.int32)  # of its own: it is kept, and would keep what it is part of
+    sizes = np.zeros((n_filters, n_labels), np.int32)  # of each filter's clusters, then zeros
     filters = (maximum, silent, n_clusters, noise, n_above, cluster_of, sizes)
     labels = np.zeros((n_shares(n_filters), 3, n_labels), np.int64)  # elements a label; a sum for each thread
     fields = np.zeros((3, n_filters if inputs is not None else 0, n_labels))  # the same, adding up fields

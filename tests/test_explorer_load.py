@@ -32,15 +32,15 @@ def test_a_measure_is_made_once_and_is_the_layers(file: load.FileId) -> None:
 def test_measures_are_kept_up_to_so_many_bytes_the_last_used_longest(
     file: load.FileId, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    load._measures.clear()
+    load.MEASURES.clear()
     one = load.measured(file, "7", 0.0, "stored")
     assert one.cluster_of.base is None  # nothing else is kept with it
-    monkeypatch.setattr(load, "_MAX_MEASURES_BYTES", 3 * one.cluster_of.nbytes)
+    monkeypatch.setattr(load.MEASURES, "most", 3 * one.cluster_of.nbytes)
     for step in range(1, 40):
         load.measured(file, "7", step / 40, "stored")
         assert load.measured(file, "7", 0.0, "stored") is one
-        assert sum(kept.cluster_of.nbytes for kept in load._measures.values()) <= load._MAX_MEASURES_BYTES
-    assert len(load._measures) == 3
+        assert sum(kept.cluster_of.nbytes for kept in load.MEASURES.values()) <= load.MEASURES.most
+    assert len(load.MEASURES.values()) == 3
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc keeps what is freed for each thread")
