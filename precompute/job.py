@@ -1,6 +1,7 @@
 """What was asked for, made definite: which data, network, layers, recipe and device, and where the result goes."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from precompute import data, weights
 from precompute.data import DataSet, Sizes
@@ -14,6 +15,8 @@ from precompute.taps import Tap
 from precompute.workspace import Workspace
 from store.write import RunContent
 
+Manifest = dict[str, Any]
+
 
 @dataclass(frozen=True)
 class Todo:
@@ -22,6 +25,16 @@ class Todo:
     probed: list[Tap]  # layers whose probes are still to be trained
     pruned: list[Tap]  # layers whose probes AFCC is still to cut down
     between: bool  # whether AFCC between layers is still to come
+
+    @classmethod
+    def of(cls, taps: list[Tap], options: Options, pruned: tuple[str, ...], there: Manifest) -> "Todo":
+        """What is left to do, of a file with this manifest."""
+        records = {record["name"]: record for record in there.get("layers", [])}
+        return cls(
+            probed=[tap for tap in taps if tap.layer not in records],
+            pruned=[tap for tap in taps if tap.layer in pruned and "afcc" not in records.get(tap.layer, {})],
+            between=bool(options.afcc_between) and "afcc_between" not in there,
+        )
 
     def __bool__(self) -> bool:
         return bool(self.probed or self.pruned or self.between)
@@ -52,12 +65,10 @@ class Job:
 
     def todo(self, earlier: RunContent | None) -> Todo:
         """What is left to do, with a file that holds so much."""
-        there = {} if earlier is None else {layer.name: layer.record for layer in earlier.layers}
-        return Todo(
-            probed=[tap for tap in self.taps if tap.layer not in there],
-            pruned=[tap for tap in self.taps if tap.layer in self.pruned and "afcc" not in there.get(tap.layer, {})],
-            between=bool(self.options.afcc_between) and (earlier is None or "afcc_between" not in earlier.manifest),
-        )
+        there: Manifest = {}
+        if earlier is not None:
+            there = earlier.manifest | {"layers": [layer.record | {"name": layer.name} for layer in earlier.layers]}
+        return Todo.of(self.taps, self.options, self.pruned, there)
 
     @property
     def title(self) -> str:

@@ -52,6 +52,21 @@ class Plan:
         kept_there = self.activation_device == self.job.device.target and not self.on_disk
         return self.peak_bytes + (self.activation_bytes if kept_there else 0)
 
+    @property
+    def _times(self) -> tuple[float, float, float]:
+        """Seconds for the network, the activations and the probes."""
+        recipe, sizes = self.job.recipe, self.job.sizes
+        return (
+            _steps(recipe.network, sizes.train) * self.train_step,
+            (sizes.train + sizes.test) / self.pass_rate,
+            _steps(recipe.probe, sizes.train) * sum(self.probe_step.values()),
+        )
+
+    @property
+    def duration(self) -> float:
+        """Seconds in all, without AFCC."""
+        return sum(self._times)
+
     def _training_line(self, train_time: float) -> str:
         schedule = self.job.recipe.network
         if not schedule.epochs:
@@ -76,11 +91,9 @@ class Plan:
     def text(self) -> str:
         """The plan as lines for a person."""
         recipe, sizes = self.job.recipe, self.job.sizes
-        network, probe = recipe.network, recipe.probe
+        probe = recipe.probe
         units = {tap.layer: tap.unit for tap in self.job.taps}
-        train_time = _steps(network, sizes.train) * self.train_step
-        pass_time = (sizes.train + sizes.test) / self.pass_rate
-        probe_time = _steps(probe, sizes.train) * sum(self.probe_step.values())
+        train_time, pass_time, probe_time = self._times
         kept = f"{self.activation_bytes / 1e6:.0f} MB {'on disk' if self.on_disk else 'in memory'}"
         note = "" if recipe.is_paper else ", NOT THE PAPER'S"
         changes = f" ({'; '.join(recipe.departures)})" if recipe.departures else ""
@@ -107,7 +120,7 @@ class Plan:
             lines.append(f"5. AFCC ({', '.join(places)}), whose time is not in the sum below")
         whose = ", for the first process" if self.job.world.several else ""
         lines.append(f"memory: about {self.memory_bytes / 1e9:.1f} GB on {self.job.device.target}{whose}")
-        lines.append(f"in all about {seconds(train_time + pass_time + probe_time)}")
+        lines.append(f"in all about {seconds(self.duration)}")
         return "\n".join(lines)
 
 

@@ -15,6 +15,7 @@ from store.read import Run
 from store.write import RunContent
 
 NETWORK = "network"  # the training that outlives the run
+BUSY = "is being made by another process"
 _WAY_OUT = "Name another --out, or replace it with --fresh"
 
 
@@ -40,7 +41,7 @@ class Workspace:
         self.folder.mkdir(parents=True, exist_ok=True)
         with self._lock.open("w") as file:
             if not _is_mine(file, self._lock):
-                raise Problem(f"{self.out} is being made by another process; wait for it, or name another --out")
+                raise Problem(f"{self.out} {BUSY}; wait for it, or name another --out")
             try:
                 self._sweep()
                 yield
@@ -71,10 +72,14 @@ class Workspace:
             return None
         try:
             with Run(self.out) as run:
-                self._refuse_other(self.out, run.manifest.get("recipe"), run.manifest["data"])
+                self.refuse_other(run)
                 return run.content()
         except FormatError as error:
             raise Problem(f"{error}. {_WAY_OUT}") from error
+
+    def refuse_other(self, run: Run) -> None:
+        """Raises Problem where the run at the output's place is another recipe's, or of other images."""
+        self._refuse_other(self.out, run.manifest.get("recipe"), run.manifest["data"])
 
     def has_network(self) -> bool:
         """Whether a training of the network can go on, or is done."""

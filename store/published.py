@@ -28,6 +28,15 @@ def published(arch: str, data: str, n_labels: int, layer: str) -> Published | No
     return _rows().get((arch, data, n_labels, layer))
 
 
+def settings(table: int) -> list[tuple[str, str, int]]:
+    """What a table is of: network, data set and number of labels, each once, in the table's order.
+
+    >>> settings(6)
+    [('vgg16', 'cifar10', 3), ('vgg16', 'cifar10', 6), ('vgg16', 'cifar10', 8), ('vgg16', 'cifar10', 10)]
+    """
+    return list(dict.fromkeys(place[:3] for place, row in _rows().items() if row.table == table))
+
+
 @cache
 def _rows() -> dict[tuple[str, str, int, str], Published]:
     with Path(__file__).with_name("published.csv").open(newline="") as file:
