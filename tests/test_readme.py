@@ -1,4 +1,4 @@
-"""The README's commands: each one is taken from the text, and works."""
+"""The commands of the README and of docs/: each one is taken from the text, and works."""
 
 import re
 import shlex
@@ -13,9 +13,11 @@ from store.published import published
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
+DOCUMENTS = [README, *(path.read_text() for path in sorted((ROOT / "docs").glob("*.md")))]
 COMMANDS = [
     line.strip()
-    for block in re.findall(r"```bash\n(.*?)```", README, flags=re.DOTALL)
+    for text in DOCUMENTS
+    for block in re.findall(r"```bash\n(.*?)```", text, flags=re.DOTALL)
     for line in block.splitlines()
     if line.strip() and not line.strip().startswith("#")
 ]
@@ -29,7 +31,7 @@ def test_the_readme_has_its_commands():
     assert {"make demo", "make test"} <= set(COMMANDS)
     assert "python -m precompute --arch vgg16 --data cifar100" in COMMANDS
     assert commands("python -m store info")
-    known = ("make ", "python -m precompute", "python -m store", "streamlit run explorer/app.py")
+    known = ("make ", "python -m precompute", "python -m store", "streamlit run explorer/app.py", "torchrun ")
     assert [command for command in COMMANDS if not command.startswith(known)] == []
 
 
@@ -39,9 +41,10 @@ def test_make_knows_every_target(command):
     assert answer.returncode == 0, answer.stderr
 
 
-@pytest.mark.parametrize("command", commands("python -m precompute"))
+@pytest.mark.parametrize("command", commands("python -m precompute ") + commands("torchrun "))
 def test_every_precompute_command_is_understood(command):
-    assert isinstance(parse(shlex.split(command)[3:]), Options)
+    words = shlex.split(command)
+    assert isinstance(parse(words[words.index("precompute") + 1 :]), Options)
 
 
 def test_a_plan_is_printed_without_downloading_anything(tmp_path):

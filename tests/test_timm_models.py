@@ -8,6 +8,7 @@ from precompute.models import choose_taps, find_arch
 from precompute.options import Options, Problem
 from precompute.taps import tap_shapes
 from store.published import published
+from store.write import stores_fields
 
 SMALL = {"data": "digits", "image_size": 64, "weights": "none"}
 
@@ -131,3 +132,13 @@ def test_the_papers_simpler_efficientnets(depths, blocks, last):
 def test_depths_that_it_has_not_are_refused(depths):
     with pytest.raises(Problem, match="expected STAGE:LAYERS"):
         find_arch(Options(arch="efficientnet_b0", data="cifar100", depths=depths))
+
+
+def test_a_file_of_imagenet_holds_factors_instead_of_matrices():
+    """All six stages with 1,000 labels: at most 120 MB, where the matrices would take 6.6 GB."""
+    _, shapes = shapes_of(arch="efficientnet_b0", data="imagenet")
+    assert not any(stores_fields(n_filters, 1000) for n_filters, _, _ in shapes.values())
+    factors = sum(2 * 4 * n_filters * 1000 * height * width for n_filters, height, width in shapes.values())
+    matrices = sum(4 * n_filters * 1000**2 for n_filters, _, _ in shapes.values())
+    assert factors < 120e6
+    assert matrices > 6.5e9
