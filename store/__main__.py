@@ -61,12 +61,15 @@ def _understand(parser: argparse.ArgumentParser, arguments: argparse.Namespace) 
 
 
 def _info(path: str, threshold: float) -> int:
+    from store.afcc_table import afcc_tables
     from store.read import Run
     from store.table import table
     from store.text import printable
 
     with Run(path) as run:
         print(table(run, threshold))
+        if found := afcc_tables(run):
+            print(f"\n{found}")
         manifest = run.manifest
         if run.unfinished:
             print(f"\nunfinished: layers {', '.join(map(printable, run.unfinished))} are still to come")
