@@ -57,8 +57,8 @@ def depth(frame: pl.DataFrame, quantities: Sequence[str], title: str, log: bool 
     return picture.properties(height=_HEIGHT + _KEY_HEIGHT * several)
 
 
-def histogram(frame: pl.DataFrame, title: str, counted: str) -> Picture:
-    """Bars of `frames.histogram`."""
+def histogram(frame: pl.DataFrame, title: str, counted: str, step: float = 1) -> Picture:
+    """Bars of `frames.histogram`; step: the least between two marks of the axis."""
     picture: Picture = (
         alt.Chart(frame)
         .mark_bar(color=PLAIN)
@@ -68,7 +68,7 @@ def histogram(frame: pl.DataFrame, title: str, counted: str) -> Picture:
                 bin="binned",
                 title=title,
                 scale=alt.Scale(zero=False),
-                axis=alt.Axis(tickMinStep=1, grid=False),
+                axis=alt.Axis(tickMinStep=step, grid=False),
             ),
             x2="to:Q",
             y=alt.Y("count:Q", title=counted, axis=alt.Axis(tickMinStep=1)),

@@ -6,7 +6,8 @@ from typing import Any, get_args
 import streamlit as st
 
 from explorer import page
-from explorer.state import Average
+from explorer.state import Average, NullChoice, Weights
+from store.afcc import SilencingOrder
 from store.measure import ScanOrder
 from store.read import Run
 
@@ -82,6 +83,30 @@ def choose_in_sidebar(run: Run) -> None:
         lambda average: "filters with clusters" if average == "clustered" else "all filters",
         help="The paper's tables fit means over the filters that have at least one cluster.",
     )  # fmt: skip
+    choose(
+        "Beside chance", "null", get_args(NullChoice),
+        help="Hold the numbers against what they are where the mechanism cannot be at work: output labels permuted at "
+        "random, filters mixed by a random rotation (every logit stays as it was), or other orders of the search for "
+        "clusters.",
+    )  # fmt: skip
+
+
+def choose_silencing() -> None:
+    choose(
+        "Silence first",
+        "silencing",
+        get_args(SilencingOrder),
+        lambda order: f"the {order}" if order != "random" else "random",
+    )
+
+
+def choose_weights() -> None:
+    choose(
+        "Curve with",
+        "weights",
+        get_args(Weights),
+        lambda of: "weights of clusters" if of == "clusters" else "all weights",
+    )
 
 
 def choose_number(label: str, name: str, last: int, first: int = 0) -> None:

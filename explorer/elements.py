@@ -18,7 +18,10 @@ _FORMATS = {
     "Eq. (1)/(2)": "%.1f", "SNR_E": "%.1f", "Eq. (4)": "%.1f", "signal, fields": "%.1f", "noise_I, fields": "%.2f",
     "noise_E, fields": "%.2f", "noise_I + noise_E, fields": "%.2f", "maximum": "%.4g", "field": "%.4g",
     "field / maximum": "%.3f", "share of fields": "percent", "mean cluster size": "%.2f", "A": "%.4g", "B": "%.4g",
-    "B - A": "%.4g", "relative": "percent",
+    "B - A": "%.4g", "relative": "percent", "share kept": "percent", "before": "%.3f", "probe trained again": "%.3f",
+    "with the network": "%.3f", "trained again": "%.3f", "clusters only": "%.3f", "all weights": "%.3f",
+    "difference": "%.3f", "dense": "%.4g", "CSR": "%.4g", "CSR / dense": "%.3g", "given": "%.4g",
+    "of test inputs": "%.4g", "of training inputs": "%.4g",
 }  # fmt: skip
 
 _SAVE_CHART = st.components.v2.component(

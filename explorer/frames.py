@@ -24,7 +24,10 @@ def defined(value: object) -> float | None:
     """A finite number, or None: what a file's manifest holds may be anything, and a mean of nothing is NaN."""
     if isinstance(value, bool) or not isinstance(value, int | float | np.number):
         return None
-    return float(value) if math.isfinite(value) else None
+    try:
+        return float(value) if math.isfinite(value) else None
+    except OverflowError:  # a whole number beyond a float's
+        return None
 
 
 def means(measured: LayerMeasure, average: Average) -> tuple[float, float, float]:

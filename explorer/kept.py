@@ -30,6 +30,10 @@ class Kept(Generic[Key, Value]):
                 del self._values[next(iter(self._values))]
         return made
 
+    def has(self, key: Key) -> bool:
+        with self._lock:
+            return key in self._values
+
     def values(self) -> list[Value]:
         with self._lock:
             return list(self._values.values())

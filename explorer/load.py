@@ -128,6 +128,10 @@ class Loaded:
         computed: NDArray[np.float32] = fields_from_factors(means, weights)[0]
         return computed
 
+    def matrices(self) -> NDArray[np.float32]:
+        """(N_f, K, K): all of them."""
+        return self.fields if self.fields is not None else self.layer.fields()
+
     def measure(self, threshold: float, order: ScanOrder) -> LayerMeasure:
         labels = scan_order(order, self.layer.n_labels)
         if self.fields is not None:

@@ -93,6 +93,15 @@ def folded(label: str, key: str, draw: Callable[[], object]) -> None:
     part()
 
 
+def asked(key: str, quick: bool, caption: str, button: str) -> bool:
+    """Whether something is to be computed: what takes a while waits until a person asks for it."""
+    if quick or st.session_state.get(key):
+        return True
+    st.caption(caption)
+    st.button(button, on_click=partial(st.session_state.__setitem__, key, True))
+    return False
+
+
 def later(name: str, draw: Callable[[], None]) -> None:
     """A part of a session's first page that is drawn once the browser has drawn the rest.
 
@@ -121,7 +130,7 @@ _WHEN_IDLE = st.components.v2.component(
 )
 
 
-def go(page: Literal["run", "layer", "filter", "labels", "compare"], **values: Any) -> NoReturn:
+def go(page: Literal["run", "layer", "filter", "labels", "afcc", "compare"], **values: Any) -> NoReturn:
     """Another page, with these values of the view."""
     change(**values)
     st.switch_page(f"views/{page}.py", query_params=to_address(view()))
@@ -146,14 +155,14 @@ def python(code: str) -> None:
     folded("Load this in Python", "python", lambda: st.code(code, language="python"))
 
 
-def python_of_layer(*lines: str) -> None:
-    """The same, for the layer at the present threshold: the lines that follow `measured`."""
+def python_of_layer(*lines: str, imports: str = "") -> None:
+    """The same, for the layer at the present threshold: the lines that follow `measured`, and what they import."""
     file, _ = opened()
     present = view()
     follow = "\n    ".join(lines)
     python(
         f"""from store import scan_order
-from store.read import Run
+{imports}from store.read import Run
 
 with Run({file.path!r}) as run:
     layer = run.layers[{present.layer!r}]

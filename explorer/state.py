@@ -6,7 +6,9 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, get_args
 
 from explorer.pictures import Style
+from store.afcc import SilencingOrder
 from store.measure import THRESHOLD, ScanOrder
+from store.nulls import Null
 from store.read import Layer, Run
 
 Average = Literal["clustered", "all"]  # means of n and N_c over the filters with a cluster (the paper's), or over all
@@ -14,8 +16,13 @@ FilterSort = Literal["filter", "noise", "clusters", "largest cluster", "maximum"
 LabelSort = Literal[  # columns of frames.labels
     "label", "signal", "noise_I", "noise_I + noise_E", "signal, fields", "name", "super-class"
 ]
+Weights = Literal["clusters", "all"]  # of a probe: those of its filters' clusters, or all
+NullChoice = Literal["none", Null]
 Range = tuple[int, int] | None  # from and to, both included; None: any
-_CHOICES = {"order": ScanOrder, "average": Average, "style": Style, "sort": FilterSort, "label_sort": LabelSort}
+_CHOICES = {
+    "order": ScanOrder, "average": Average, "style": Style, "sort": FilterSort, "label_sort": LabelSort,
+    "null": NullChoice, "silencing": SilencingOrder, "weights": Weights,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -42,6 +49,12 @@ class View:
     gallery_page: int = 1
     label_sort: LabelSort = "label"
     log: bool = False
+    null: NullChoice = "none"  # what the numbers are held against
+    silencing: SilencingOrder = "noisiest"  # which filters are silenced first
+    silenced: int = 0  # how many
+    seed: int = 0  # of that order, where it is random
+    weights: Weights = "clusters"  # of the silencing curve
+    test_input: int = 0
 
 
 def to_address(view: View) -> dict[str, str]:
@@ -71,7 +84,7 @@ def from_address(parameters: Mapping[str, str]) -> View:
     threshold = _number(parameters.get("threshold", ""))
     if 0 <= threshold <= 1:
         values["threshold"] = threshold
-    for name in ("filter", "label", "filter_b", "holds", "gallery_page"):
+    for name in ("filter", "label", "filter_b", "holds", "gallery_page", "silenced", "seed", "test_input"):
         if _is_whole(text := parameters.get(name, "")):
             values[name] = max(int(text), 1 if name == "gallery_page" else 0)
     for name in ("ascending", "log"):
@@ -99,6 +112,8 @@ def fitted(view: View, run: Run) -> View:
         filter=min(view.filter, run.layers[layer].n_filters - 1),
         label=min(view.label, run.n_labels - 1),
         holds=view.holds if view.holds < run.n_labels else -1,
+        silenced=min(view.silenced, run.layers[layer].n_filters),
+        test_input=min(view.test_input, int(run.test_inputs.sum()) - 1),
     )
 
 
@@ -112,6 +127,6 @@ def _number(value: object) -> float:
     """A finite number, or -1 where there is none."""
     try:
         number = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return -1.0
     return number if math.isfinite(number) else -1.0

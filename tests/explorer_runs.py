@@ -12,13 +12,16 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from store.afcc import from_bfloat16, lay_out, what_if
 from store.format import HISTORY
-from store.measure import fields_from_factors
+from store.measure import fields_from_factors, measure_factored
+from store.semantics import confusion_matrix
 from store.write import LayerContent, RunContent, stores_fields, write_run
 
 ROOT = Path(__file__).parents[1]
@@ -45,6 +48,7 @@ vehicles 1: bicycle bus motorcycle pickup_truck train
 vehicles 2: lawn_mower rocket streetcar tank tractor"""
 
 VGG16 = {"2": (64, 16), "4": (128, 8), "7": (256, 4), "10": (512, 2), "13": (512, 1)}  # layer: filters, side
+INPUTS = 100  # test inputs a label
 SMALL = {"4": (12, 4), "7": (16, 2), "10": (24, 1)}
 
 
@@ -62,9 +66,14 @@ def make_run(
     dense: bool = True,
     planned: tuple[str, ...] | None = None,
     unit: str = "filter",
+    features: tuple[str, ...] = (),
+    afcc: tuple[str, ...] = (),
     **manifest: Any,
 ) -> Path:
-    """Write a run to `path`; `manifest` replaces entries of it."""
+    """Write a run to `path`; `manifest` replaces entries of it.
+
+    features: layers with test features, INPUTS a label, and a confusion matrix; afcc: layers with results of AFCC.
+    """
     rng = np.random.default_rng(seed)
     labels = cifar100_labels()[:20] if labels is None else labels
     depth = {name: (k + 1) / len(layers) for k, name in enumerate(layers)}
@@ -73,7 +82,7 @@ def make_run(
             "data": {
                 "name": "cifar100",
                 "n_labels": len(labels),
-                "test_inputs": 100 * len(labels),
+                "test_inputs": INPUTS * len(labels),
                 "train_inputs": 500 * len(labels),
                 "licence": "free for research, no warranty",
                 "source": "https://www.cs.toronto.edu/~kriz/cifar.html",
@@ -95,13 +104,19 @@ def make_run(
         | manifest,
         label_names=[name for name, _ in labels],
         superclasses=[superclass for _, superclass in labels],
-        test_inputs=np.full(len(labels), 100),
+        test_inputs=np.full(len(labels), INPUTS),
         history=_history(30, 0.712),
         layers=[
             _layer(name, n_filters, side, labels, depth[name], dense, unit, rng)
             for name, (n_filters, side) in layers.items()
         ],
+        label_of_test_input=np.repeat(np.arange(len(labels)), INPUTS) if features else None,
     )
+    for layer in content.layers:
+        if layer.name in features:
+            _add_features(layer, len(labels), np.random.default_rng(seed))
+        if layer.name in afcc:
+            layer.record["afcc"] = _afcc(layer, np.random.default_rng(seed))
     write_run(path, content)
     return path
 
@@ -148,6 +163,104 @@ def _layer(
         },
         fields_from_factors(class_means, probe_weights) if dense and stores_fields(n_filters, n_labels) else None,
     )
+
+
+def _add_features(layer: LayerContent, n_labels: int, rng: np.random.Generator) -> None:
+    """Test inputs scattered about the class means, which become exactly theirs."""
+    assert layer.class_means is not None and layer.probe_weights is not None
+    n_filters, _, positions = layer.class_means.shape
+    bits = np.empty((n_labels, INPUTS, n_filters, positions), np.uint16)
+    for label in range(n_labels):
+        means = np.maximum(layer.class_means[:, label], 0)
+        amounts = rng.exponential(1.0, (INPUTS, n_filters, positions)) ** 3  # a few filters answer strongly
+        scattered = (means * amounts / 6).astype(np.float32)
+        bits[label] = scattered.view(np.uint32) >> 16
+        layer.class_means[:, label] = from_bfloat16(bits[label]).mean(axis=0, dtype=np.float64)
+    layer.test_features = bits.reshape(-1, n_filters, positions)
+    if layer.fields is not None:
+        layer.fields = fields_from_factors(layer.class_means, layer.probe_weights)
+    of_input = np.repeat(np.arange(n_labels), INPUTS)
+    everything = np.ones((n_filters, n_labels), bool)
+    answers = what_if(lay_out(layer.test_features), layer.probe_weights, of_input, everything)
+    layer.confusion = confusion_matrix(of_input, answers.predicted, n_labels)
+    layer.record["test_accuracy"] = answers.accuracy
+
+
+def _afcc(layer: LayerContent, rng: np.random.Generator) -> dict[str, Any]:
+    """As `precompute.pruning` writes it; the accuracies are made up."""
+    assert layer.class_means is not None and layer.probe_weights is not None
+    measured = measure_factored(layer.class_means, layer.probe_weights, 0.3)
+    positions, weights = layer.probe_weights.shape[2], layer.probe_weights.size
+    kept = int(measured.cluster_sizes.sum()) * positions
+    accuracy = layer.record["test_accuracy"]
+
+    def trained(before: float, top: float) -> list[float]:
+        return [float(top - (top - before) * 0.5**epoch) for epoch in range(1, 11)]
+
+    levels = {"clusters": 0.93, "as many random labels": 0.5, "5 random labels": 0.62, "random weights": 0.55,
+              "largest weights": 0.88}  # fmt: skip
+    masks: dict[str, Any] = {
+        name: {
+            "kept": kept if name != "5 random labels" else 5 * len(measured.noise) * positions,
+            "before": accuracy * level,
+            "probe_trained": trained(accuracy * level, accuracy * (0.6 + 0.4 * level)),
+        }
+        for name, level in levels.items()
+    }
+    masks["clusters"]["network_trained"] = trained(accuracy * 0.9, accuracy * 0.995)
+    likeness = np.minimum(1, rng.normal(0.9, 0.12, len(measured.noise)))
+    return {
+        "threshold": 0.3,
+        "weights": weights,
+        "accuracy": accuracy,
+        "train_clusters": {
+            "n": measured.mean_noise * 0.97,
+            "N_c": measured.mean_clusters,
+            "C_s": measured.mean_cluster_size * 1.02,
+            "alike": {
+                "identical": float((likeness == 1).mean()),
+                "mean": float(likeness.mean()),
+                "of_filter": likeness.round(4).tolist(),
+            },
+        },
+        "probe_recipe": "10 epochs, made up",
+        "network_recipe": "10 epochs of the probe and its convolution, made up",
+        "masks": masks,
+        "costs": {
+            "dense_bytes": weights * 4,
+            "sparse_bytes": kept * 8 + 404,
+            "dense_multiply_adds": weights,
+            "sparse_multiply_adds": kept,
+            "dense_seconds_1": 21e-6,
+            "sparse_seconds_1": 34e-6,
+            "dense_seconds_100": 410e-6,
+            "sparse_seconds_100": 95e-6,
+        },
+    }
+
+
+def afcc_between(*layers: str) -> dict[str, Any]:
+    """An entry "afcc_between" of a manifest, made up."""
+    pairs = list(pairwise(layers))
+    return {
+        "threshold": 0.3,
+        "layers": list(layers),
+        "recipe": "2 epochs, made up",
+        "accuracy": 0.712,
+        "masks": {
+            name: [
+                {
+                    "layers": list(pair),
+                    "weights": 1_179_648,
+                    "kept": 250_000 + 9 * step,
+                    "before": 0.4 * level,
+                    "trained": 0.7 * level - 0.01 * step,
+                }
+                for step, pair in enumerate(pairs)
+            ]
+            for name, level in {"clusters": 1.0, "5 random labels": 0.9, "largest weights": 0.97}.items()
+        },
+    }
 
 
 def _history(epochs: int, accuracy: float) -> dict[str, list[float]]:

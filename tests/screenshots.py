@@ -8,10 +8,11 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.explorer_runs import VGG16, cifar100_labels, make_run, served
+from tests.explorer_runs import VGG16, afcc_between, cifar100_labels, make_run, served
 
 CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-PAGES = {"run": "", "layer": "layer", "filter": "filter?filter=392", "labels": "labels", "compare": "compare"}
+PAGES = {"run": "", "layer": "layer", "filter": "filter?filter=392", "labels": "labels", "afcc": "afcc?layer=10",
+         "compare": "compare"}  # fmt: skip
 
 
 def main() -> int:
@@ -27,7 +28,7 @@ def main() -> int:
         return 1
     arguments.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
-        store = arguments.store or make_run(Path(folder) / "vgg16-cifar100.h5", VGG16, cifar100_labels())
+        store = arguments.store or made_up(Path(folder) / "vgg16-cifar100.h5")
         with served("--store", str(store)) as address, sync_playwright() as play:
             browser = play.chromium.launch(executable_path=chromium, args=CHROMIUM)
             for theme in arguments.theme or ["light", "dark"]:
@@ -35,6 +36,11 @@ def main() -> int:
                     _take(browser, f"{address}/{PAGES[name]}", theme, arguments.out / f"{name}-{theme}.png")
             browser.close()
     return 0
+
+
+def made_up(path: Path) -> Path:
+    between = afcc_between("7", "10", "13")
+    return make_run(path, VGG16, cifar100_labels(), features=("10",), afcc=("10",), afcc_between=between)
 
 
 def _take(browser: Browser, address: str, theme: str, path: Path) -> None:

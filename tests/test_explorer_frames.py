@@ -14,7 +14,18 @@ pl = pytest.importorskip("polars", reason="polars is in the extra [explore]")
 pytest.importorskip("altair", reason="altair is in the extra [explore]")
 
 from explorer import charts, derived, differences, frames, pictures  # noqa: E402
-from explorer.state import FilterSort, LabelSort, View, default_layer, fitted, from_address, to_address  # noqa: E402
+from explorer.state import (  # noqa: E402
+    FilterSort,
+    LabelSort,
+    NullChoice,
+    View,
+    Weights,
+    default_layer,
+    fitted,
+    from_address,
+    to_address,
+)
+from store.afcc import SilencingOrder  # noqa: E402
 from store.measure import LayerMeasure, fields_from_factors, measure_layer  # noqa: E402
 from store.read import Run  # noqa: E402
 from tests.explorer_runs import VGG16, make_run  # noqa: E402
@@ -30,6 +41,9 @@ views = st.builds(
     style=st.sampled_from(get_args(pictures.Style)), sort=st.sampled_from(get_args(FilterSort)),
     label_sort=st.sampled_from(get_args(LabelSort)), ascending=st.booleans(), log=st.booleans(),
     clusters=ranges, largest=ranges, noise=ranges,
+    null=st.sampled_from(get_args(NullChoice)), silencing=st.sampled_from(get_args(SilencingOrder)),
+    weights=st.sampled_from(get_args(Weights)),
+    silenced=st.integers(0, 10**8), seed=st.integers(0, 10**8), test_input=st.integers(0, 10**8),
 )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from tests.explorer_runs import ROOT, SMALL, cifar100_labels, make_run
 
 AppTest = pytest.importorskip("streamlit.testing.v1", reason="Streamlit is in the extra [explore]").AppTest
 
-PAGES = ["run", "layer", "filter", "labels", "compare"]
+PAGES = ["run", "layer", "filter", "labels", "afcc", "compare"]
 HOSTILE = [
     "<img src=https://evil.example/a.png onerror=alert(1)>",
     "![x](https://evil.example/b.png)",

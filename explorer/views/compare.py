@@ -7,7 +7,7 @@ from typing import Literal
 import polars as pl
 import streamlit as st
 
-from explorer import charts, controls, differences, elements, frames, gallery, load, page
+from explorer import chance, charts, controls, differences, elements, frames, gallery, load, page
 from explorer.load import FileId, Loaded
 from explorer.matrix import live_matrix
 from explorer.state import View, default_layer
@@ -51,7 +51,18 @@ def show() -> None:
     for side in (a, b):
         page.text(side.title, "lead")
         page.not_the_papers(side.run)
+        if _untrained(side.run):
+            st.info(
+                f"{side.letter} is an untrained network, random weights with trained probes: what its numbers are is "
+                "what chance alone gives, and the other's stand against it."
+            )
     _everything()
+
+
+def _untrained(run: Run) -> bool:
+    network = run.manifest["network"]
+    weights = network.get("weights")
+    return network["epochs"] == 0 and isinstance(weights, dict) and weights.get("from") == "none"
 
 
 def _sides() -> tuple[_Side, _Side]:
@@ -102,6 +113,7 @@ def _everything() -> None:
     elements.table(differences.of_numbers(*numbers), "differences", height="content")
     _labels(a, b, view)
     _runs(a, b, view)
+    chance.beside(a.file, {side.letter: (side.file, side.layer.name) for side in (a, b)})
     page.later("distributions", _distributions)
     page.later("sweeps", _sweeps)
     page.later("galleries", _galleries)
@@ -185,9 +197,7 @@ def _sweeps() -> None:
     st.subheader("Sweep of the threshold")
     asked = f"sweeps {a.file} {a.layer.name} {b.file} {b.layer.name}"
     quick = all(side.loaded.is_quick for side in (a, b))
-    if not quick and not st.session_state.get(asked):
-        st.caption(page.LARGE)
-        st.button("Measure the sweeps", on_click=partial(st.session_state.__setitem__, asked, True))
+    if not page.asked(asked, quick, page.LARGE, "Measure the sweeps"):
         return
     with st.spinner("Measuring at 19 thresholds", show_time=True):
         left, right = (

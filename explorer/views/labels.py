@@ -5,7 +5,7 @@ from typing import get_args
 import polars as pl
 import streamlit as st
 
-from explorer import charts, controls, derived, elements, frames, load, page
+from explorer import chance, charts, controls, derived, elements, frames, load, page
 from explorer.state import LabelSort
 
 _SORTS: dict[LabelSort, str] = {"label": "as stored"}  # the others by their names
@@ -37,6 +37,9 @@ def _everything() -> None:
     controls.choose_threshold()
     _figure()
     page.later("label", _label)
+    file, _ = page.opened()
+    page.folded("Super-classes and confusion: what the clusters mean", "meaning", lambda: chance.meaning(file))
+    chance.beside(file)
     page.python_of_layer(
         "measured.signal, measured.noise_internal, measured.noise_external  # Figure 2A: one entry a label",
         "measured.signal_field, measured.noise_internal_field, measured.noise_external_field  # Figure 2B",

@@ -1,12 +1,13 @@
 """Layer: all filters as one picture, how their numbers are distributed, and the sweep of the threshold."""
 
-from functools import partial
-
 import polars as pl
 import streamlit as st
 
-from explorer import charts, controls, elements, frames, gallery, load, page
+from explorer import chance, charts, charts_afcc, controls, elements, frames, gallery, load, page
+from explorer.load import FileId
+from explorer.state import View
 
+_BAND_DRAWS = 5
 _ACROSS = 8  # matrices in a row of the gallery: as many as a laptop shows at a pixel a label
 
 
@@ -41,11 +42,17 @@ def _everything() -> None:
             ("silent", numbers["silent"], ".0f"),
         ]
     )
+    beside = st.container()
     st.subheader("Gallery")
     _gallery()
     page.later("distributions", _distributions)
     page.later("sweep", _sweep)
+    page.folded(
+        f"Rank of each {frames.unit_of(layer)}'s fields", "ranks", lambda: chance.rank_distribution(file, layer)
+    )
     page.python_of_layer("measured.noise, measured.n_clusters, measured.cluster_of  # one entry a filter")
+    with beside:  # last: the draws take longer than all of the page
+        chance.beside(file)
 
 
 @page.fragment
@@ -119,10 +126,8 @@ def _sweep() -> None:
     st.subheader("Sweep of the threshold")
     file, _ = page.opened()
     view = page.view()
-    asked = f"sweep {file} {view.layer}"
-    if not load.loaded(file, view.layer).is_quick and not st.session_state.get(asked):
-        st.caption(page.LARGE)
-        st.button("Measure the sweep", on_click=partial(st.session_state.__setitem__, asked, True))
+    quick = load.loaded(file, view.layer).is_quick
+    if not page.asked(f"sweep {file} {view.layer}", quick, page.LARGE, "Measure the sweep"):
         return
     with st.spinner("Measuring at 19 thresholds", show_time=True):
         points = load.sweep(file, view.layer, view.order)
@@ -131,6 +136,7 @@ def _sweep() -> None:
         "The layer at thresholds from 0.05 to 0.95. Solid line: the present threshold; dashed line: the paper's 0.3. "
         "SNR_I and SNR_E are the mean signal over the mean internal and external noise."
     )
+    bands = _bands(file, view)
     panels = [
         (["n"], "n, noise", True),
         (["N_c"], "N_c, clusters", False),
@@ -139,11 +145,28 @@ def _sweep() -> None:
     columns = st.columns(2, gap="large")
     for k, (quantities, title, log) in enumerate([*panels, (["SNR_I", "SNR_E"], "signal-to-noise ratio", True)]):
         with columns[k % 2]:
-            elements.chart(
-                charts.sweep(frame, quantities, title, view.threshold, log), f"sweep-{'-'.join(quantities).lower()}",
-                f"{title} against the threshold",
-            )  # fmt: skip
+            picture = charts.sweep(frame, quantities, title, view.threshold, log)
+            if bands is not None:
+                picture = charts_afcc.with_band(picture, bands, quantities, log)
+            elements.chart(picture, f"sweep-{'-'.join(quantities).lower()}", f"{title} against the threshold")
     page.folded("The sweep as a table", "sweep_table", lambda: elements.table(frame, f"sweep-{view.layer}", height=320))
+
+
+def _bands(file: FileId, view: View) -> pl.DataFrame | None:
+    """Of the null, where one is chosen and a person has asked for it."""
+    if view.null == "none" or view.null == "reversed order":  # one draw has no band
+        return None
+    key = f"bands {file} {view.layer} {view.null}"
+    if not page.asked(key, False, "Drawing at 19 thresholds takes a while.", "Add the band of chance"):
+        return None
+    try:
+        with st.spinner("Drawing at 19 thresholds", show_time=True):
+            bands = chance.band(file, view, view.null, _BAND_DRAWS)
+    except ValueError as reason:
+        page.text(f"No {view.null}: {reason}")
+        return None
+    st.caption(f"Grey: where 95% of the draws lie. {chance.said(view.null, _BAND_DRAWS)}")
+    return bands
 
 
 if __name__ == "__main__":  # as Streamlit runs a page; a test that only imports it draws nothing

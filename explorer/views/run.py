@@ -29,7 +29,11 @@ def show() -> None:
 def _everything() -> None:
     _table()
     page.folded("Training of the network", "training", _history)
-    file, _ = page.opened()
+    file, run = page.opened()
+    if page.view().null != "none":
+        from explorer import chance  # late: most people look at the tables alone
+
+        chance.beside(file, {name: (file, name) for name in reversed(run.layers)})
     view = page.view()
     page.python(
         f"""from store import scan_order

@@ -1,0 +1,280 @@
+"""AFCC: what a layer's probe can do with the weights of its filters' clusters alone, and one input's logits."""
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from explorer import afcc_results, charts, charts_afcc, controls, elements, frames, frames_afcc, load, page, what_if
+from explorer.afcc_results import LayerResults
+from explorer.state import View
+from store.afcc import WhatIf
+from store.measure import LayerMeasure
+from store.read import Layer, Run
+
+_MOST_NAMES = 60  # of labels, in a line of text
+_OUTPUTS = 8  # whose logits are taken apart
+
+
+def show() -> None:
+    _, run = page.opened()
+    layer = run.layers[page.view().layer]
+    page.text(f"AFCC of layer {layer.name}", "heading")
+    page.not_the_papers(run)
+    _everything()
+    if what_if.has_features(layer):
+        page.later("one_input", _one_input)
+    page.later("retrained", _retrained)
+    if afcc_results.between(run.manifest) is not None:  # a part that draws nothing would leave its place behind
+        page.later("between", _between)
+
+
+@page.fragment
+def _everything() -> None:
+    file, run = page.opened()
+    layer = run.layers[page.view().layer]
+    unit = frames.unit_of(layer)
+    st.caption(
+        f"Applying {unit}'s cluster connections: of the probe's weights, only those from a {unit} to the labels of its "
+        "clusters are kept, the others are zero. Nothing is trained again; the accuracy is that of the masked probe on "
+        "all test inputs, exactly."
+    )
+    controls.choose_threshold()
+    view = page.view()
+    measured = load.measured(file, view.layer, view.threshold, view.order)
+    if what_if.has_features(layer):
+        _accuracies(run, layer, measured, view)
+    else:
+        page.numbers(_weights(layer, what_if.mask(measured, view), measured))
+        st.info("This run keeps no test features of this layer, so accuracies at other thresholds cannot be had.")
+        st.markdown("Make the run again with them; what is finished of it is not computed anew:")
+        st.code(f"python -m precompute ... --features {layer.name}", language="bash")
+    page.python_of_layer(
+        "kept = afcc_mask(measured.cluster_of)  # from store.afcc: (filter, label)",
+        *(
+            [
+                "result = what_if(lay_out(layer.test_features), layer.probe_weights, run.label_of_test_input, kept)",
+                "print(result.accuracy, result.weights_kept)",
+            ]
+            if what_if.has_features(layer)
+            else []
+        ),
+        imports="from store.afcc import afcc_mask, lay_out, what_if\n",
+    )
+
+
+def _weights(layer: Layer, kept: NDArray[np.bool_], measured: LayerMeasure) -> list[tuple[str, float | None, str]]:
+    number = int(kept.sum()) * layer.positions
+    estimate = layer.n_filters * layer.positions * measured.mean_cluster_size * measured.mean_clusters
+    return [
+        ("weights kept", number, ",.0f"),
+        ("% of all", 100 * number / (kept.size * layer.positions), ".1f"),
+        ("N_f S C_s N_c", frames.defined(estimate), ",.0f"),
+    ]
+
+
+def _accuracies(run: Run, layer: Layer, measured: LayerMeasure, view: View) -> None:
+    file, _ = page.opened()
+    if not what_if.FEATURES.has((file, view.layer)):
+        with st.spinner("Reading the test features", show_time=True):
+            what_if.unmasked(file, view.layer)
+    masked, unmasked = what_if.masked(file, view), what_if.unmasked(file, view.layer)
+    page.numbers(
+        [
+            ("accuracy, clusters", masked.accuracy, ".4f"),
+            ("accuracy, all", unmasked.accuracy, ".4f"),
+            *_weights(layer, what_if.mask(measured, view), measured),
+            ("labels lost", int(masked.lost.sum()), ".0f"),
+            ("unconnected", int(masked.unconnected.sum()), ".0f"),
+        ]
+    )
+    st.subheader("Accuracy of each label")
+    st.caption(
+        "With the weights of clusters only; the orange marks are with all weights. Lost: none of its test inputs is "
+        "recognised. Unconnected: it is in no cluster, so that its logit is always zero."
+    )
+    table = frames_afcc.label_accuracies(run, masked, unmasked)
+    elements.chart(charts_afcc.label_accuracies(table), "afcc-labels", "Accuracy of each label, and with all weights")
+    _named(run, "Lost", masked.lost & ~masked.unconnected)
+    _named(run, "Unconnected", masked.unconnected)
+    page.folded("All labels in a table", "afcc_labels", lambda: elements.table(table, f"afcc-labels-{view.layer}", 320))
+    _silencing(layer, masked)
+
+
+def _named(run: Run, what: str, which: NDArray[np.bool_]) -> None:
+    names = [run.label_names[label] for label in np.flatnonzero(which)]
+    if names:
+        rest = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+        page.text(f"{what}: {frames.joined(names[:_MOST_NAMES])}{rest}.")
+
+
+def _silencing(layer: Layer, masked: WhatIf) -> None:
+    file, _ = page.opened()
+    unit = frames.unit_of(layer)
+    st.subheader(f"Silencing {unit}s")
+    st.caption(
+        f"The test accuracy while more and more {unit}s are silenced. What is silenced here is silent in all the "
+        "numbers above as well, and in what is kept below."
+    )
+    columns = st.columns(4, vertical_alignment="bottom")
+    with columns[0]:
+        controls.choose_silencing()
+    with columns[1]:
+        controls.choose_number(f"Silenced {unit}s, 0 to {layer.n_filters}", "silenced", layer.n_filters)
+    with columns[2]:
+        controls.choose_weights()
+    if page.view().silencing == "random":
+        with columns[3]:
+            controls.choose_number("Seed of the order", "seed", 10**9 - 1)
+    view = page.view()
+    slow = f"curve {file} {view.layer}"
+    work = layer.n_filters * layer.positions * len(masked.predicted) * layer.n_labels
+    quick = view.weights == "clusters" or work < 10**9
+    if not page.asked(slow, quick, "With all weights this takes some seconds.", "Compute the curve"):
+        return
+    with st.spinner("Silencing", show_time=True):
+        frame = frames_afcc.silencing(what_if.curve(file, view))
+    elements.chart(
+        charts_afcc.silencing(frame, view.silenced, unit), "silencing", f"Test accuracy against silenced {unit}s"
+    )
+    page.folded(
+        "The curve as a table", "silencing_table", lambda: elements.table(frame, f"silencing-{view.layer}", 320)
+    )
+
+
+# ---- One input ------------------------------------------------------------------------------------------------------
+
+
+def _one_input() -> None:
+    file, run = page.opened()
+    layer = run.layers[page.view().layer]
+    unit = frames.unit_of(layer)
+    st.divider()
+    st.subheader("One test input")
+    last = int(run.test_inputs.sum()) - 1
+    controls.choose_number(f"Test input, 0 to {last}", "test_input", last)
+    view = page.view()
+    one = what_if.one_input(file, view)
+    logits = one.split.logits
+    predicted = int(np.argmax(logits.astype(np.float32)))
+    alone = int(what_if.masked(file, view).predicted[view.test_input])
+    page.facts(
+        [
+            ("Its label", run.label_names[one.label]),
+            ("Predicted, all weights", run.label_names[predicted]),
+            ("Predicted, clusters only", run.label_names[alone]),
+        ]
+    )
+    st.caption(
+        f"The largest logits, with all weights: each the sum of what all {unit}s give, split by what the {unit}'s "
+        "element in the row of the input's label is: signal, internal noise, external noise, or not above the "
+        "threshold. The mark is the logit; parts below zero stand to the left."
+    )
+    largest = np.argsort(-logits, kind="stable")[:_OUTPUTS].tolist()
+    outputs = largest if one.label in largest else [*largest[:-1], one.label]
+    table = frames_afcc.split(run, one, outputs)
+    elements.chart(charts_afcc.split(table), "logits", "The largest logits, by part")
+    page.folded("The parts as a table", "logits_table", lambda: elements.table(table, "logits", 320))
+    st.caption(
+        f"The {unit}s by what they give to a logit, the most first; kept: the weights stay when only clusters do. "
+        "Select a row to open it."
+    )
+    shown = {"the predicted label": predicted} | ({"its own label": one.label} if one.label != predicted else {})
+    for column, (what, output) in zip(st.columns(2, gap="large"), shown.items(), strict=False):
+        with column:
+            st.markdown(f"**Given to {what}**")
+            page.text(run.label_names[output])
+            elements.table(
+                frames_afcc.given(one, output), f"given-{view.layer}-{view.test_input}-{output}", 320,
+                pick=lambda row: page.go("filter", filter=row["filter"]),
+            )  # fmt: skip
+
+
+# ---- What the run has trained again ---------------------------------------------------------------------------------
+
+
+def _retrained() -> None:
+    file, run = page.opened()
+    layer = run.layers[page.view().layer]
+    st.divider()
+    st.subheader("Trained again")
+    results = afcc_results.of_layer(layer.record)
+    if results is None:
+        st.caption("The run has not trained the masked probe of this layer again. Ask it to:")
+        st.code(f"python -m precompute ... --afcc {layer.name}", language="bash")
+        return
+    at = "-" if results.threshold is None else f"{results.threshold:g}"
+    before = "-" if results.accuracy is None else f"{results.accuracy:.3f}"
+    st.caption(
+        f"What the run found at threshold {at}: test accuracies with the weights that each mask keeps, before and "
+        "after training again, of the probe alone and with the network as the supplement does. With all weights: "
+        f"{before}."
+    )
+    for name, recipe in results.recipes.items():
+        if recipe:
+            page.text(f"Training of the {name}: {recipe}")
+    elements.table(frames_afcc.masks(results), f"afcc-{layer.name}", "content")
+    epochs = frames_afcc.epochs(results)
+    if not epochs.is_empty():
+        elements.chart(charts_afcc.epochs(epochs), "afcc-epochs", "Test accuracy of each mask against the epoch")
+        page.folded("The epochs as a table", "epochs_table", lambda: elements.table(epochs, "afcc-epochs", 320))
+    left, right = st.columns(2, gap="large")
+    with left:
+        _costs(results)
+    with right:
+        _likeness(file, layer, results)
+
+
+def _costs(results: LayerResults) -> None:
+    if results.costs is None:
+        return
+    st.markdown("**What it costs**")
+    st.caption("The probe with the weights of clusters only, as a dense matrix and as compressed sparse rows (CSR).")
+    elements.table(frames_afcc.costs(results.costs), "afcc-costs", "content")
+    for batch, times in results.costs.slower.items():
+        inputs = "one input" if batch == 1 else f"a batch of {batch}"
+        st.caption(f"The sparse one is slower for {inputs}: it takes {times:.3g} times as long.")
+
+
+def _likeness(file: load.FileId, layer: Layer, results: LayerResults) -> None:
+    unit = frames.unit_of(layer)
+    if results.alike is None and not results.alike_of_filter:
+        return
+    st.markdown("**Clusters of training inputs**")
+    same = "-" if results.identical is None else f"{results.identical:.1%}"
+    alike = "-" if results.alike is None else f"{results.alike:.3f}"
+    st.caption(
+        f"The paper finds the same clusters with training inputs. Here they are identical in {same} of the {unit}s; "
+        f"the mean likeness is {alike} (elements in clusters of both, of those in clusters of either)."
+    )
+    if results.threshold is not None:
+        of_test = load.measured(file, layer.name, results.threshold, "stored")
+        elements.table(frames_afcc.train_and_test(results, of_test), "afcc-train", "content")
+    if results.alike_of_filter:
+        bins = frames_afcc.likeness(results.alike_of_filter)
+        elements.chart(
+            charts.histogram(bins, "likeness", f"{unit}s", 0.1), "afcc-likeness",
+            "How alike clusters of test and training inputs are",
+        )  # fmt: skip
+
+
+def _between() -> None:
+    _, run = page.opened()
+    results = afcc_results.between(run.manifest)
+    if results is None:
+        return
+    st.subheader("Between layers")
+    before = "-" if results.accuracy is None else f"{results.accuracy:.3f}"
+    st.caption(
+        "Of the weights between consecutive layers, those between two filters whose clusters share a label are kept, "
+        "layer after layer, and the network is trained again after each; beside it, other ways to choose as many. The "
+        f"network's accuracy before: {before}."
+    )
+    page.text(f"Layers {results.layers}. {results.recipe}")
+    table = frames_afcc.between(results)
+    elements.table(table, "afcc-between", "content")
+    if table["trained again"].count():
+        elements.chart(charts_afcc.between(table), "afcc-between", "Test accuracy after each pair of layers")
+
+
+if __name__ == "__main__":  # as Streamlit runs a page; a test that only imports it draws nothing
+    show()
