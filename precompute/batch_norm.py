@@ -42,8 +42,8 @@ def _normalized(norm: Any, values: Tensor) -> Tensor:
     """(batch, channels, ...), by the mean and the variance over all other axes and all processes."""
     others = [axis for axis in range(values.dim()) if axis != 1]
     shape = [-1 if axis == 1 else 1 for axis in range(values.dim())]
-    precise = values.float()
-    count = torch.tensor(float(values.numel() // values.shape[1]))
+    precise = values if values.dtype is torch.float64 else values.float()
+    count = torch.tensor(values.numel() // values.shape[1], dtype=precise.dtype)
     distributed.all_reduce(count)
     mean = _total(precise.sum(others)) / count
     centred = precise - mean.view(shape)

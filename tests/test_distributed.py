@@ -217,12 +217,12 @@ def test_two_processes_train_are_stopped_and_one_goes_on(place, capfd):
     recipe = "--data cifar10 --data-dir images --epochs 60 --batch-size 9 --out run.h5"
     command = [*QUICK.split(), *recipe.split()]
     process = torchrun(2, "precompute", command, place)
-    until = time.monotonic() + 100
+    until = time.monotonic() + 200
     while not (place / "run.work" / "network.ckpt").exists():
         assert process.poll() is None and time.monotonic() < until, process.communicate()
         time.sleep(0.02)
     process.send_signal(signal.SIGTERM)
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=200)
     assert process.returncode != 0
     assert own_words(errors) == ["stopped (SIGTERM). What is done is kept; the same command goes on:"]
     torchruns = next(line for line in errors.splitlines() if line.startswith("  torchrun "))
@@ -242,7 +242,7 @@ def test_a_problem_of_one_process_is_said_once_and_ends_all(place):
     last.write_bytes(last.read_bytes()[:40])
     command = [*QUICK.split(), "--data", "folder", "--data-dir", "images", "--epochs", "1", "--out", "run.h5"]
     process = torchrun(2, "precompute", command, place)
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=200)
     assert process.returncode != 0
     assert [words[:30] for words in own_words(errors)] == [f"error: {last.relative_to(place)}"[:30]]
     assert not list(place.rglob("*.h5"))
