@@ -19,6 +19,7 @@ import numpy as np
 
 from benchmarks.timing import Row
 from explorer import frames
+from store.afcc import afcc_mask, lay_out, what_if
 from store.measure import LayerMeasure
 from store.read import Run
 from store.write import LayerContent, write_run
@@ -47,6 +48,7 @@ def rows() -> list[Row]:
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as play:
         vgg = make_run(Path(folder) / "vgg16.h5", VGG16, cifar100_labels())
         wide = make_run(Path(folder) / "wide.h5", {"10": (700, 2)}, cifar100_labels())  # its drag shows the filter only
+        tested = make_run(Path(folder) / "tested.h5", {"10": (512, 2)}, cifar100_labels(), features=("10",))
         large = make_large(Path(folder) / "large.h5")
         browser = play.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
         try:
@@ -58,6 +60,7 @@ def rows() -> list[Row]:
                 *page_rows(browser, vgg, "10", "512x100x100", 200),
                 *page_rows(browser, large, "9", "1280x1000x1000", 500),
                 *layer_rows(browser, vgg, "10"),
+                *afcc_rows(browser, tested, "10"),
                 *opening_rows(browser, vgg),
             ]
         finally:
@@ -173,6 +176,46 @@ def layer_rows(browser: Any, file: Path, layer: str) -> list[Row]:
     return [
         *_rows("key press to the numbers of the Layer page, 512x100x100", numbers, None),
         *_rows("key press to the end of the Layer page, 512x100x100", everything, None),
+    ]
+
+
+def afcc_rows(browser: Any, file: Path, layer: str) -> list[Row]:
+    """The AFCC page: release of the threshold to the exact accuracy of all test inputs, and to the end of the page."""
+    accuracies, everything = [], []
+    with (
+        Run(file) as run,
+        serving(ROOT / "explorer" / "app.py", "--store", str(file)) as server,
+        _visit(browser, f"{server.address}/afcc?layer={layer}") as page,
+    ):
+        page.wait_for_selector("svg.marks")
+        _unfold(page)
+        found = run.layers[layer]
+        assert found.test_features is not None
+        features = lay_out(found.test_features)
+        for hundredths in np.random.default_rng(1).permutation(range(31, 81))[:ROUNDS]:
+            slider = page.get_by_role("slider").first
+            box = slider.bounding_box()
+            middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+            track = page.get_by_test_id("stSlider").first.bounding_box()
+            page.mouse.move(*middle)
+            page.mouse.down()
+            page.mouse.move(track["x"] + track["width"] * hundredths / 100, middle[1])
+            page.wait_for_timeout(200)
+            threshold = float(page.get_by_test_id("stSliderThumbValue").first.inner_text())
+            mask = afcc_mask(found.measure(threshold).cluster_of)
+            result = what_if(features, found.probe_weights, run.label_of_test_input, mask)
+            _until(page, [("[data-testid=stMetricValue]", [f"{result.accuracy:.4f}"])])
+            page.mouse.up()
+            accuracies.append(_waited(page))
+            _until(page, [("code", f"threshold={threshold:g}")])
+            everything.append(_waited(page))
+            page.wait_for_timeout(600)
+        peak = _peak(server.process)
+    size = f"{features.n_inputs} x {features.blocks.shape[1]} features, {run.n_labels} labels"
+    return [
+        *_rows(f"AFCC page: release to the new accuracy ({size})", accuracies, 150),
+        *_rows(f"AFCC page: release to its end ({size})", everything, None),
+        Row(f"AFCC page: peak memory of the server ({size})", peak, "MB", "", True),
     ]
 
 

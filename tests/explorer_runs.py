@@ -105,7 +105,7 @@ def make_run(
         label_names=[name for name, _ in labels],
         superclasses=[superclass for _, superclass in labels],
         test_inputs=np.full(len(labels), INPUTS),
-        history=_history(30, 0.712),
+        history=_history(manifest.get("network", {}).get("epochs", 30), 0.712),
         layers=[
             _layer(name, n_filters, side, labels, depth[name], dense, unit, rng)
             for name, (n_filters, side) in layers.items()

@@ -8,7 +8,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tests.explorer_runs import cifar100_labels, make_run, served
+from store.afcc import afcc_mask, lay_out, what_if
+from store.read import Run
+from tests.explorer_runs import afcc_between, cifar100_labels, make_run, served
 from tests.test_explorer_pages import HOSTILE, PAGES
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is in the extra [dev]")
@@ -26,6 +28,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     make_run(
         folder / "hostile.h5", labels=[(name, name) for name in HOSTILE], device=HOSTILE[0], recipe={"name": HOSTILE[1]}
     )
+    make_run(folder / "tested.h5", features=("10",), afcc=("10",), afcc_between=afcc_between("4", "7", "10"))
     make_run(folder / "run.h5", labels=cifar100_labels()[:30])
     return folder
 
@@ -155,6 +158,33 @@ def test_a_label_drills_down_to_a_filter(page: "sync_api.Page", app: str) -> Non
     assert re.fullmatch(r"Layer 10, filter \d+", heading(page))
 
 
+def test_the_exact_accuracy_follows_the_threshold(page: "sync_api.Page", app: str, folder: Path) -> None:
+    visit(page, f"{app}/afcc?store=tested.h5&layer=10")
+    page.get_by_role("slider").first.focus()
+    for _ in range(25):
+        page.keyboard.press("ArrowRight")
+    wait_for_address(page, r"threshold=0\.55\b")
+    with Run(folder / "tested.h5") as run:
+        layer = run.layers["10"]
+        mask = afcc_mask(layer.measure(0.55).cluster_of)
+        result = what_if(lay_out(layer.test_features), layer.probe_weights, run.label_of_test_input, mask)
+    numbers = page.get_by_test_id("stMetricValue")
+    numbers.get_by_text(f"{result.accuracy:.4f}").first.wait_for()
+    settle(page)
+    assert numbers.nth(0).inner_text() == f"{result.accuracy:.4f}"
+    assert numbers.nth(2).inner_text() == f"{result.weights_kept:,}"
+
+
+def test_what_a_filter_gives_leads_to_it(page: "sync_api.Page", app: str) -> None:
+    visit(page, f"{app}/afcc?store=tested.h5&layer=10&test_input=731")
+    page.get_by_text("Given to the predicted label").scroll_into_view_if_needed()
+    table = page.locator("[data-testid=stDataFrame]").first.bounding_box()
+    page.mouse.click(table["x"] + 18, table["y"] + 52)  # the box of the first row
+    wait_for_address(page, r"/filter\?")
+    settle(page)
+    assert re.fullmatch(r"Layer 10, filter \d+", heading(page))
+
+
 def test_a_click_on_the_gallery_opens_the_filter(page: "sync_api.Page", app: str) -> None:
     visit(page, f"{app}/layer?layer=10")
     gallery = page.locator(".st-key-picture_gallery svg.marks").bounding_box()
@@ -259,8 +289,12 @@ def walk(page: "sync_api.Page", most: int = 260) -> list[dict[str, str]]:
     [
         ("filter?filter=3", ["Previous", "Next", "Filter, 0 to", "Threshold", "Fields:", "Clipped:", "Permuted:",
                              "Signal, noise_I", "CSV", "Parquet", "Elements above", "Matrix (.npy)", "Load this"]),
-        ("layer", ["Threshold", "Show", "Sort by", "Holds the label", "More conditions", "as PNG", "as SVG",
+        ("layer?null=random+order", ["Beside chance", "Add the band", "Rank of each", "Threshold", "Show",
+                   "Sort by", "Holds the label", "More conditions", "as PNG", "as SVG",
                    "Open filter", "All filters in a table", "The sweep as a table", "Load this"]),
+        ("afcc?store=tested.h5&layer=10&silencing=random", [
+            "Threshold", "All labels", "Silence first", "Silenced filters", "Curve with", "Seed of the order",
+            "The curve as a table", "Load this", "Test input", "The parts as a table", "CSV", "The epochs as a table"]),
         ("labels", ["Threshold", "Sort the labels by", "Logarithmic", "All labels", "Label", "CSV", "Load this"]),
         ("compare", ["Run B", "Layer B", "Threshold", "Show", "Sort by", "A: filter", "B: filter", "Permuted:"]),
         ("", ["Run", "Compare", "Layer", "Scan order", "Means of", "Threshold", "CSV", "Training", "Load this"]),

@@ -1,0 +1,156 @@
+"""Numbers beside chance, run without a browser: the pages show what `store.nulls` and `store.semantics` say."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from store.nulls import chance, ranks
+from store.read import Run
+from store.semantics import confusion_agreement, superclass_sharing, together
+from tests.explorer_runs import make_run
+
+pytest.importorskip("streamlit.testing.v1", reason="Streamlit is in the extra [explore]")
+from explorer import chance as page_chance
+from explorer.frames import defined
+from tests.test_explorer_pages import PAGES, ROOT, address, open_app, shown, unfold, unharmed  # noqa: F401
+
+LAYERS = {"4": (6, 2), "10": (12, 1)}
+NULLS = ["labels shuffled", "rotated filters", "random order", "reversed order"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`run.h5` is the newer; `none.h5` is of a network that has learned nothing."""
+    folder = tmp_path_factory.mktemp("runs")
+    make_run(folder / "none.h5", LAYERS, seed=3, network={"arch": "vgg16", "epochs": 0, "weights": {"from": "none"}})
+    make_run(folder / "run.h5", LAYERS, features=("10",))
+    return folder
+
+
+def press(at: Any, label: str) -> None:
+    next(button for button in at.button if button.label == label).click().run()
+    unharmed(at)
+
+
+def table(at: Any, column: str) -> Any:
+    return next(frame.value for frame in at.dataframe if column in frame.value)
+
+
+def heads(at: Any) -> list[str]:
+    return [head.value for head in at.subheader]
+
+
+@pytest.mark.parametrize("null", NULLS)
+def test_a_layer_stands_beside_the_null_of_the_sidebar(open_app, folder: Path, null: str) -> None:  # noqa: F811
+    at = open_app("--store", folder, page="layer", layer="4", threshold="0.4", order="reversed")
+    assert "Beside chance" not in heads(at)
+    at.selectbox(key="choose_null").set_value(null).run()
+    unharmed(at)
+    assert address(at)["null"] == null
+    samples = 1 if null == "reversed order" else 20
+    with Run(folder / "run.h5") as run:
+        layer = run.layers["4"]
+        factors = layer.class_means, layer.probe_weights
+        order = np.arange(20)[::-1]
+        expected = chance(null, factors=factors, threshold=0.4, samples=samples, seed=0, order=order)  # type: ignore[arg-type]
+    rows = table(at, "by chance").set_index("quantity")
+    for name, symbol in (("noise", "n"), ("cluster_size", "C_s"), ("snr_external", "SNR_E")):
+        against = expected.of(name)
+        assert rows.loc[symbol, "measured"] == against.observed and rows.loc[symbol, "by chance"] == against.mean
+        assert rows.loc[symbol, "z"] == against.z or (against.z is None and np.isnan(rows.loc[symbol, "z"]))
+    assert f"{samples} draw" in shown(at) and "seed 0" in shown(at)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_opens_with_a_null_in_its_address(open_app, folder: Path, page: str) -> None:  # noqa: F811
+    at = open_app("--store", folder, page=page, null="labels shuffled")
+    unharmed(at)
+    assert at.selectbox(key="choose_null").value == "labels shuffled"
+
+
+@pytest.mark.parametrize(("page", "rows"), [("run", ["10", "4"]), ("compare", ["A", "B"])])
+def test_several_layers_are_drawn_when_asked_for(open_app, folder: Path, page: str, rows: list[str]) -> None:  # noqa: F811
+    at = open_app("--store", folder, page=page, layer="4", null="labels shuffled")
+    assert not [frame for frame in at.dataframe if "n, z" in frame.value]
+    press(at, "Draw")
+    found = table(at, "n, z")
+    assert found["layer"].tolist() == rows
+    with Run(folder / "run.h5") as run:
+        layer = run.layers["4"]
+        expected = chance("labels shuffled", fields=layer.fields(), samples=20, seed=0)
+    four = found.iloc[1 if page == "run" else 0]
+    assert four["n, by chance"] == expected.of("noise").mean and four["N_c, z"] == expected.of("n_clusters").z
+
+
+def test_fields_alone_cannot_be_rotated(open_app) -> None:  # noqa: F811
+    at = open_app("--store", ROOT / "explorer" / "example.h5", page="layer", layer="2", null="rotated filters")
+    unharmed(at)
+    assert "No rotated filters: fields alone cannot be rotated" in shown(at)
+
+
+def test_a_large_layer_waits_to_be_asked(open_app, folder: Path, monkeypatch) -> None:  # noqa: F811
+    monkeypatch.setattr("explorer.load.Loaded.is_quick", False)
+    at = open_app("--store", folder, page="layer", layer="10", null="random order")
+    assert not [frame for frame in at.dataframe if "by chance" in frame.value]
+    press(at, "Draw")
+    assert "5 draws" in shown(at) and len(table(at, "by chance")) == 8
+
+
+def test_the_sweep_has_the_band_of_chance(open_app, folder: Path) -> None:  # noqa: F811
+    at = open_app("--store", folder, page="layer", layer="10", null="labels shuffled")
+    press(at, "Add the band of chance")
+    assert "Grey: where 95% of the draws lie" in shown(at)
+
+
+def test_ranks_are_told_and_what_they_mean(open_app, folder: Path) -> None:  # noqa: F811
+    at = open_app("--store", folder, page="layer", layer="10")
+    assert "algebra" not in shown(at)
+    unfold(at, "ranks")
+    assert "at most 1" in shown(at) and "algebra" in shown(at)
+    at.selectbox(key="choose_layer").set_value("4").run()
+    unharmed(at)
+    assert "at most 4" in shown(at) and "algebra" not in shown(at)
+    with Run(folder / "run.h5") as run:
+        assert ranks(run.layers["4"].fields()).max() <= 4
+
+
+def test_what_clusters_mean(open_app, folder: Path) -> None:  # noqa: F811
+    at = open_app("--store", folder, page="labels", layer="10")
+    unfold(at, "meaning")
+    with Run(folder / "run.h5") as run:
+        layer = run.layers["10"]
+        pairs = together(layer.measure(0.3).cluster_of)
+        sharing = superclass_sharing(pairs, run.superclasses)
+        agreement = confusion_agreement(pairs, layer.confusion)
+    found = {metric.label: metric.value for metric in at.metric}
+    assert found["pairs"] == str(sharing.pairs) and found["% sharing"] == f"{100 * sharing.share:.1f}"
+    assert found["rank correlation"] == f"{agreement.correlation:.3f}"
+    at.selectbox(key="choose_layer").set_value("4").run()
+    assert "no confusion matrix" in shown(at)
+
+
+def test_labels_without_super_classes_say_so(open_app, tmp_path: Path) -> None:  # noqa: F811
+    make_run(tmp_path / "plain.h5", {"4": (6, 1)}, labels=[(f"label {k}", "") for k in range(5)])
+    at = open_app("--store", tmp_path, page="labels")
+    unfold(at, "meaning")
+    assert "no super-classes" in shown(at)
+
+
+def test_an_untrained_network_is_called_one(open_app, folder: Path) -> None:  # noqa: F811
+    at = open_app("--store", folder, page="compare")
+    assert not at.info
+    at.selectbox(key="choose_store_b").set_value("none.h5").run()
+    unharmed(at)
+    assert "B is an untrained network" in at.info[0].value
+
+
+def test_few_samples_where_draws_are_slow() -> None:
+    assert [page_chance.samples("labels shuffled", quick) for quick in (True, False)] == [20, 5]
+    assert page_chance.samples("reversed order", True) == 1  # there is no other
+
+
+@pytest.mark.parametrize("value", [10**400, -(10**400), float("nan"), float("inf"), True, "1", None, [1]])
+def test_what_is_no_finite_number_is_undefined(value: Any) -> None:
+    assert defined(value) is None
