@@ -38,6 +38,9 @@ class Problem(Exception):
     """Something the person at the command line can mend: the message says what, where and what to do."""
 
 
+BUSY = "is being made by another process"  # the problem that a sweep passes over
+
+
 def one_line(error: BaseException) -> str:
     """What an error says, as part of a message."""
     return " ".join(str(error).split())[:200] or type(error).__name__

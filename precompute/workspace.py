@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from precompute import checkpoint
-from precompute.options import Options, Problem
+from precompute.options import BUSY, Options, Problem
 from store.format import FormatError
 from store.read import Run
 from store.write import RunContent
 
 NETWORK = "network"  # the training that outlives the run
-BUSY = "is being made by another process"
 _WAY_OUT = "Name another --out, or replace it with --fresh"
 
 
