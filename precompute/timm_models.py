@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from precompute.models import Arch
 from precompute.options import Options, Problem, one_line
-from precompute.taps import Layout, Tap, tap_shapes
+from precompute.taps import Layout, Tap, watch
 from store.format import LAYER_NAME
 
 MAX_SIDE = 16  # "sampled by 7x7 average pooling" leaves the paper's widest filters 16x16; others get no more either
@@ -92,10 +92,11 @@ def any_network(options: Options) -> Arch:
     wanted = options.taps or _stage_ends(name, network)
     if options.unit == "head" and not options.taps:
         wanted = tuple(f"{module}.attn.proj" for module in wanted)
-    taps = [_tap(network, module, options.unit) for module in wanted]
+    given = _given(arch, network, wanted, of_heads=options.unit == "head")
+    taps = [_tap(network, module, shape, options.unit) for module, shape in given.items()]
     shapes = _shapes(arch, taps)
     largest = MAX_SIDE_OF_HEADS if options.unit == "head" else MAX_SIDE
-    pooled = [replace(tap, pool=_window(network, tap, shapes[tap.layer], largest)) for tap in taps]
+    pooled = [replace(tap, pool=_window(tap, shapes[tap.layer], largest)) for tap in taps]
     return replace(arch, taps={tap.layer: tap for tap in pooled}, layers=tuple(tap.layer for tap in pooled))
 
 
@@ -168,7 +169,7 @@ def _on_meta(arch: Arch) -> nn.Module:
     try:
         with torch.device("meta"), warnings.catch_warnings(action="ignore"):
             return arch.module(2)
-    except (TypeError, ValueError, AssertionError, RuntimeError, AttributeError) as error:
+    except Exception as error:  # there is nothing that a network may not raise
         raise Problem(
             f"--arch {arch.name}: timm cannot build it for {arch.side}x{arch.side} images: {one_line(error)}"
         ) from error
@@ -176,9 +177,17 @@ def _on_meta(arch: Arch) -> nn.Module:
 
 def _shapes(arch: Arch, taps: list[Tap]) -> dict[str, tuple[int, int, int]]:
     network = _on_meta(arch)
+    with watch(network, taps) as seen:
+        _pass_an_image(arch, network)
+    return {layer: (units.shape[1], units.shape[2], units.shape[3]) for layer, units in seen.items()}
+
+
+def _pass_an_image(arch: Arch, network: nn.Module) -> None:
+    """For what hooks see of it. Raises Problem."""
     try:
-        return tap_shapes(network, taps, (3, arch.side, arch.side))
-    except (RuntimeError, AssertionError, ValueError, TypeError, IndexError, AttributeError) as error:
+        with torch.no_grad(), warnings.catch_warnings(action="ignore"):
+            network.eval()(torch.zeros(1, 3, arch.side, arch.side, device="meta"))
+    except Exception as error:  # there is nothing that a network may not raise
         raise Problem(
             f"--arch {arch.name} on {arch.side}x{arch.side} images: {one_line(error)}; "
             "another --image-size or other --taps may do"
@@ -200,8 +209,28 @@ def _stage_ends(name: str, network: nn.Module) -> tuple[str, ...]:
     return modules
 
 
-def _tap(network: nn.Module, module: str, unit: str | None) -> Tap:
-    """How a module's output is laid out, found out from the network that it is of. Raises Problem."""
+def _given(arch: Arch, network: nn.Module, modules: tuple[str, ...], of_heads: bool) -> dict[str, tuple[int, ...]]:
+    """Module -> the shape of what it gives for one image (`of_heads`: of what it is given), in the order they run."""
+    seen: dict[str, tuple[int, ...]] = {}
+
+    def hook(module: str) -> Callable[..., None]:
+        def note(_module: nn.Module, inputs: Any, output: Any) -> None:
+            looked_at = inputs[0] if of_heads else output
+            seen.pop(module, None)  # of a module that runs several times the last one counts
+            seen[module] = tuple(looked_at.shape) if isinstance(looked_at, torch.Tensor) else ()
+
+        return note
+
+    for module in modules:
+        _find(network, module).register_forward_hook(hook(module))
+    _pass_an_image(arch, network)
+    idle = [module for module in modules if module not in seen]
+    if idle:
+        raise Problem(f"--taps {' '.join(idle)}: is not passed when the network runs")
+    return seen
+
+
+def _find(network: nn.Module, module: str) -> nn.Module:
     try:
         place = network.get_submodule(module)
     except AttributeError:
@@ -209,58 +238,60 @@ def _tap(network: nn.Module, module: str, unit: str | None) -> Tap:
         raise Problem(
             f"--taps {module}: no such module" + (f"; do you mean {', '.join(close)}?" if close else "")
         ) from None
-    if not module or not LAYER_NAME.fullmatch(module):
+    if not LAYER_NAME.fullmatch(module):
         raise Problem(f"--taps {module!r}: cannot be a layer's name in a file")
-    prefix = int(getattr(network, "num_prefix_tokens", 0) or 0)
+    return place
+
+
+def _tap(network: nn.Module, module: str, shape: tuple[int, ...], unit: str | None) -> Tap:
+    """How what a module gives for one image is laid out, found out from its shape. Raises Problem."""
+    if shape and shape[0] != 1:
+        raise Problem(f"--taps {module}: works on parts of an image, {shape[0]} at once; name a module around it")
     if unit == "head":
         attention = network.get_submodule(module.rpartition(".")[0])
         heads = getattr(attention, "num_heads", None)
-        if heads is None or module.rpartition(".")[2] != "proj" or not isinstance(place, nn.Linear):
+        is_projection = module.rpartition(".")[2] == "proj" and isinstance(network.get_submodule(module), nn.Linear)
+        if heads is None or not is_projection or len(shape) != 3:
             raise Problem(
                 f"--taps {module}: with --unit head, name projections of attention, such as blocks.0.attn.proj"
             )
-        return Tap(module, module, "head", "heads", prefix=prefix, heads=int(heads))
-    dimensions = _dimensions_of(network, module)
-    if len(dimensions) == 3:
-        return Tap(module, module, "node", "tokens", prefix=prefix)
-    if len(dimensions) == 4:
-        layout: Layout = "filters last" if getattr(network, "output_fmt", None) == "NHWC" else "filters first"
-        return Tap(module, module, "filter", layout)
-    raise Problem(f"--taps {module}: gives an output of shape {dimensions}, neither filters nor tokens")
+        return Tap(module, module, "head", "heads", prefix=_prefix(network, shape[1]), heads=int(heads))
+    if len(shape) == 3:
+        return Tap(module, module, "node", "tokens", prefix=_prefix(network, shape[1]))
+    if len(shape) == 4 and (shape[1] == shape[2] or shape[2] == shape[3]):
+        return Tap(module, module, "filter", _layout(network, shape))
+    raise Problem(
+        f"--taps {module}: gives {f'an output of shape {shape}' if shape else 'several outputs'}, neither filters nor "
+        "tokens; name other modules with --taps"
+    )
 
 
-def _dimensions_of(network: nn.Module, module: str) -> tuple[int, ...]:
-    """The shape of what the module gives for one image."""
-    seen: list[tuple[int, ...]] = []
+def _layout(network: nn.Module, shape: tuple[int, ...]) -> Layout:
+    """Where the filters are. Images are square, so two sides that are equal are height and width.
 
-    def hook(_module: nn.Module, _inputs: Any, output: Any) -> None:
-        seen.append(tuple(output.shape) if isinstance(output, torch.Tensor) else ())
-
-    handle = network.get_submodule(module).register_forward_hook(cast(Callable[..., None], hook))
-    was_training = network.training
-    try:
-        network.eval()
-        with torch.no_grad(), warnings.catch_warnings(action="ignore"):
-            side = _side_of(network)
-            network(torch.zeros(1, 3, side, side, device="meta"))
-    finally:
-        handle.remove()
-        network.train(was_training)
-    if not seen:
-        raise Problem(f"--taps {module}: is not passed when the network runs")
-    return seen[-1]
+    What the network says of its output does not hold for each module: ConvNeXt's layers inside a block have filters
+    last, and some networks with filters last do not say so.
+    """
+    _, first, second, last = shape
+    if first == second == last:
+        return "filters last" if getattr(network, "output_fmt", None) == "NHWC" else "filters first"
+    return "filters last" if first == second else "filters first"
 
 
-def _side_of(network: nn.Module) -> int:
-    embedding = getattr(network, "patch_embed", None)
-    size = getattr(embedding, "img_size", None)
-    return int(size[0]) if size else int(getattr(network, "pretrained_cfg", {}).get("input_size", (3, 224, 224))[1])
+def _prefix(network: nn.Module, tokens: int) -> int:
+    """How many tokens come before those of the image's grid; some networks add them after their blocks only."""
+    own = int(getattr(network, "num_prefix_tokens", 0) or 0)
+    is_beside = _is_square(tokens - own) or not _is_square(tokens)
+    return own if is_beside and own < tokens else 0
 
 
-def _window(network: nn.Module, tap: Tap, shape: tuple[int, int, int], largest: int) -> int:
+def _is_square(number: int) -> bool:
+    return number > 0 and math.isqrt(number) ** 2 == number
+
+
+def _window(tap: Tap, shape: tuple[int, int, int], largest: int) -> int:
     """The pooling window that brings a unit to at most `largest` x `largest` positions."""
     if tap.layout in ("tokens", "heads"):
-        tokens = shape[1] if tap.layout == "heads" else shape[1] * shape[2]
-        side = math.isqrt(tokens - tap.prefix)
-        return math.ceil(side / largest) if side * side == tokens - tap.prefix else 1
+        grid = (shape[1] if tap.layout == "heads" else shape[1] * shape[2]) - tap.prefix
+        return math.ceil(math.isqrt(grid) / largest) if _is_square(grid) else 1
     return math.ceil(max(shape[1:]) / largest)

@@ -66,6 +66,29 @@ def test_a_network_is_tapped_where_its_stages_end(name, layers, unit):
         assert max(height, width) <= 16 or (height, width) == (1, 197)
 
 
+@pytest.mark.parametrize(
+    ("name", "module", "shape"),
+    [
+        ("volo_d1_224", "network.0", (192, 14, 14)),  # filters last, which the network does not say
+        ("convnext_atto", "stages.0.blocks.0.mlp.fc1", (160, 14, 14)),  # filters last inside a block, first outside
+        ("swin_tiny_patch4_window7_224", "patch_embed.proj", (96, 14, 14)),  # first, where the network's are last
+    ],
+)
+def test_where_the_filters_are_is_seen_from_the_square_images(name, module, shape):
+    _, shapes = shapes_of(arch=f"timm:{name}", taps=(module,), data="cifar10")
+    assert shapes == {module: shape}
+
+
+def test_tokens_that_a_network_adds_after_its_blocks_are_not_looked_for_in_them():
+    arch = find_arch(Options(arch="timm:cait_xxs24_224", taps=("blocks.0",), data="cifar10"))
+    assert arch.taps["blocks.0"].prefix == 0  # 14x14 tokens; the class token comes after the last block
+
+
+def test_layers_are_in_the_order_in_which_they_run():
+    arch = find_arch(Options(arch="timm:resnet18", taps=("layer4", "layer1", "layer4", "layer2.0"), **SMALL))
+    assert list(arch.taps) == list(arch.layers) == ["layer1", "layer2.0", "layer4"]
+
+
 def test_a_network_without_a_bias_at_its_outputs():
     for name in ("efficientnet_b0", "timm:resnet18", "timm:vit_tiny_patch16_224"):
         arch = find_arch(Options(arch=name, data="cifar10"))
@@ -91,7 +114,10 @@ def test_taps_can_be_named():
         ({"arch": "timm:resnet81"}, "no such network; do you mean resnet18"),
         ({"arch": "timm:resnet18", "taps": ("layer9",)}, "--taps layer9: no such module; do you mean layer"),
         ({"arch": "timm:resnet18", "taps": ("fc",)}, "neither filters nor tokens"),
+        ({"arch": "timm:crossvit_tiny_240"}, "gives several outputs"),
+        ({"arch": "timm:swin_tiny_patch4_window7_224", "taps": ("layers.0.blocks.0.attn",)}, "parts of an image"),
         ({"arch": "timm:resnet18", "unit": "head"}, "no transformer"),
+        ({"arch": "timm:swin_tiny_patch4_window7_224", "unit": "head"}, "no transformer"),
         ({"arch": "timm:vit_tiny_patch16_224", "unit": "head", "taps": ("blocks.0",)}, "blocks.0.attn.proj"),
         ({"arch": "timm:inception_v3", "image_size": 16}, "another --image-size"),
         ({"arch": "vgg16", "image_size": 64}, "vgg16 is for 32"),
