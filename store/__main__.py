@@ -14,7 +14,7 @@ def main() -> int:
     pack = commands.add_parser("pack", help="write the smallest file with the same results, to hand on")
     unpack = commands.add_parser("unpack", help="the other way: every matrix in the file, for other programs to read")
     for command in (info, check, pack, unpack):
-        command.add_argument("file", help="a result of `python -m precompute`")
+        command.add_argument("file", help="a result of `python -m precompute`; for info and check also its address")
     info.add_argument("--threshold", type=float, default=0.3, help="fraction of each filter's maximum (default 0.3)")
     info.add_argument("--nulls", action="store_true", help="each layer beside what chance gives (null models), and z")
     info.add_argument("--samples", type=int, help="draws of each null model (default 20)")
@@ -28,15 +28,18 @@ def main() -> int:
     if arguments.command == "info":
         _understand(parser, arguments)
     from store.format import FormatError  # late, as all that is slow to import: `--help` answers at once
+    from store.remote import RemoteError, is_address
     from store.text import printable
 
     try:
+        if arguments.command in ("pack", "unpack", "publish") and is_address(arguments.file):
+            raise RemoteError(f"{arguments.command} takes a file of this machine; download it first")
         if arguments.command == "info":
             return _nulls(arguments) if arguments.nulls else _info(arguments.file, arguments.threshold)
         if arguments.command == "check":
             return _check(arguments.file)
         return (_pack if arguments.command == "pack" else _unpack)(Path(arguments.file), arguments.out)
-    except FormatError as error:
+    except (FormatError, RemoteError) as error:
         print(f"error: {printable(error)}", file=sys.stderr)
     except BrokenPipeError:  # who read the output has left, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains once more at its end
@@ -73,8 +76,8 @@ def _info(path: str, threshold: float) -> int:
         manifest = run.manifest
         if run.unfinished:
             print(f"\nunfinished: layers {', '.join(map(printable, run.unfinished))} are still to come")
-        size = f"{run.path.stat().st_size / 1e6:.1f} MB"
-        print(f"\n{'file':9} {printable(path)} ({size}), format {manifest['version']}")
+        size = f"{run.size / 1e6:.1f} MB"
+        print(f"\n{'file':9} {printable(run.place)} ({size}), format {manifest['version']}")
         for name in ("created", "device", "generator"):
             print(f"{name:9} {printable(manifest.get(name, '-'))}")
         print(f"{'data':9} {printable(manifest['data'].get('licence', '-'))}")
@@ -91,7 +94,7 @@ def _nulls(arguments: argparse.Namespace) -> int:
     with Run(arguments.file) as run:
         if arguments.layer is not None and arguments.layer not in run.layers:
             raise FormatError(
-                f"{arguments.file}: no layer {arguments.layer!r}; it has {', '.join(run.layers) or 'none'}"
+                f"{run.place}: no layer {arguments.layer!r}; it has {', '.join(run.layers) or 'none'}"
             )
         print(title(run), flush=True)
         for layer in reversed(run.layers.values()):  # deepest first, as in the paper
@@ -110,7 +113,7 @@ def _check(path: str) -> int:
         layers = ", ".join(run.layers) or "none yet"
         missing = ", ".join(map(printable, run.unfinished))
         rest = f"; the run is unfinished, still to come: {missing}" if missing else ""
-        print(f"{printable(path)}: whole; layers {layers}{rest}")
+        print(f"{printable(run.place)}: whole; layers {layers}{rest}")
     return 0
 
 

@@ -16,6 +16,8 @@ from typing import Any
 import h5py
 import numpy as np
 
+from store.remote import RemoteFile, raise_failure
+
 FORMAT = "filterscope"
 VERSION = 2  # the greatest that is read; a file is written as the least that has all of its content
 
@@ -98,28 +100,37 @@ def expected(manifest: dict[str, Any]) -> dict[str, Spec]:
     return specs
 
 
-def open_checked(path: Path) -> tuple[h5py.File, dict[str, Any]]:
+def open_checked(source: Path | RemoteFile) -> tuple[h5py.File, dict[str, Any]]:
     """Open a file and check its structure; the caller closes it. Raises FormatError, or OSError from the system.
 
     What the datasets hold is compared with the manifest's sha256 when it is first read (`store.read`).
     """
-    if path.exists() and not path.is_file() and not path.is_dir():
-        raise FormatError(f"{path}: not a file; refused")  # a pipe would never answer
-    with path.open("rb") as raw:  # as the system would say it: no such file, a directory, no permission
-        if raw.read(len(_SIGNATURE)) != _SIGNATURE:
-            raise FormatError(f"{path}: not an HDF5 file, or cut off at its start; is it a Filterscope result?")
+    name = str(source) if isinstance(source, Path) else source.address
+    if isinstance(source, Path) and source.exists() and not source.is_file() and not source.is_dir():
+        raise FormatError(f"{name}: not a file; refused")  # a pipe would never answer
+    if _start(source) != _SIGNATURE:
+        raise FormatError(f"{name}: not an HDF5 file, or cut off at its start; is it a Filterscope result?")
     try:
-        file = h5py.File(path, "r", locking=False)
+        file = h5py.File(source, "r", **({"locking": False} if isinstance(source, Path) else {}))
     except (OSError, RuntimeError, ValueError) as error:
-        raise FormatError(f"{path}: HDF5 cannot open it, so it is damaged or was cut off ({error})") from error
+        raise_failure(source)
+        raise FormatError(f"{name}: HDF5 cannot open it, so it is damaged or was cut off ({error})") from error
     try:
         return file, _check(file)
-    except FormatError as error:
+    except (FormatError, OSError, RuntimeError, ValueError, KeyError, TypeError) as error:
         file.close()
-        raise FormatError(f"{path}: {error}") from None
-    except (OSError, RuntimeError, ValueError, KeyError, TypeError) as error:
-        file.close()
-        raise FormatError(f"{path}: damaged, or not of this format ({type(error).__name__}: {error})") from error
+        raise_failure(source)
+        if isinstance(error, FormatError):
+            raise FormatError(f"{name}: {error}") from None
+        raise FormatError(f"{name}: damaged, or not of this format ({type(error).__name__}: {error})") from error
+
+
+def _start(source: Path | RemoteFile) -> bytes:
+    if isinstance(source, RemoteFile):
+        source.seek(0)
+        return source.read(len(_SIGNATURE)) or b""
+    with source.open("rb") as raw:  # as the system would say it: no such file, a directory, no permission
+        return raw.read(len(_SIGNATURE))
 
 
 def _check(file: h5py.File) -> dict[str, Any]:
@@ -287,8 +298,3 @@ def _text(parent: dict[str, Any], key: str) -> str:
     if not isinstance(value, str):
         raise FormatError(f"manifest: {key!r} is missing or not text")
     return value
-
-
-def as_text(fixed: np.ndarray[Any, Any]) -> tuple[str, ...]:
-    """Fixed-length UTF-8 bytes -> text; what is not UTF-8 shows as U+FFFD."""
-    return tuple(bytes(name).decode("utf-8", errors="replace") for name in fixed)

@@ -1,20 +1,25 @@
 """A result file, lazily: opening reads names and manifest, a matrix is read when it is asked for."""
 
 import hashlib
-from pathlib import Path
+from pathlib import Path, PurePath, PurePosixPath
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from store import format as fmt
 from store.measure import THRESHOLD, LayerMeasure, fields_from_factors, measure_factored, measure_layer
+from store.remote import RemoteFile, close_at_exit, is_address, open_remote, raise_failure
 from store.write import LayerContent, RunContent, content_sha256, sha256
 
 
 class Run:
     """One result file, open for reading; the structure is checked on opening, the data when first read.
+
+    By its path, or by its address (https://, hf://, s3://; see `store.remote`): then only the parts that are asked for
+    are fetched, and `place` names it without the address's secrets.
 
     It stays the file that was opened, also when a running job replaces it. Raises FormatError or OSError.
 
@@ -23,18 +28,31 @@ class Run:
     """
 
     def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
-        self._file, self.manifest = fmt.open_checked(self.path)
+        self.remote = open_remote(str(path)) if is_address(path) else None
+        if self.remote is not None:
+            self.path: PurePath = PurePosixPath(urlsplit(self.remote.address).path)  # no file here has it
+            self.place, self.size = self.remote.address, self.remote.size
+            self._file, self.manifest = fmt.open_checked(self.remote)
+            close_at_exit(self)
+        else:
+            here = self.path = Path(path)
+            self._file, self.manifest = fmt.open_checked(here)
+            self.place, self.size = str(path), self._file.id.get_filesize()
         self._places = fmt.expected(self.manifest)
         self._verified: set[str] = set()
         try:
-            self.label_names = fmt.as_text(self.read("labels/name"))
-            self.superclasses = fmt.as_text(self.read("labels/superclass"))
+            self.label_names = _as_text(self.read("labels/name"))
+            self.superclasses = _as_text(self.read("labels/superclass"))
             self.test_inputs: NDArray[np.int64] = self.read("labels/test_inputs")  # (K,)
         except BaseException:
             self.close()
             raise
         self.layers = {record["name"]: Layer(self, record) for record in self.manifest["layers"]}
+
+    @property
+    def name(self) -> str:
+        """The file's own, without its folder."""
+        return self.path.name
 
     @property
     def n_labels(self) -> int:
@@ -93,7 +111,7 @@ class Run:
     def verify_labels(self) -> None:
         """Whether the label of each test input is one of the labels. Raises FormatError."""
         if fmt.OF_TEST_INPUT in self._places:
-            fmt.check_labels(f"{self.path}: {fmt.OF_TEST_INPUT}", self.read(fmt.OF_TEST_INPUT), self.n_labels)
+            fmt.check_labels(f"{self.place}: {fmt.OF_TEST_INPUT}", self.read(fmt.OF_TEST_INPUT), self.n_labels)
 
     def content(self) -> RunContent:
         """All of it, as it is written: what a job that goes on adds its next layers to."""
@@ -121,12 +139,12 @@ class Run:
 
     def _stored(self, place: str) -> Any:
         if place not in self._places:
-            raise KeyError(f"{self.path} has no {place!r}")
-        return _Stored(self._file[place], f"{self.path}: {place}")
+            raise KeyError(f"{self.place} has no {place!r}")
+        return _Stored(self._file[place], f"{self.place}: {place}", self.remote)
 
     def _compare(self, place: str, found: str) -> None:
         if self.manifest["sha256"].get(place) != found:
-            raise fmt.FormatError(f"{self.path}: {place}: the data is not what was written (sha256 differs); damaged")
+            raise fmt.FormatError(f"{self.place}: {place}: the data is not what was written (sha256 differs); damaged")
         self._verified.add(place)
 
 
@@ -149,6 +167,12 @@ class Layer:
     @property
     def has_factors(self) -> bool:
         return fmt.CLASS_MEANS in self.record["datasets"]
+
+    @property
+    def _reads_fields(self) -> bool:
+        """Stored matrices are read, but from elsewhere class means and weights where these are less: the same bits."""
+        less = self._run.remote is not None and self.has_factors and 2 * self.positions < self.n_labels
+        return self.has_fields and not less
 
     @property
     def class_means(self) -> NDArray[np.float32]:
@@ -179,7 +203,7 @@ class Layer:
 
     def fields(self) -> NDArray[np.float32]:
         """All matrices: (N_f, K, K). Large where N_f or K is; `field` and `measure` get by with less."""
-        if self.has_fields:
+        if self._reads_fields:
             return self._run.read(f"layers/{self.name}/{fmt.FIELDS}")
         return fields_from_factors(self.class_means, self.probe_weights)
 
@@ -188,7 +212,7 @@ class Layer:
         if not 0 <= filter_index < self.n_filters:
             raise IndexError(f"layer {self.name} has filters 0 to {self.n_filters - 1}, not {filter_index}")
         place = f"layers/{self.name}"
-        if self.has_fields:
+        if self._reads_fields:
             stored: NDArray[np.float32] = self._run.read_entry(f"{place}/{fmt.FIELDS}", filter_index)
             return stored
         means = self._run.read_entry(f"{place}/{fmt.CLASS_MEANS}", filter_index)
@@ -199,7 +223,7 @@ class Layer:
     def measure(self, threshold: float = THRESHOLD, order: ArrayLike | None = None) -> LayerMeasure:
         """Clip, cluster and count at this threshold (see `store.measure`)."""
         counts = self._run.test_inputs
-        if self.has_fields:
+        if self._reads_fields:
             return measure_layer(self.fields(), threshold, order, counts)
         return measure_factored(self.class_means, self.probe_weights, threshold, order, counts)
 
@@ -211,7 +235,7 @@ class Layer:
             probe_weights=self.probe_weights if self.has_factors else None,
             history={column: values.tolist() for column, values in self._run.history(self.name).items()},
             record=self.record,
-            fields=self.fields() if self.has_fields else None,
+            fields=self._run.read(f"layers/{self.name}/{fmt.FIELDS}") if self.has_fields else None,
             test_features=self.test_features,
             confusion=self.confusion,
         )
@@ -221,28 +245,29 @@ class Layer:
         if not (self.has_fields and self.has_factors):
             return
         computed = fields_from_factors(self.class_means, self.probe_weights)
-        if computed.tobytes() != self.fields().tobytes():
-            where = f"{self._run.path}: layers/{self.name}"
+        if computed.tobytes() != self._run.read(f"layers/{self.name}/{fmt.FIELDS}").tobytes():
+            where = f"{self._run.place}: layers/{self.name}"
             raise fmt.FormatError(f"{where}: fields are not class means x probe weights")
 
     def verify_confusion(self) -> None:
         """Compare the confusion matrix with the numbers of test inputs. Raises FormatError."""
         if fmt.CONFUSION in self.record["datasets"]:
             place = f"layers/{self.name}/{fmt.CONFUSION}"
-            fmt.check_confusion(f"{self._run.path}: {place}", self._run.read(place), self._run.test_inputs)
+            fmt.check_confusion(f"{self._run.place}: {place}", self._run.read(place), self._run.test_inputs)
 
 
 class _Stored:
     """A dataset whose read errors name the place."""
 
-    def __init__(self, dataset: Any, where: str) -> None:
-        self._dataset, self._where = dataset, where
+    def __init__(self, dataset: Any, where: str, remote: RemoteFile | None) -> None:
+        self._dataset, self._where, self._remote = dataset, where, remote
         self.shape, self.chunks = dataset.shape, dataset.chunks
 
     def __getitem__(self, key: Any) -> NDArray[Any]:
         try:
             array: NDArray[Any] = self._dataset[key]
-        except OSError as error:  # fletcher32 of a chunk does not fit its data
+        except (OSError, RuntimeError) as error:  # fletcher32 of a chunk does not fit its data
+            raise_failure(self._remote)
             raise fmt.FormatError(f"{self._where}: damaged, its checksum does not fit ({error})") from error
         return array
 
@@ -254,3 +279,8 @@ def _sha256_of(dataset: Any) -> str:
     for first in range(0, dataset.shape[0], step):
         digest.update(np.ascontiguousarray(dataset[first : first + step]).data)
     return digest.hexdigest()
+
+
+def _as_text(fixed: NDArray[Any]) -> tuple[str, ...]:
+    """Fixed-length UTF-8 bytes -> text; what is not UTF-8 shows as U+FFFD."""
+    return tuple(bytes(name).decode("utf-8", errors="replace") for name in fixed)
