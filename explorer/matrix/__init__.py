@@ -1,10 +1,22 @@
 """The live matrix: a threshold that re-clusters a filter, and its layer, while it is dragged.
 
 `matrix.js` measures and draws, free of Streamlit; `pack` makes the bytes that it reads; `component` puts both on a
-Streamlit page.
+Streamlit page. Streamlit is imported when `live_matrix` is asked for: a page that is exported does without.
 """
 
-from explorer.matrix.component import live_matrix
+from typing import TYPE_CHECKING, Any
+
 from explorer.matrix.pack import LIVE_ELEMENTS, Average, LayerData, is_live
 
+if TYPE_CHECKING:
+    from explorer.matrix.component import live_matrix
+
 __all__ = ["LIVE_ELEMENTS", "Average", "LayerData", "is_live", "live_matrix"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "live_matrix":
+        from explorer.matrix.component import live_matrix
+
+        return live_matrix
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -916,7 +916,7 @@ function buildPage() {
     fill([layerTitle], [`Layer ${layer.layer}, ${plural(layer.filters, "filter")}`]);
     page.classList.toggle("fs-stale", !numbers);
     const over = which === "all" ? "all filters" : "filters with a cluster";
-    const note = numbers || layer.live ? `N_c and n: means over ${over}` : "follows on release: too large to drag";
+    const note = numbers || layer.live ? `N_c and n: means over ${over}` : layer.note ?? "follows on release: too large to drag";
     layerNote.replaceChildren(...symbols(note));
     chartSection.hidden = !shown;
     if (!shown) return fill(layerCells, layerCells.map(() => "–"));

@@ -6,6 +6,7 @@ import numpy as np
 import streamlit as st
 
 from explorer import controls, elements, frames, load, page
+from explorer.capsule_page import Shown, capsule
 from explorer.matrix import live_matrix
 from store.measure import LayerMeasure, scan_order
 
@@ -75,6 +76,11 @@ def _filter() -> None:
         "Matrix (.npy)", f"fields-{view.layer}-{view.filter}.npy",
         lambda: _npy(loaded.matrix(view.filter)),  # made when asked for: Streamlit keeps this function for long
         "application/octet-stream",
+    )  # fmt: skip
+    shown = Shown(view.layer, view.filter, view.threshold, view.order, view.average)
+    elements.download(
+        "This view as a page (.html)", f"{run.name.removesuffix('.h5')}-layer-{view.layer}.html",
+        lambda: capsule(run, shown), "text/html",
     )  # fmt: skip
     page.python(
         f"""import numpy as np
