@@ -1,4 +1,4 @@
-"""python -m store info | check | pack | unpack FILE"""
+"""python -m store info | check | pack | unpack | publish FILE"""
 
 import argparse
 import os
@@ -13,7 +13,8 @@ def main() -> int:
     check = commands.add_parser("check", help="whether the file is whole: reads everything, exit status 1 if it is not")
     pack = commands.add_parser("pack", help="write the smallest file with the same results, to hand on")
     unpack = commands.add_parser("unpack", help="the other way: every matrix in the file, for other programs to read")
-    for command in (info, check, pack, unpack):
+    publish = commands.add_parser("publish", help="send it, with a card and its checksum, to the Hugging Face hub")
+    for command in (info, check, pack, unpack, publish):
         command.add_argument("file", help="a result of `python -m precompute`; for info and check also its address")
     info.add_argument("--threshold", type=float, default=0.3, help="fraction of each filter's maximum (default 0.3)")
     info.add_argument("--nulls", action="store_true", help="each layer beside what chance gives (null models), and z")
@@ -24,6 +25,9 @@ def main() -> int:
     unpack.add_argument(
         "--out", help="the file to write (default: FILE without -packed, or with -unpacked in its name)"
     )
+    publish.add_argument("--to", required=True, help="hf:USER/NAME, a data set; it is made where there is none")
+    publish.add_argument("--private", action="store_true", help="where it is made: for its owner alone")
+    publish.add_argument("--dry-run", action="store_true", help="show what would be sent, and send nothing")
     arguments = parser.parse_args()
     if arguments.command == "info":
         _understand(parser, arguments)
@@ -38,6 +42,8 @@ def main() -> int:
             return _nulls(arguments) if arguments.nulls else _info(arguments.file, arguments.threshold)
         if arguments.command == "check":
             return _check(arguments.file)
+        if arguments.command == "publish":
+            return _publish(arguments)
         return (_pack if arguments.command == "pack" else _unpack)(Path(arguments.file), arguments.out)
     except (FormatError, RemoteError) as error:
         print(f"error: {printable(error)}", file=sys.stderr)
@@ -93,9 +99,7 @@ def _nulls(arguments: argparse.Namespace) -> int:
 
     with Run(arguments.file) as run:
         if arguments.layer is not None and arguments.layer not in run.layers:
-            raise FormatError(
-                f"{run.place}: no layer {arguments.layer!r}; it has {', '.join(run.layers) or 'none'}"
-            )
+            raise FormatError(f"{run.place}: no layer {arguments.layer!r}; it has {', '.join(run.layers) or 'none'}")
         print(title(run), flush=True)
         for layer in reversed(run.layers.values()):  # deepest first, as in the paper
             if arguments.layer in (None, layer.name):
@@ -158,6 +162,23 @@ def _unpack(source: Path, out: str | None) -> int:
         print(
             f"layers {', '.join(factors)}: class means and weights alone; matrices of more than 64 MiB are not stored"
         )
+    return 0
+
+
+def _publish(arguments: argparse.Namespace) -> int:
+    from store.publish import PublishError, parcel, send, shown
+    from store.text import printable
+
+    try:
+        ready = parcel(Path(arguments.file), arguments.to)
+        print(shown(ready), flush=True)
+        if arguments.dry_run:
+            print("nothing was sent: --dry-run")
+        else:
+            print(f"sent: {printable(send(ready, arguments.private))}")
+    except PublishError as error:
+        print(f"error: {printable(error)}", file=sys.stderr)
+        return 1
     return 0
 
 
