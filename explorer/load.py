@@ -32,6 +32,7 @@ from store.measure import (
     scan_order,
 )
 from store.read import Layer, Run
+from store.remote import is_address, open_remote
 from store.write import stores_fields
 
 RUNS = Path("runs")
@@ -64,9 +65,12 @@ class Source:
     folder: Path
     only: str | None = None  # the one file that was asked for
     example: Path | None = None  # shown too, last
+    address: str | None = None  # of the one file, where it is elsewhere: from the command line alone
 
     def files(self) -> list[FileId]:
         """Newest first. A file that vanishes meanwhile is left out. Raises OSError where the folder cannot be read."""
+        if self.address is not None:
+            return [_remote_id(self.address)]
         if self.only is not None:
             return [_file_id(self.folder / self.only)]
         found = []
@@ -86,10 +90,13 @@ class Source:
 def source(arguments: Sequence[str]) -> Source:
     """From what follows `--` on the command line. Raises SourceError."""
     parser = _Parser(prog="streamlit run explorer/app.py --", add_help=False)
-    parser.add_argument("--store", type=Path)
-    store: Path | None = parser.parse_args(arguments).store
-    if store is None:
+    parser.add_argument("--store")
+    given: str | None = parser.parse_args(arguments).store
+    if given is None:
         return Source(RUNS, example=EXAMPLE)
+    if is_address(given):
+        return Source(RUNS, address=given)
+    store = Path(given)
     try:
         if store.is_dir():
             return Source(store)
@@ -101,12 +108,23 @@ def source(arguments: Sequence[str]) -> Source:
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> None:  # type: ignore[override]
-        raise SourceError(f"{message}\nusage: streamlit run explorer/app.py -- [--store FILE_OR_FOLDER]")
+        raise SourceError(f"{message}\nusage: streamlit run explorer/app.py -- [--store FILE_OR_FOLDER_OR_ADDRESS]")
 
 
 def _file_id(path: Path) -> FileId:
     status = path.stat()
     return FileId(str(path), status.st_mtime_ns, status.st_size, status.st_ino)
+
+
+_ADDRESSES: dict[str, str] = {}  # as it was given, with its secrets, by the path of its FileId, which has none
+
+
+@st.cache_data(ttl=600, max_entries=4, show_spinner=False)
+def _remote_id(address: str) -> FileId:
+    """Looked up again after ten minutes: a file that was replaced is another one. Raises RemoteError."""
+    remote = open_remote(address)
+    _ADDRESSES[remote.address] = address
+    return FileId(remote.address, 0, remote.size, int(remote.identity[:15], 16))
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,7 +171,7 @@ class Loaded:
 @st.cache_resource(max_entries=4, show_spinner=False)
 def open_run(file: FileId) -> Run:
     """Raises FormatError, OSError."""
-    return Run(file.path)
+    return Run(_ADDRESSES.get(file.path, file.path))
 
 
 @st.cache_resource(max_entries=6, show_spinner=False)

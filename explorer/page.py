@@ -19,6 +19,7 @@ from explorer.load import FileId, SourceError
 from explorer.state import View, to_address
 from store.format import FormatError
 from store.read import Run
+from store.remote import RemoteError
 
 LARGE = "This layer is large; measuring it at 19 thresholds takes a while."
 
@@ -63,6 +64,9 @@ def problems_as_messages() -> Iterator[None]:
         text(str(error))
         st.markdown("Choose another run, make it again, or see what is wrong with it:")
         st.code("python -m store check FILE", language="bash")
+    except RemoteError as error:
+        st.error("The file at this address cannot be read.")
+        text(str(error))
     except OSError as error:
         st.error("The system cannot read this file or folder.")
         text(f"{error.filename or ''}: {error.strerror or error}")

@@ -17,6 +17,8 @@ from store.format import FormatError
 from store.read import Run
 from store.remote import BLOCK, RemoteError, is_address, open_remote, shown
 from tests.explorer_runs import ROOT, cifar100_labels, make_run
+from tests.test_explorer_pages import open_app, unfold, unharmed  # noqa: F401
+from tests.test_explorer_pages import shown as page_text
 
 pytest.importorskip("fsspec", reason="fsspec is in the extra [remote]")
 pytest.importorskip("aiohttp", reason="aiohttp is in the extra [remote]")
@@ -288,3 +290,30 @@ def test_addresses() -> None:
     assert is_address("https://example.org/a.h5") and not is_address("runs/a.h5") and not is_address(Path("https:/a"))
     assert shown("s3://bucket/a.h5?versionId=3#x") == "s3://bucket/a.h5"
     assert shown("hf://datasets/user/name/a.h5") == "hf://datasets/user/name/a.h5"
+
+
+def test_the_explorer_shows_an_address_of_the_command_line_alone(
+    server: Server,
+    open_app: Any,  # noqa: F811
+) -> None:
+    address = f"{server.address}/small.h5"
+    at = open_app("--store", address.replace("//", "//me:secret@") + "?signature=secret", page="filter", layer="7")
+    unfold(at, "python")
+    assert "secret" not in page_text(at) and address in page_text(at)
+    paths = {path for _, path in server.requests}
+    assert paths == {"/small.h5?signature=secret"}
+    at = open_app("--store", address, page="run", store=f"{server.address}/run.h5")
+    unharmed(at)
+    assert not [path for _, path in server.requests if "run.h5" in path]
+
+
+def test_the_explorer_opens_no_address_of_the_browser(server: Server, folder: Path, open_app: Any) -> None:  # noqa: F811
+    at = open_app("--store", folder, store=f"{server.address}/run.h5")
+    unharmed(at)
+    assert server.requests == []
+
+
+def test_the_explorer_says_what_is_wrong_with_an_address(server: Server, open_app: Any) -> None:  # noqa: F811
+    at = open_app("--store", f"{server.address}/none.h5?signature=secret")
+    assert not at.exception
+    assert "there is no such file" in page_text(at) and "secret" not in page_text(at)
