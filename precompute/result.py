@@ -10,6 +10,7 @@ import numpy as np
 from precompute.job import Job
 from precompute.options import Problem
 from precompute.stages import Recorded, Trained
+from store.citation import citation
 from store.format import FormatError
 from store.write import RunContent, write_run
 
@@ -40,6 +41,7 @@ def new_content(job: Job, trained: Trained, recorded: Recorded) -> RunContent:
         "planned_layers": [tap.layer for tap in job.taps],
         "software": versions | {"python": platform.python_version()},
         "device": job.device.description,
+        "citation": citation(versions["filterscope"]),
         "durations": {"train_network": trained.seconds, "record_activations": recorded.seconds},
     }
     return RunContent(
