@@ -42,7 +42,7 @@ class RayPool:
         try:
             import ray
         except ImportError as error:
-            raise Problem("--ray: Ray is not installed; pip install 'filterscope[cluster]'") from error
+            raise Problem("--ray: Ray is not installed; in the clone: pip install -e '.[cluster]'") from error
         self._ray: Any = ray
         # Only names travel between the processes, so a local cluster needs hardly any shared memory.
         local = {"include_dashboard": False, "object_store_memory": 80 << 20} if address == "local" else {}

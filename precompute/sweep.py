@@ -3,6 +3,7 @@
 Exit status: 0 all files are there, 4 some are not, 1 the sweep could not begin, 130 and 143 as for one run.
 """
 
+import os
 import shlex
 import sys
 from dataclasses import dataclass, replace
@@ -118,8 +119,11 @@ def main() -> int:
                 return make(asked, runs)
             except Problem as problem:
                 say(f"error: {problem}")
+            except BrokenPipeError:  # who read the output has left, as `head` does
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains once more
             except OSError as error:
-                say(f"error: cannot write or read {error.filename or asked.out_dir}: {error.strerror or error}")
+                place = error.filename or asked.out_dir or "runs"
+                say(f"error: cannot write or read {place}: {error.strerror or error}")
             return 1
     except Stopped as stopped:
         command = shlex.join(["python", "-m", "precompute.sweep", *arguments])
@@ -151,6 +155,7 @@ def make(asked: SweepOptions, runs: "list[SweepRun]") -> int:
     if not waiting:
         return 0
     pool = open_pool(asked)
+    print("measuring how long they take", flush=True)
     try:
         progress = SweepProgress(len(runs), waiting, measured(pool, waiting, fetch=True))
         working: set[SweepRun] = set()

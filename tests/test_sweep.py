@@ -1,0 +1,447 @@
+"""`python -m precompute.sweep`: which runs, and that each becomes a file whatever happens to the others."""
+
+import contextlib
+import csv
+import doctest
+import fcntl
+import json
+import os
+import re
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
+import precompute.sweep_runs
+from precompute import cluster, sweep
+from precompute.cluster import last_owner
+from precompute.options import Problem
+from precompute.options import parse as parse_run
+from precompute.sweep_plan import Estimate
+from precompute.sweep_pools import Ended
+from precompute.sweep_progress import SweepProgress
+from precompute.sweep_runs import Standing, SweepRun, expand, standing
+from store.read import Run
+from tests.commands import ENVIRONMENT
+from tests.image_folders import tiny, write_image_folder
+
+QUICK = "--recipe quick --epochs 2 --batch-size 10 --layers 13 --device cpu --data-dir images"
+THREE = f"runs --data cifar10 --labels 3 --seeds 0..2 {QUICK}".split()
+NAMES = [f"vgg16-cifar10-3-quick{sample}" for sample in ("", "-labels1-seed1", "-labels2-seed2")]
+
+
+def runs_of(command: str) -> list[SweepRun]:
+    return expand(sweep.parse(shlex.split(command)))
+
+
+def names_of(command: str) -> list[str]:
+    return [run.name for run in runs_of(command)]
+
+
+def in_folder(folder: Path, arguments: list[str]) -> subprocess.Popen[str]:
+    program = [sys.executable, "-m", "precompute.sweep", *arguments]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(program, stdout=pipe, stderr=pipe, text=True, cwd=folder, env=ENVIRONMENT)
+
+
+def sweep_in(folder: Path, arguments: list[str]) -> tuple[int, str, str]:
+    process = in_folder(folder, arguments)
+    out, err = process.communicate(timeout=600)
+    assert "Traceback" not in out + err
+    return process.returncode, out, err
+
+
+def content(folder: Path, name: str) -> str:
+    with Run(folder / "runs" / f"{name}.h5") as run:
+        assert run.unfinished == []
+        run.verify()
+        return run.content_sha256
+
+
+# Which runs
+
+
+@pytest.mark.parametrize("tables", ["1", "2", "4", "5", "6", "1,4,6", "2,5"])
+def test_the_runs_cover_every_row_of_the_tables(tables):
+    found = {
+        (run.options.arch, run.options.data, run.options.labels or precompute.sweep_runs.LABELS[run.options.data])
+        for run in runs_of(f"tables --tables {tables} --samples 2")
+    }
+    with (resources.files("store") / "published.csv").open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["table"] in tables.split(",")]
+    assert found == {(row["arch"], row["data"], int(row["labels"])) for row in rows}
+
+
+def test_imagenet_needs_its_folder(tmp_path):
+    with pytest.raises(Problem, match="--data imagenet needs --data-dir"):
+        runs_of("tables --tables 3")
+    (run,) = runs_of(f"tables --tables 3 --data-dir {tmp_path}")
+    assert (run.options.arch, run.options.labels, run.options.data_dir) == ("efficientnet_b0", None, tmp_path)
+
+
+def test_the_first_samples_come_first_and_each_has_its_own_labels():
+    assert names_of("tables --tables 1,4 --samples 2 --labels 10,100 --recipe quick") == [
+        "vgg16-cifar100-quick",  # all labels: named as the single run is, which has no choice of labels
+        "vgg16-cifar100-10-quick",
+        "vgg16-cifar100-quick-seed1",
+        "vgg16-cifar100-10-quick-labels1-seed1",
+    ]
+    assert len(runs_of("tables --tables 1,4,6 --samples 5")) == 45
+    assert names_of("runs --labels 3 --seeds 0,4 --label-seed 2") == [
+        "vgg16-digits-3-labels2",
+        "vgg16-digits-3-labels2-seed4",
+    ]
+
+
+def test_the_issues_other_form():
+    named = "--arch vgg16 --data cifar100 --labels 10,20,40,60,100 --seeds 0..4"
+    runs = runs_of(named)
+    assert [run.name for run in runs] == names_of(f"runs {named}")
+    assert len(runs) == 25
+    assert {run.name for run in runs} == {run.name for run in runs_of("tables --tables 1,4 --samples 5")}
+
+
+def test_a_run_is_a_command_that_makes_the_same_file():
+    for run in runs_of(
+        "tables --tables 4,6 --samples 2 --recipe quick --epochs 3 --layers 10 13 --afcc 10 --out-dir a/b"
+    ):
+        assert parse_run(list(run.arguments)) == run.options
+        assert run.out == run.options.out == Path("a/b") / run.out.name
+        assert (run.options.epochs, run.options.layers, run.options.afcc) == (3, ("10", "13"), ("10",))
+
+
+def test_folders_of_several_data_sets():
+    command = "runs --data cifar10,cifar100 --data-dir"
+    runs = runs_of(f"{command} cifar10=x cifar100=y")
+    assert [str(run.options.data_dir) for run in runs] == ["x", "y"]
+    with pytest.raises(Problem, match="of which data set"):
+        runs_of(f"{command} x")
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("tables --tables 7", "Tables 1 to 6"),
+        ("tables --tables one", "takes whole numbers"),
+        ("tables --tables 1 --labels 20", "no row of these tables"),
+        ("tables --samples 0", "must be at least 1"),
+        ("tables --samples 2 --seeds 0..1", "give one of them"),
+        ("runs --tables 1", "is for `python -m precompute.sweep tables`"),
+        ("runs --seeds 4..0", "from the smaller to the larger"),
+        ("runs --labels 11", "digits has 10 labels"),
+        ("runs --arch vgg17", "unknown network"),
+        ("runs --jobs 0", "must be at least 1"),
+        ("runs --jobs 2 --ray local", "--cpus-per-run and --gpus-per-run"),
+        ("runs --gpus-per-run 0.5", "is for --ray"),
+        ("runs --ray local --gpus-per-run 1.5", "a part of one"),
+        ("runs --ray local --cpus-per-run 0", "must be at least 1"),
+        ("runs --ray local --retries -1", "must be at least 0"),
+    ],
+)
+def test_what_cannot_be_meant_is_said(command, message):
+    with pytest.raises(Problem, match=re.escape(message)):
+        runs_of(command)
+
+
+def test_the_commands_of_the_documentation_are_understood(tmp_path):
+    text = (Path(__file__).parents[1] / "docs" / "cluster.md").read_text()
+    commands = re.findall(r"python -m precompute\.sweep ([^`'\n]*--[^`'\n]*)", text)
+    assert len(commands) == 3
+    assert all(runs_of(command) for command in commands)
+
+
+def test_docstrings_hold():
+    assert doctest.testmod(precompute.sweep_runs) == (0, 1)
+
+
+# The time that is left
+
+
+def test_the_time_left_is_the_estimates_corrected_by_what_runs_took(capsys):
+    runs = runs_of("runs --seeds 0..3")
+    progress = SweepProgress(4, runs, {run: Estimate(100.0, 0, 0) for run in runs})
+    assert progress.time_left(slots=2) == 200
+    for run in runs:
+        progress.started(run, slots=2)  # two of them wait their turn
+    assert progress.time_left(slots=2) == pytest.approx(200, abs=1)
+    progress.ended(runs[0], Ended(0, 50.0, ()), Standing("done"), slots=2)
+    assert progress.time_left(slots=2) == pytest.approx(75, abs=1)  # three of 50 s, two at a time
+    assert capsys.readouterr().out == "vgg16-digits: made in 50 s (1 of 4 there, about 75 s left)\n"
+
+
+def test_without_estimates_the_runs_that_ended_are_the_measure(capsys):
+    runs = runs_of("runs --seeds 0..2")
+    progress = SweepProgress(3, runs, {})
+    progress.started(runs[0], slots=1)
+    assert progress.time_left(slots=1) is None
+    progress.ended(runs[0], Ended(0, 30.0, ()), Standing("done"), slots=1)
+    assert progress.time_left(slots=1) == pytest.approx(60, abs=1)
+
+
+def test_a_run_that_a_signal_ended_says_so(capsys):
+    (run,) = runs_of("runs")
+    progress = SweepProgress(1, [run], {})
+    progress.ended(run, Ended(-9, 1.0, ("the last words",)), Standing("to do"), slots=1)
+    printed = capsys.readouterr().out
+    assert "FAILED (ended by signal 9, as the system does when memory runs out)" in printed
+    assert "    the last words\n" in printed
+
+
+# On this machine
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_image_folder(tmp_path_factory.mktemp("data") / "images", "cifar10", tiny("cifar10", 4, 2))
+
+
+@pytest.fixture
+def place(tmp_path: Path, images: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Where a sweep is made; the networks' checkpoints are 120 MB each and do not stay."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "images").symlink_to(images)
+    yield tmp_path
+    shutil.rmtree(tmp_path / "runs", ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def made(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, list[tuple[int, str, str]]]]:
+    """A sweep of three, two at a time; something else stands at the second one's place. Then the same again without."""
+    folder = tmp_path_factory.mktemp("made")
+    (folder / "images").symlink_to(images)
+    in_the_way = folder / "runs" / f"{NAMES[1]}.h5"
+    in_the_way.parent.mkdir()
+    in_the_way.write_text("not a result")
+    first = sweep_in(folder, [*THREE, "--jobs", "2"])
+    in_the_way.unlink()
+    yield folder, [first, sweep_in(folder, THREE)]
+    shutil.rmtree(folder)
+
+
+def test_one_run_fails_and_the_rest_go_on(made):
+    status, printed, _ = made[1][0]
+    assert status == 4
+    assert "3 runs, 0 of them are there already" in printed
+    log = f"runs/{NAMES[1]}.log"
+    assert f"{NAMES[1]}: FAILED (exit status 1). The last lines of {log}:\n    " in printed
+    assert f"    error: runs/{NAMES[1]}.h5: " in printed
+    assert re.search(rf"{NAMES[0]}: made in \d.* \(\d of 3 there", printed)
+    assert re.search(rf"{NAMES[2]}: made in \d", printed)
+    assert printed.endswith(f"    {NAMES[1]}: failed, see runs/{NAMES[1]}.log\nthe same command tries these again\n")
+
+
+def test_the_same_command_makes_only_what_is_missing(made):
+    status, printed, errors = made[1][1]
+    assert (status, errors) == (0, "")
+    assert "3 runs, 2 of them are there already" in printed
+    assert re.findall(r"(\S+): made in", printed) == [NAMES[1]]
+    assert re.search(r"^3 of 3 files are there \(", printed, re.MULTILINE)
+    assert len({content(made[0], name) for name in NAMES}) == 3
+    logs = [(made[0] / "runs" / f"{name}.log").read_text() for name in NAMES]
+    assert all("probe of layer 13: 40 epochs" in log for log in logs)
+    assert not list((made[0] / "runs").glob("*.work/lock"))
+
+
+def test_a_plan_says_where_each_run_stands_and_makes_nothing(made, place):
+    (place / "runs").mkdir()
+    shutil.copy(made[0] / "runs" / f"{NAMES[0]}.h5", place / "runs")
+    (place / "runs" / f"{NAMES[1]}.h5").write_text("not a result")
+    before = sorted(place.rglob("*"))
+    status, printed, errors = sweep_in(place, ["runs", "--data", "cifar10", "--labels", "3,6", *THREE[5:], "--plan"])
+    assert (status, errors) == (0, "")
+    lines = printed.splitlines()
+    assert re.fullmatch(rf"{NAMES[0]}\.h5 +done +[\d.]+ \w+ +0\.0 MB", lines[0])
+    assert re.match(rf"{NAMES[1]}\.h5 +in the way .*", lines[2])
+    assert re.fullmatch(r"vgg16-cifar10-6-quick\.h5 +to do +[\d.]+ \w+ +0\.1 MB", lines[1])
+    assert lines[-2] == "6 runs in runs: 1 done, 4 to do, 1 in the way"
+    left = (
+        r"what is left takes about [\d.]+ \w+, one after another; files of 0 MB, and beside them 0\.6 GB of .*networks"
+    )
+    assert re.fullmatch(left, lines[-1])
+    assert sorted(place.rglob("*")) == before
+
+
+def test_what_another_recipe_or_a_stopped_run_left_is_told_apart(made, place):
+    shutil.copytree(made[0] / "runs", place / "runs", ignore=shutil.ignore_patterns("*.work"))
+    states = [standing(run).state for run in runs_of(shlex.join(THREE))]
+    assert states == ["done"] * 3
+    more = standing(runs_of(shlex.join([*THREE, "--layers", "10", "13"]))[0])
+    assert more == Standing("partly", "1 of 2 layers")
+    other = standing(runs_of(shlex.join([*THREE, "--epochs", "5"]))[0])
+    assert other.state == "in the way" and "another recipe (epochs 2, now 5)" in other.note
+    begun = place / "runs" / "vgg16-cifar10-6-quick.work"
+    begun.mkdir()
+    (begun / "network.ckpt").touch()
+    assert standing(runs_of(f"runs --data cifar10 --labels 6 {QUICK}")[0]).state == "partly"
+
+
+def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
+    until = time.monotonic() + 300
+    while not path.exists():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+def test_a_stopped_sweep_stops_its_runs_and_says_how_to_go_on(place):
+    process = in_folder(place, THREE)
+    lock = place / "runs" / f"{NAMES[0]}.work" / "lock"
+    wait_for(lock, process)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert errors == (
+        "stopped (SIGINT). What is done is kept; the same command goes on:\n"
+        f"  python -m precompute.sweep {shlex.join(THREE)}\n"
+    )
+    assert not lock.exists()  # the run has ended, and had the time to
+    assert "stopped (SIGTERM)" in (place / "runs" / f"{NAMES[0]}.log").read_text()
+
+
+def test_a_file_that_another_process_makes_is_skipped(made, place, capfd, monkeypatch):
+    monkeypatch.setattr("precompute.sweep_plan.measured", lambda *_, **__: {})
+    shutil.copytree(made[0] / "runs", place / "runs", ignore=shutil.ignore_patterns("*.work"))
+    (place / "runs" / f"{NAMES[2]}.h5").unlink()
+    lock = place / "runs" / f"{NAMES[2]}.work" / "lock"
+    lock.parent.mkdir()
+    monkeypatch.setattr(sys, "argv", ["sweep", *THREE])
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert sweep.main() == 4
+    printed = capfd.readouterr().out
+    assert f"{NAMES[2]}: skipped, since another process is making it" in printed
+    assert f"{NAMES[2]}: not there yet" in printed
+
+
+def test_a_run_ends_with_the_sweep_that_was_killed(tmp_path):
+    """Without being told: nobody can be told by a process that is killed."""
+    child_does = (
+        "import sys; from precompute.supervised import stop_with; open('ready', 'w'); stop_with(int(sys.argv[1]))"
+    )
+    parent_does = f"""
+import os, subprocess, sys, time
+print(subprocess.Popen([sys.executable, "-c", {child_does!r}, str(os.getpid())]).pid, flush=True)
+time.sleep(100)
+"""
+    environment = ENVIRONMENT | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])}
+    command = [sys.executable, "-c", parent_does]
+    parent = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=tmp_path, env=environment)
+    assert parent.stdout is not None
+    child = int(parent.stdout.readline())
+    wait_for(tmp_path / "ready", parent)
+    os.kill(child, 0)
+    parent.kill()
+    parent.communicate()
+    until = time.monotonic() + 30
+    while is_running(child):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+# On Ray
+
+
+def test_a_cluster_whose_workers_and_machines_die_makes_the_same_files(made, place):
+    """Two machines, each with a run; a worker of one is killed, and all of the other, both in the middle of a run."""
+    pytest.importorskip("ray", reason="the extra [cluster] is not installed")
+    from ray.cluster_utils import Cluster
+
+    small = {"num_cpus": 1, "object_store_memory": 80 << 20}
+    machines = Cluster(initialize_head=True, head_node_args={**small, "include_dashboard": False})
+    try:
+        other = machines.add_node(**small)
+        process = in_folder(place, [*THREE, "--ray", machines.address, "--cpus-per-run", "1"])
+        os.kill(worker_in_the_middle(place, machines.head_node, process), signal.SIGKILL)
+        worker_in_the_middle(place, other, process)
+        machines.remove_node(other, allow_graceful=False)
+        printed, errors = process.communicate(timeout=600)
+    finally:
+        machines.shutdown()
+    assert process.returncode == 0, printed + errors
+    assert "Traceback" not in printed + errors
+    assert [content(place, name) for name in NAMES] == [content(made[0], name) for name in NAMES]
+    logs = [(place / "runs" / f"{name}.log").read_text() for name in NAMES]
+    assert sum("going on with the network's training after" in log for log in logs) == 2
+    assert not [path for pattern in ("*.alive*", "*.work/lock") for path in (place / "runs").glob(pattern)]
+
+
+def worker_in_the_middle(place: Path, node: object, process: subprocess.Popen[str]) -> int:
+    """The process of a Ray node's task whose run has trained for an epoch, and has no layer yet."""
+    raylet = node.all_processes["raylet"][0].process.pid
+    until = time.monotonic() + 300
+    while time.monotonic() < until:
+        assert process.poll() is None, process.communicate()
+        for life in (place / "runs").glob("*.alive"):
+            with contextlib.suppress(FileNotFoundError):
+                worker = json.loads(life.read_text())["process"]
+                parent = int(Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split()[1])
+                begun = life.with_suffix(".work") / "network.ckpt"
+                if parent == raylet and begun.exists() and not life.with_suffix(".h5").exists():
+                    return worker
+        time.sleep(0.02)
+    raise AssertionError("no run was in its middle")
+
+
+def sign(life: Path, process: int, machine: str | None = None) -> None:
+    life.write_text(json.dumps({"machine": machine or socket.gethostname(), "process": process, "beat": 0}))
+
+
+def ended_process() -> int:
+    process = subprocess.Popen(["true"])
+    process.wait()
+    return process.pid
+
+
+def test_a_task_that_died_is_told_from_one_that_works(tmp_path):
+    life, lock = tmp_path / "run.alive", tmp_path / "lock"
+    assert last_owner(life, lock, 0.2) == "none"
+    sign(life, ended_process())
+    assert last_owner(life, lock, 0.2) == "none"  # it died before its run had begun
+    lock.touch()
+    os.utime(lock, (1, 1))
+    assert last_owner(life, lock, 100) == "dead"  # at once: it was of this machine
+    sign(life, 1, "another machine")
+    assert last_owner(life, lock, 0.2) == "dead"  # it gives no sign of life
+    writer = threading.Timer(0.1, sign, (life, 2, "another machine"))
+    writer.start()
+    assert last_owner(life, lock, 100) == "alive"
+    writer.join()
+    sign(life, ended_process())
+    os.utime(life, (1, 1))
+    lock.touch()
+    assert last_owner(life, lock, 100) == "none"  # somebody else has the lock since
+
+
+def test_a_dead_machines_lock_does_not_keep_the_next_one_out(made, place, monkeypatch):
+    """As a network file system may keep it; here a process holds it that will never end."""
+    monkeypatch.setattr(cluster, "_LOCK_LEFT", 0.0)
+    shutil.copytree(made[0] / "runs", place / "runs", ignore=shutil.ignore_patterns("*.work"))
+    run = runs_of(shlex.join(THREE))[0]
+    lock = run.out.with_suffix(".work") / "lock"
+    lock.parent.mkdir()
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        os.utime(lock, (1, 1))
+        sign(run.out.with_suffix(".alive"), ended_process())
+        ended = cluster.make_run(run.arguments, str(run.out), 1, str(place))
+    assert ended.status == 0, ended.last_lines
+    assert "is being made by another process" in run.log.read_text()
+    assert not lock.exists() and not run.out.with_suffix(".alive").exists()
+
+
+def is_running(process: int) -> bool:
+    """A process that ended may stay in the list until somebody asks for its status."""
+    try:
+        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
