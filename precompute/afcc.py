@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from precompute.options import Problem
 from precompute.taps import Tap, watch
 from store.afcc import afcc_mask
 
@@ -125,7 +126,7 @@ class Pruned(nn.Module):
 
 
 def last_convolution(network: nn.Module, tap: Tap, images: Tensor) -> str:
-    """The path of the last convolution that runs before the tapped module has answered."""
+    """The path of the last convolution that runs before the tapped module has answered. Raises Problem."""
     ran: list[str] = []
     tapped: list[int] = []
     names = {module: name for name, module in network.named_modules()}
@@ -143,8 +144,45 @@ def last_convolution(network: nn.Module, tap: Tap, images: Tensor) -> str:
         for hook in hooks:
             hook.remove()
     if not tapped or not tapped[-1]:
-        raise ValueError(f"no convolution runs before {tap.module}")
+        raise Problem(f"--afcc: no convolution runs before {tap.module}, so none can be trained with layer {tap.layer}")
     return ran[tapped[-1] - 1]
+
+
+def connection(network: nn.Module, before: Tap, after: Tap, images: Tensor) -> str:
+    """The path of the convolution that leads from the filters of one layer to those of the next.
+
+    What it sees must be what the layer before gives, the same tensor: that the numbers of filters fit says little,
+    since many layers have as many. Raises Problem where there is none.
+    """
+    path = last_convolution(network, after, images)
+    convolution = network.get_submodule(path)
+    given: list[Any] = []
+    follows: list[bool] = []
+
+    def look(_module: nn.Module, inputs: Any) -> None:
+        follows.append(any(inputs[0] is output for output in given))
+
+    hooks = [
+        network.get_submodule(before.module).register_forward_hook(lambda _m, _inputs, output: given.append(output)),
+        convolution.register_forward_pre_hook(look),
+    ]
+    try:
+        with torch.no_grad():
+            network.eval()(images)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    if not all(follows):
+        raise Problem(
+            f"--afcc-between {before.layer} {after.layer}: the last convolution before the end of layer {after.layer}, "
+            f"{path}, does not see what layer {before.layer} gives; name layers that follow one another"
+        )
+    if getattr(convolution, "groups", 1) != 1:
+        raise Problem(
+            f"--afcc-between {before.layer} {after.layer}: {path} does not connect every filter with every filter "
+            "(it works in groups)"
+        )
+    return path
 
 
 # ---- What is saved ---------------------------------------------------------------------------------------------------

@@ -1,9 +1,13 @@
 """What was asked for, made definite: which data, network, layers, recipe and device, and where the result goes."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
+import torch
+
 from precompute import data, weights
+from precompute.afcc import connection
 from precompute.data import DataSet, Sizes
 from precompute.device import Device, choose_device
 from precompute.distributed import ALONE, World
@@ -33,7 +37,7 @@ class Todo:
         return cls(
             probed=[tap for tap in taps if tap.layer not in records],
             pruned=[tap for tap in taps if tap.layer in pruned and "afcc" not in records.get(tap.layer, {})],
-            between=bool(options.afcc_between) and "afcc_between" not in there,
+            between=bool(options.afcc_between) and _pruned_between(there) != list(options.afcc_between),
         )
 
     def __bool__(self) -> bool:
@@ -43,6 +47,11 @@ class Todo:
     def recorded(self) -> list[Tap]:
         """Layers whose activations are needed, from input to output."""
         return self.probed + [tap for tap in self.pruned if tap not in self.probed]
+
+
+def _pruned_between(there: Manifest) -> Any:
+    found = there.get("afcc_between")
+    return found.get("layers") if isinstance(found, dict) else None
 
 
 @dataclass(frozen=True)
@@ -71,6 +80,11 @@ class Job:
         return Todo.of(self.taps, self.options, self.pruned, there)
 
     @property
+    def trains_network(self) -> bool:
+        """Whether a network learns from images, be it only after AFCC."""
+        return bool(self.recipe.network.epochs or self.pruned or self.options.afcc_between)
+
+    @property
     def title(self) -> str:
         what = f"{self.options.arch} on {self.options.data}, {self.sizes.n_labels} labels"
         source = "still to be downloaded" if self.data is None else f"read from {self.data.source}"
@@ -85,8 +99,7 @@ def prepare(options: Options, stopping: Stopping, world: World = ALONE) -> Job:
     features = choose_layers("features", options.features, taps)
     pruned = choose_layers("afcc", options.afcc, taps)
     choose_layers("afcc-between", options.afcc_between, taps)
-    if len(options.afcc_between) == 1:
-        raise Problem("--afcc-between: takes two layers or more that follow one another, such as 9 10")
+    _check_between(arch, taps, options.afcc_between)
     device = choose_device(options.device, world)
     is_here = world.from_first(data.is_here(options))
     with world.in_turn(not is_here and not options.dry_run):
@@ -111,3 +124,15 @@ def prepare(options: Options, stopping: Stopping, world: World = ALONE) -> Job:
         data=images,
         world=world,
     )
+
+
+def _check_between(arch: Arch, taps: list[Tap], layers: tuple[str, ...]) -> None:
+    """Whether a convolution leads from each of the layers to the next. Raises Problem."""
+    if not layers:
+        return
+    if len(layers) == 1:
+        raise Problem("--afcc-between: takes two layers or more that follow one another, such as 9 10")
+    place = {tap.layer: tap for tap in taps}
+    network, images = arch.on_meta(), torch.zeros(1, 3, arch.side, arch.side, device="meta")
+    for before, after in pairwise(layers):
+        connection(network, place[before], place[after], images)

@@ -44,6 +44,11 @@ class Arch:
         torch.manual_seed(seed)
         return self.module(n_labels).to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
+    def on_meta(self) -> nn.Module:
+        """The network without memory behind its weights: what only depends on shapes costs nothing."""
+        with torch.device("meta"):
+            return self.module(2)
+
     def scaling(self, data: "DataSet") -> tuple[Pixels, Pixels]:
         """Mean and standard deviation of each colour that its inputs are scaled by."""
         if self.pixel_mean is not None and self.pixel_std is not None:

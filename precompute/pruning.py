@@ -1,6 +1,7 @@
 """The stages after the paper's three: AFCC on what they made, with accuracies before and after training again."""
 
 import copy
+import hashlib
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -12,7 +13,6 @@ from torch import nn
 from precompute import afcc
 from precompute.fields import class_means
 from precompute.job import Job
-from precompute.options import Problem
 from precompute.probe import passes, probe_accuracy, probe_training, share_right
 from precompute.recipes import Schedule, afcc_recipe
 from precompute.stages import DataOnDevice, Recorded
@@ -104,7 +104,7 @@ def _train_with_network(
 def prune_between(job: Job, data: DataOnDevice, network: nn.Module, content: RunContent) -> dict[str, Any]:
     """Convolutions keep the weights between filters whose clusters share a label, one layer after another.
 
-    After each the whole network is trained briefly. Raises Problem where a layer does not follow on the one before.
+    After each the whole network is trained briefly. Raises Problem.
     """
     schedule = afcc_recipe(job.options, job.recipe).between
     layers = {layer.name: layer for layer in content.layers}
@@ -123,14 +123,8 @@ def prune_between(job: Job, data: DataOnDevice, network: nn.Module, content: Run
         own = copy.deepcopy(network).requires_grad_(True)
         steps = []
         for before, after in pairwise(names):
-            path = afcc.last_convolution(own, taps[after], images)
+            path = afcc.connection(own, taps[before], taps[after], images)
             weight = own.get_submodule(path).get_parameter("weight")
-            if tuple(weight.shape[:2]) != (len(held[after]), len(held[before])):
-                raise Problem(
-                    f"--afcc-between {before} {after}: the convolution {path} has {weight.shape[1]} inputs and "
-                    f"{weight.shape[0]} filters, the layers {len(held[before])} and {len(held[after])}; name layers "
-                    "that follow one another"
-                )
             mask = afcc.layer_mask(kind, (held[before], held[after]), weight, job.options.seed)
             afcc.hold_zero(weight, mask)
             pruned = _accuracy(job, data, own)
@@ -144,7 +138,8 @@ def prune_between(job: Job, data: DataOnDevice, network: nn.Module, content: Run
                 autocast=job.device.autocast,
                 evaluate=lambda own=own: _accuracy(job, data, own),  # type: ignore[misc]
             )
-            history = _trained(job, training, f"between-{after}-{kind}")
+            so_far = hashlib.sha256(" ".join(names[: names.index(after) + 1]).encode()).hexdigest()[:12]
+            history = _trained(job, training, f"between-{so_far}-{kind}")
             steps.append(
                 {
                     "layers": [before, after],

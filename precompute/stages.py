@@ -16,6 +16,7 @@ from precompute.device import free_memory
 from precompute.fields import by_filter, class_means
 from precompute.image_files import ImageFiles
 from precompute.job import Job
+from precompute.options import Problem
 from precompute.plan import Plan
 from precompute.probe import (
     Activations,
@@ -68,6 +69,11 @@ def train_network(job: Job, data: DataOnDevice) -> Trained:
     with job.world.in_turn(job.origin["from"] == "hub"):
         network = weights.network(job.options, job.arch, job.sizes.n_labels, as_it_is).to(job.device.target)
     if as_it_is:
+        if job.options.afcc_between and _n_outputs(job, network) != job.sizes.n_labels:
+            raise Problem(
+                f"--afcc-between trains the network's own outputs: it has {_n_outputs(job, network)}, the data "
+                f"{job.sizes.n_labels} labels"
+            )
         return Trained(network.requires_grad_(False), {column: [] for column in HISTORY}, 0.0)
 
     def test_accuracy() -> float:
@@ -98,6 +104,10 @@ def train_network(job: Job, data: DataOnDevice) -> Trained:
     return Trained(network.requires_grad_(False), history, time.monotonic() - start)
 
 
+def _n_outputs(job: Job, network: nn.Module) -> int:
+    return len(network.get_submodule(job.arch.output[0]).get_parameter("weight"))
+
+
 @dataclass
 class Recorded:
     """The activations of both splits, and how well the whole network does on them."""
@@ -116,7 +126,9 @@ def record_activations(
     Of several processes the first, which has the plan, gets it all.
     """
     recorded = Recorded()
-    n_outputs = len(network.get_submodule(job.arch.output[0]).get_parameter("weight"))
+    if not taps:
+        return recorded
+    n_outputs = _n_outputs(job, network)
     start = time.monotonic()
     for split, images, labels, out in (
         ("train", data.train, data.train_labels, recorded.train),
@@ -192,7 +204,7 @@ def _pixels(job: Job, split: Split, name: str) -> "Tensor | ImageFiles":
     images = split.images
     if not isinstance(images, ImageFiles):
         return torch.from_numpy(images)
-    if job.recipe.network.epochs == 0:
+    if not job.trains_network:
         return images
     if job.world.several:  # one copy for all processes, each of which decodes a part
         return torch.from_numpy(job.world.decode(images, job.work.pixel_file(name)))

@@ -1,11 +1,16 @@
 """AFCC: masks are the clusters, and zeros stay zero."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from precompute import afcc, checkpoint
+from precompute.job import Todo
+from precompute.models import find_arch
+from precompute.options import Options, Problem
 from precompute.probe import probe_training
 from precompute.recipes import Schedule
 from precompute.stopping import Stopping
@@ -132,7 +137,7 @@ def test_the_last_convolution_before_a_tap():
     images = torch.zeros(1, 3, 4, 4)
     assert afcc.last_convolution(small_network(), Tap("x", "6"), images) == "3"
     assert afcc.last_convolution(small_network(), Tap("x", "1"), images) == "0"
-    with pytest.raises(ValueError, match="no convolution runs before"):
+    with pytest.raises(Problem, match="no convolution runs before"):
         afcc.last_convolution(nn.Sequential(nn.ReLU(), nn.Conv2d(3, 3, 1)), Tap("x", "0"), images)
 
 
@@ -171,3 +176,48 @@ def test_costs_are_counted_and_measured():
     for kind in ("dense", "sparse"):
         assert 0 < found[f"{kind}_seconds_1"] < 1
         assert 0 < found[f"{kind}_seconds_100"] < 1
+
+
+# ---- Between layers ------------------------------------------------------------------------------------------------
+
+
+def between(*layers, **options):
+    """The paths of the convolutions that lead from layer to layer of our VGG-16, or of timm's network."""
+    made = Options(**options)
+    arch = find_arch(made)
+    images = torch.zeros(1, 3, arch.side, arch.side, device="meta")
+    places = [arch.taps[layer] for layer in layers]
+    return [afcc.connection(arch.on_meta(), before, after, images) for before, after in pairwise(places)]
+
+
+def test_layers_that_follow_one_another_are_connected_by_a_convolution():
+    assert between("7", "8", "9", "10") == ["features.conv8", "features.conv9", "features.conv10"]
+
+
+def test_a_blocks_filters_reach_the_next_ones_first_convolution():
+    taps = ("layer1", "layer2.0.conv1", "layer2.0.downsample.0")
+    options = {"arch": "timm:resnet18", "taps": taps, "image_size": 32}
+    assert between("layer1", "layer2.0.conv1", **options) == ["layer2.0.conv1"]
+    assert between("layer1", "layer2.0.downsample.0", **options) == ["layer2.0.downsample.0"]
+    with pytest.raises(Problem, match="name layers that follow one another"):
+        between("layer2.0.conv1", "layer2.0.downsample.0", **options)
+
+
+@pytest.mark.parametrize("layers", [("9", "11"), ("10", "9"), ("9", "9"), ("10", "13"), ("7", "10")])
+def test_layers_of_as_many_filters_that_do_not_follow_one_another_are_refused(layers):
+    with pytest.raises(Problem, match=f"--afcc-between {' '.join(layers)}: .* name layers that follow one another"):
+        between(*layers)
+
+
+def test_a_convolution_that_works_in_groups_is_refused():
+    taps = ("blocks.1.0.bn1", "blocks.1.0.bn2")
+    with pytest.raises(Problem, match=r"blocks\.1\.0\.conv_dw .* groups"):
+        between(*taps, arch="timm:mobilenetv3_small_100", taps=taps, image_size=32)
+
+
+def test_afcc_between_other_layers_than_before_is_not_there_already():
+    there = {"layers": [{"name": "9"}, {"name": "10"}], "afcc_between": {"layers": ["9", "10"]}}
+    taps = [Tap("9", "x"), Tap("10", "y")]
+    assert not Todo.of(taps, Options(afcc_between=("9", "10")), (), there)
+    assert Todo.of(taps, Options(afcc_between=("10", "9")), (), there).between
+    assert Todo.of(taps, Options(afcc_between=("9", "10")), (), there | {"afcc_between": None}).between

@@ -75,13 +75,13 @@ def test_a_network_that_was_trained_is_probed_as_it_is(capfd):
 
 
 def test_anybodys_images_in_class_folders(capfd, place):
-    """Decoded once where a network is trained on them, on their way where it is not."""
+    """Decoded once where a network is trained on them, be it only after AFCC, else on their way."""
     folder = write_image_folder(place / "images", "cifar10", tiny("cifar10", 4, 2))
     shutil.rmtree(folder / "test")
     here = ["--data", "folder", "--data-dir", str(folder / "train"), "--layers", "layer4", "--image-size", "32"]
-    for epochs in ("1", "0"):
-        command = [*here, *f"--arch timm:resnet18 --weights none --epochs {epochs} --out {epochs}.h5".split()]
-        status, _, errors = run_here(command, capfd)
+    for epochs, more in (("1", ""), ("0", ""), ("0", "--afcc layer4")):
+        command = f"--arch timm:resnet18 --weights none --epochs {epochs} --out {epochs}.h5 {more}"
+        status, _, errors = run_here([*here, *command.split()], capfd)
         assert status == 0, errors
         with Run(f"{epochs}.h5") as run:
             assert run.n_labels == 10
@@ -89,3 +89,4 @@ def test_anybodys_images_in_class_folders(capfd, place):
             assert run.test_inputs.tolist() == [1] * 10  # a fifth of four, rounded
             assert run.manifest["data"]["train_inputs"] == 30
             assert (run.manifest["network"]["epochs"], run.unfinished) == (int(epochs), [])
+            assert ("afcc" in run.layers["layer4"].record) == bool(more)
