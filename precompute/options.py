@@ -17,6 +17,7 @@ LAYOUTS = {  # data set that is never downloaded -> what --data-dir must hold
     "ILSVRC2012_devkit_t12/ or Kaggle's LOC_val_solution.csv beside val/",
     "folder": "images as train/LABEL/* and test/LABEL/*, or as LABEL/*, of which a fifth is drawn to test with",
 }
+WEIGHTS = ("hub", "none")  # words that --weights takes beside a path
 NOT_RECIPE = (
     "layers",
     "data_dir",
@@ -119,7 +120,9 @@ class Options:
 
     def recipe_options(self) -> dict[str, Any]:
         """The options that decide what is measured, as they go into the file."""
-        return {key: _plain(value) for key, value in asdict(self).items() if key not in NOT_RECIPE}
+        recipe = {key: _plain(value) for key, value in asdict(self).items() if key not in NOT_RECIPE}
+        recipe["weights"] = self.weights if self.weights in (None, *WEIGHTS) else Path(self.weights).name
+        return recipe
 
 
 def parse(arguments: list[str]) -> Options:
@@ -132,8 +135,10 @@ def parse(arguments: list[str]) -> Options:
         if options.weights not in (None, "none") or options.checkpoint or options.epochs:
             raise Problem("--untrained is --weights none --epochs 0: leave out --weights, --checkpoint and --epochs")
         options = replace(options, weights="none", epochs=0)
-    if options.depths is not None and options.arch != "efficientnet_b0":
-        raise Problem("--depths: is for --arch efficientnet_b0")
+    if options.depths is not None:
+        if options.arch != "efficientnet_b0":
+            raise Problem("--depths: is for --arch efficientnet_b0")
+        options = replace(options, depths=",".join(sorted(options.depths.split(","))))  # one name for one network
     if options.arch not in ARCHS and not options.arch.startswith("timm:"):
         raise Problem(f"--arch {options.arch}: unknown network; there are {', '.join(ARCHS)} and timm:NAME")
     if options.data not in DATA_SETS:
@@ -142,7 +147,7 @@ def parse(arguments: list[str]) -> Options:
         folder_of(options)
     if options.resume and options.fresh:
         raise Problem("--resume goes on with what is there and --fresh throws it away: give one of them")
-    for name, least in (("epochs", 0), ("batch_size", 1), ("image_size", 8)):
+    for name, least in (("epochs", 0), ("batch_size", 2), ("image_size", 8)):
         value = getattr(options, name)
         if value is not None and value < least:
             raise Problem(f"--{name.replace('_', '-')} {value}: must be at least {least}")

@@ -152,6 +152,9 @@ def recipe_for(options: Options, weights: str, n_labels: int) -> Recipe:
         probe = replace(probe, epochs=40)
     if weights == "checkpoint":
         network = replace(_AS_IT_IS, batch_size=network.batch_size)
+    if options.epochs and not network.epochs:
+        instead = "leave out --checkpoint" if weights == "checkpoint" else "--recipe quick trains it"
+        raise Problem(f"--epochs {options.epochs}: this network is probed as it is, without training; {instead}")
     changes = {key: getattr(options, key) for key in ("epochs", "batch_size")}
     changes = {key: value for key, value in changes.items() if value not in (None, getattr(network, key))}
     departures = [f"{key} {value} instead of {getattr(network, key)}" for key, value in changes.items()]

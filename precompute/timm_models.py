@@ -61,6 +61,8 @@ def _depths(text: str | None) -> dict[str, int]:
                 f"--depths {part}: expected STAGE:LAYERS, where stages 2 to 8 have 1 2 2 3 3 4 1 layers of which at "
                 "least one stays, or 9:0, which leaves out stage 9"
             )
+        if stage in depths:
+            raise Problem(f"--depths {text}: stage {stage} is named twice")
         depths[stage] = int(left)
     return depths
 
@@ -148,10 +150,13 @@ def _pretrained(
     if state is None:
         network = timm.create_model(name, num_classes=n_labels, pretrained=True, **sized)
     else:  # without outputs, timm wants every weight to be there; with others than the state's, it is content with none
-        inner = {key: value for key, value in state.items() if key.rpartition(".")[0] not in output}
-        given = {"state_dict": inner, "num_classes": 0, "source": ""}
-        network = timm.create_model(name, num_classes=0, pretrained=True, pretrained_cfg_overlay=given, **sized)
-        cast(Any, network).reset_classifier(n_labels)
+        keeps = as_it_is and all(len(state.get(f"{path}.weight", ())) == n_labels for path in output)
+        n_outputs = n_labels if keeps else 0
+        inner = {key: value for key, value in state.items() if keeps or key.rpartition(".")[0] not in output}
+        given = {"state_dict": inner, "num_classes": n_outputs, "source": ""}
+        network = timm.create_model(name, num_classes=n_outputs, pretrained=True, pretrained_cfg_overlay=given, **sized)
+        if not keeps:
+            cast(Any, network).reset_classifier(n_labels)
     if not as_it_is:
         network = _without_bias(network, output)
     return network.to(memory_format=torch.channels_last)  # type: ignore[no-any-return]
@@ -165,10 +170,10 @@ def _without_bias(network: nn.Module, output: tuple[str, ...]) -> nn.Module:
 
 
 def _on_meta(arch: Arch) -> nn.Module:
-    """The network without memory behind its weights: shapes cost nothing. Raises Problem."""
+    """Raises Problem."""
     try:
-        with torch.device("meta"), warnings.catch_warnings(action="ignore"):
-            return arch.module(2)
+        with warnings.catch_warnings(action="ignore"):
+            return arch.on_meta()
     except Exception as error:  # there is nothing that a network may not raise
         raise Problem(
             f"--arch {arch.name}: timm cannot build it for {arch.side}x{arch.side} images: {one_line(error)}"

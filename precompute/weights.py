@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from precompute.models import Arch
-from precompute.options import Options, Problem, one_line
+from precompute.options import WEIGHTS, Options, Problem, one_line
 
 State = dict[str, Tensor]
 
@@ -23,7 +23,7 @@ def wanted(options: Options, arch: Arch) -> str:
         return "hub" if arch.hub else "none"
     if options.weights == "hub" and not arch.hub:
         raise Problem(f"--weights hub: there are no pretrained weights of {arch.name}; leave it out")
-    return options.weights if options.weights in ("hub", "none") else "file"
+    return options.weights if options.weights in WEIGHTS else "file"
 
 
 def origin(options: Options, arch: Arch) -> dict[str, str]:
@@ -91,7 +91,7 @@ def _as_it_is(arch: Arch, path: Path, n_labels: int, seed: int) -> nn.Module:
     for name in arch.output:
         bias = state.get(f"{name}.bias")
         if bias is not None:
-            built.get_submodule(name).bias = nn.Parameter(torch.zeros_like(bias))
+            built.get_submodule(name).bias = nn.Parameter(torch.zeros(bias.shape))
     _load(built, state, path)
     return built
 
@@ -103,7 +103,7 @@ def _transferred(arch: Arch, path: Path, n_labels: int, seed: int, as_it_is: boo
         torch.manual_seed(seed)
         try:
             return arch.pretrained(n_labels, state, as_it_is)
-        except (RuntimeError, KeyError, ValueError) as error:
+        except Exception as error:  # there is nothing that a network may not raise
             raise Problem(f"{path}: these weights do not fit {arch.name}: {one_line(error)}") from error
     built = arch.build(n_labels, seed)
     own = built.state_dict()

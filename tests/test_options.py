@@ -63,7 +63,8 @@ def test_every_option_has_a_line_of_help(capsys):
         (["--epochs", str(MAX_EPOCHS + 1)], f"--epochs {MAX_EPOCHS + 1}: at most {MAX_EPOCHS}"),
         (["--image-size", "4"], "--image-size 4: must be at least 8"),
         (["--image-size", "100000"], "--image-size 100000: at most 2048"),
-        (["--batch-size", "0"], "--batch-size 0: must be at least 1"),
+        (["--batch-size", "0"], "--batch-size 0: must be at least 2"),
+        (["--batch-size", "1"], "--batch-size 1: must be at least 2"),  # of one input there is no variance
         (["--seed", "-1"], "--seed -1: must be from 0 to 4294967295"),
         (["--label-seed", "-1"], "--label-seed -1: must be from 0 to 4294967295"),
         (["--seed", str(10**30)], "must be from 0 to 4294967295"),
@@ -127,7 +128,16 @@ def test_names_can_be_given_one_by_one_or_with_commas():
 
 
 def test_a_files_place_stays_private():
-    assert parsed("--checkpoint", "/home/somebody/secret/best.pt").recipe_options()["checkpoint"] == "best.pt"
+    for option in ("checkpoint", "weights"):
+        assert parsed(f"--{option}", "/home/somebody/secret/best.pt").recipe_options()[option] == "best.pt"
+    for weights in ("hub", "none"):
+        assert parsed("--weights", weights).recipe_options()["weights"] == weights
+    assert parsed().recipe_options()["weights"] is None
+
+
+def test_a_network_with_fewer_layers_has_one_name():
+    asked = [parsed("--arch", "efficientnet_b0", "--depths", depths) for depths in ("3:1,4:1", "4:1,3:1")]
+    assert asked[0] == asked[1]
 
 
 def test_different_seeds_and_labels_go_to_different_files():

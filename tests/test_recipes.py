@@ -52,6 +52,20 @@ def test_a_k_without_a_table_takes_the_next_larger_ones(n_labels, taken):
     assert f"{taken}" in recipe(n_labels, data="cifar100").network.source
 
 
+@pytest.mark.parametrize(
+    ("weights", "options", "words"),
+    [
+        ("checkpoint", {}, "leave out --checkpoint"),
+        ("hub", {"arch": "efficientnet_b0", "data": "imagenet"}, "--recipe quick trains it"),
+    ],
+)
+def test_what_is_probed_as_it_is_has_no_epochs(weights, options, words):
+    """It has no learning rate either: epochs would only have changed its batch norm."""
+    with pytest.raises(Problem, match=f"--epochs 3: this network is probed as it is.*{words}"):
+        recipe(10, weights, epochs=3, **options)
+    assert recipe(10, weights, epochs=0, **options).network.epochs == 0
+
+
 def test_efficientnets_recipe_is_the_supplements():
     made = recipe(100, "hub", arch="efficientnet_b0", data="cifar100")
     assert numbers(made.network) == (0.01, 0.9, 0.001)

@@ -154,9 +154,9 @@ def test_the_papers_simpler_efficientnets(depths, blocks, last):
     assert network.eval()(torch.zeros(1, 3, 64, 64)).shape == (1, 100)
 
 
-@pytest.mark.parametrize("depths", ["", "3", "3:0", "5:4", "1:1", "10:1", "9:1", "3:1;4:1", "x:1"])
+@pytest.mark.parametrize("depths", ["", "3", "3:0", "5:4", "1:1", "10:1", "9:1", "3:1;4:1", "x:1", "3:1,3:2"])
 def test_depths_that_it_has_not_are_refused(depths):
-    with pytest.raises(Problem, match="expected STAGE:LAYERS"):
+    with pytest.raises(Problem, match=r"expected STAGE:LAYERS|stage 3 is named twice"):
         find_arch(Options(arch="efficientnet_b0", data="cifar100", depths=depths))
 
 

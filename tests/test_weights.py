@@ -70,6 +70,31 @@ def test_transfer_takes_all_weights_but_outputs_of_another_number(trained, tmp_p
     assert network.fc.bias is None
 
 
+def test_what_is_probed_as_it_is_keeps_outputs_that_fit(tmp_path):
+    """As from the hub: Table 3's network has been trained on ImageNet's labels already."""
+    import timm
+
+    theirs = timm.create_model("resnet18", num_classes=5)
+    path = tmp_path / "theirs.safetensors"
+    save_file(theirs.state_dict(), path)
+    kept = start(n_labels=5, as_it_is=True, **RESNET, weights=str(path))
+    assert same(theirs, kept)
+    assert start(n_labels=4, as_it_is=True, **RESNET, weights=str(path)).fc.weight.shape == (4, 512)
+    transferred = start(n_labels=5, **RESNET, weights=str(path))
+    assert transferred.fc.bias is None
+    assert not torch.equal(transferred.fc.weight, theirs.fc.weight)
+
+
+def test_a_checkpoint_of_half_precision_is_probed_in_single(tmp_path):
+    import timm
+
+    theirs = timm.create_model("resnet18", num_classes=5).half()
+    torch.save(theirs.state_dict(), tmp_path / "half.pt")
+    network = start(**RESNET, checkpoint=tmp_path / "half.pt").eval()
+    assert {parameter.dtype for parameter in network.parameters()} == {torch.float32}
+    assert network(torch.zeros(1, 3, 32, 32)).isfinite().all()
+
+
 def test_transfer_to_our_own_vgg(tmp_path):
     trained = find_arch(Options(**VGG)).build(5, seed=9)
     torch.save(trained.state_dict(), tmp_path / "vgg.pt")
