@@ -119,7 +119,12 @@ def prepare(options: Options, stopping: Stopping, world: World = ALONE) -> Job:
         origin=origin,
         sizes=sizes,
         recipe=recipe,
-        work=Workspace(output_path(options), recipe.record(options), images.checksums if images is not None else None),
+        work=Workspace(
+            output_path(options),
+            recipe.record(options),
+            images.checksums if images is not None else None,
+            origin.get("sha256"),
+        ),
         stopping=stopping,
         data=images,
         world=world,

@@ -23,13 +23,17 @@ class Workspace:
 
     What is there of another is never overwritten unasked.
     images: the checksums of the images that are used, as a result's manifest has them in `data`.
+    weights: the checksum of the file that the network starts from, if it does.
     """
 
-    def __init__(self, out: Path, recipe: dict[str, Any], images: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, out: Path, recipe: dict[str, Any], images: dict[str, str] | None = None, weights: str | None = None
+    ) -> None:
         self.out = out
         self.folder = out.with_suffix(".work")
         self.recipe = json.loads(json.dumps(recipe))  # as a result holds it, so that the two can be compared
         self.images = images or {}
+        self.weights = weights
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -78,7 +82,9 @@ class Workspace:
 
     def refuse_other(self, run: Run) -> None:
         """Raises Problem where the run at the output's place is another recipe's, or of other images."""
-        self._refuse_other(self.out, run.manifest.get("recipe"), run.manifest["data"])
+        origin = run.manifest["network"].get("weights")
+        weights = origin.get("sha256") if isinstance(origin, dict) else None
+        self._refuse_other(self.out, run.manifest.get("recipe"), run.manifest["data"], weights)
 
     def has_network(self) -> bool:
         """Whether a training of the network can go on, or is done."""
@@ -90,12 +96,13 @@ class Workspace:
         saved = checkpoint.load(path)
         if saved is None:
             return None
-        self._refuse_other(path, saved["recipe"], saved.get("images", {}))
+        self._refuse_other(path, saved["recipe"], saved.get("images", {}), saved.get("weights"))
         state: dict[str, Any] = saved["training"]
         return state
 
     def save_training(self, name: str, state: dict[str, Any]) -> None:
-        checkpoint.save(self._checkpoint(name), {"recipe": self.recipe, "images": self.images, "training": state})
+        made_from = {"recipe": self.recipe, "images": self.images, "weights": self.weights}
+        checkpoint.save(self._checkpoint(name), made_from | {"training": state})
 
     def pixel_file(self, split: str) -> Path:
         return self.folder / f"{split}.pixels"
@@ -119,11 +126,13 @@ class Workspace:
         for partial in (*self.out.parent.glob(f".{glob.escape(self.out.name)}.*.tmp"), *self.folder.glob(".*.tmp")):
             partial.unlink()
 
-    def _refuse_other(self, path: Path, made_with: Any, made_from: dict[str, Any]) -> None:
+    def _refuse_other(self, path: Path, made_with: Any, made_from: dict[str, Any], weights: str | None) -> None:
         made_with = _completed(made_with, self.recipe)
         if made_with == self.recipe:
             if any(made_from.get(split, checksum) != checksum for split, checksum in self.images.items()):
                 raise Problem(f"{path} was made from other images. {_WAY_OUT}")
+            if self.weights is not None and weights not in (None, self.weights):
+                raise Problem(f"{path} was made from other weights, in a file of the same name. {_WAY_OUT}")
             return
         before = made_with.get("options", {}) if isinstance(made_with, dict) else {}
         now = self.recipe["options"]

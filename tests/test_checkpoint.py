@@ -15,7 +15,7 @@ from precompute.options import Options, Problem
 from precompute.recipes import recipe_for
 from precompute.workspace import NETWORK, Workspace
 from store.write import write_run
-from tests.builders import small_run
+from tests.builders import small_run, write_small
 
 RECIPE = {"name": "quick", "departures": (), "options": {"seed": 0, "labels": None}}
 STATE = {
@@ -222,6 +222,24 @@ def test_what_was_made_from_other_images_is_refused(work: Workspace) -> None:
     assert Workspace(work.out, RECIPE, first).load_training(NETWORK) == {"step": 3}
     with pytest.raises(Problem, match=r"network\.ckpt was made from other images.*--fresh"):
         Workspace(work.out, RECIPE, second).load_training(NETWORK)
+
+
+def test_what_was_made_from_other_weights_is_refused(work: Workspace) -> None:
+    """A checkpoint that a person trains on keeps its name; layers of both would stand in one file."""
+    Workspace(work.out, RECIPE, weights="first").save_training(NETWORK, {"step": 3})
+    assert Workspace(work.out, RECIPE, weights="first").load_training(NETWORK) == {"step": 3}
+    other = Workspace(work.out, RECIPE, weights="second")
+    with pytest.raises(Problem, match=r"network\.ckpt was made from other weights.*--fresh"):
+        other.load_training(NETWORK)
+    write_small(work.out, manifest={"recipe": work.recipe} | _weights("first"))
+    assert Workspace(work.out, RECIPE, weights="first").earlier_result() is not None
+    with pytest.raises(Problem, match="was made from other weights"):
+        other.earlier_result()
+
+
+def _weights(checksum: str) -> dict[str, object]:
+    origin = {"from": "checkpoint", "name": "best.pt", "sha256": checksum}
+    return {"network": {"arch": "vgg16", "epochs": 3, "weights": origin}}
 
 
 def test_what_an_earlier_version_made_can_go_on(work: Workspace) -> None:
