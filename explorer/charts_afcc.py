@@ -71,14 +71,16 @@ def epochs(frame: pl.DataFrame) -> Picture:
             "mask:N", sort=names, scale=alt.Scale(domain=names, range=_colours(len(names))),
             legend=alt.Legend(title=None, orient="right", symbolOpacity=1, labelLimit=220),
         ),
-        strokeDash=alt.StrokeDash(
-            "training:N", sort=kinds, scale=alt.Scale(domain=kinds, range=[[1, 0], [5, 4]][: len(kinds)]),
-            legend=alt.Legend(title=None, orient="right", symbolOpacity=1, symbolStrokeColor=NEUTRAL),
-        ),
         tooltip=["mask:N", "training:N", "epoch:Q", alt.Tooltip("accuracy:Q", format=".4f")],
     )  # fmt: skip
-    picture: Picture = base.mark_line(strokeWidth=2, point=alt.OverlayMarkDef(size=20)).properties(height=260)
-    return picture
+    dash = alt.StrokeDash(
+        "training:N",
+        sort=kinds,
+        scale=alt.Scale(domain=kinds, range=[[1, 0], [5, 4]][: len(kinds)]),
+        legend=alt.Legend(title=None, orient="right", symbolOpacity=1, symbolType="stroke", symbolStrokeColor=NEUTRAL),
+    )
+    lines = base.mark_line(strokeWidth=2).encode(strokeDash=dash)
+    return alt.layer(lines, base.mark_point(size=24, filled=True, opacity=1)).properties(height=260)
 
 
 def between(frame: pl.DataFrame) -> Picture:

@@ -21,7 +21,8 @@ _FORMATS = {
     "B - A": "%.4g", "relative": "percent", "share kept": "percent", "before": "%.3f", "probe trained again": "%.3f",
     "with the network": "%.3f", "trained again": "%.3f", "clusters only": "%.3f", "all weights": "%.3f",
     "difference": "%.3f", "dense": "%.4g", "CSR": "%.4g", "CSR / dense": "%.3g", "given": "%.4g",
-    "of test inputs": "%.4g", "of training inputs": "%.4g",
+    "of test inputs": "%.4g", "of training inputs": "%.4g", "measured": "%.4g", "by chance": "%.4g", "spread": "%.3g",
+    "z": "%.1f", "from": "%.4g", "to": "%.4g",
 }  # fmt: skip
 
 _SAVE_CHART = st.components.v2.component(
@@ -48,7 +49,7 @@ def table(
     config = {
         column: st.column_config.NumberColumn(format=_FORMATS[quantity])
         for column in frame.columns
-        if (quantity := column.removesuffix(", B - A").removesuffix(" A").removesuffix(" B")) in _FORMATS
+        if (quantity := _quantity(column)) in _FORMATS
     }
     more: dict[str, Any] = {}
     if pick is not None:
@@ -61,6 +62,13 @@ def table(
         row = chosen["selection"]["rows"][0]
         if row < frame.height:
             pick(frame.row(row, named=True))
+
+
+def _quantity(column: str) -> str:
+    """Without what says whose it is; a z-score is one, whatever it is of."""
+    if column.endswith(", z"):
+        return "z"
+    return column.removesuffix(", by chance").removesuffix(", B - A").removesuffix(" A").removesuffix(" B")
 
 
 def download(label: str, file_name: str, data: Callable[[], bytes], mime: str) -> None:
