@@ -138,7 +138,9 @@ def parse(arguments: list[str]) -> Options:
     if options.depths is not None:
         if options.arch != "efficientnet_b0":
             raise Problem("--depths: is for --arch efficientnet_b0")
-        options = replace(options, depths=",".join(sorted(options.depths.split(","))))  # one name for one network
+        options = replace(
+            options, depths=",".join(sorted(options.depths.replace(" ", "").split(",")))
+        )  # one name for one network
     if options.arch not in ARCHS and not options.arch.startswith("timm:"):
         raise Problem(f"--arch {options.arch}: unknown network; there are {', '.join(ARCHS)} and timm:NAME")
     if options.data not in DATA_SETS:
@@ -174,8 +176,8 @@ def parse(arguments: list[str]) -> Options:
 
 
 def _listed(values: tuple[str, ...]) -> tuple[str, ...]:
-    """Names that were given one by one, or with commas between them."""
-    return tuple(name for value in values for name in value.split(",") if name)
+    """Names that were given one by one, or with commas or spaces between them."""
+    return tuple(name for value in values for name in re.split(r"[,\s]+", value) if name)
 
 
 def _plain(value: Any) -> Any:

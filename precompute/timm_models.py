@@ -110,7 +110,11 @@ def _arch(name: str, image_size: int | None) -> Arch:
             f"--arch timm:{name}: timm {timm.__version__} has no such network"
             + (f"; do you mean {', '.join(close)}?" if close else "")
         )
-    found = timm.get_pretrained_cfg(name)
+    try:
+        found = timm.get_pretrained_cfg(name)
+    except RuntimeError:  # of a name with a tag, as resnet18.a1_in1k
+        known = timm.list_pretrained(f"{name.split('.')[0]}.*")
+        raise Problem(f"--arch timm:{name}: timm has weights of {', '.join(known) or 'no other name'}") from None
     config: dict[str, Any] = vars(found) if found is not None else {}
     own_side = int(config.get("input_size", (3, 224, 224))[1])
     side = image_size or own_side

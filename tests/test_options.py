@@ -124,6 +124,7 @@ def test_where_the_file_goes(arguments, path):
 
 def test_names_can_be_given_one_by_one_or_with_commas():
     assert parsed("--layers", "2", "4").layers == parsed("--layers", "2,4").layers == ("2", "4")
+    assert parsed("--layers", "2, 4", " 7 10,").layers == ("2", "4", "7", "10")
     assert parsed("--arch", "timm:x", "--taps", "layer1,layer2").taps == ("layer1", "layer2")
 
 
@@ -136,7 +137,7 @@ def test_a_files_place_stays_private():
 
 
 def test_a_network_with_fewer_layers_has_one_name():
-    asked = [parsed("--arch", "efficientnet_b0", "--depths", depths) for depths in ("3:1,4:1", "4:1,3:1")]
+    asked = [parsed("--arch", "efficientnet_b0", "--depths", depths) for depths in ("3:1,4:1", "4:1, 3:1")]
     assert asked[0] == asked[1]
 
 

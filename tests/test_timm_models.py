@@ -112,6 +112,7 @@ def test_taps_can_be_named():
     ("options", "words"),
     [
         ({"arch": "timm:resnet81"}, "no such network; do you mean resnet18"),
+        ({"arch": "timm:resnet18.nonsense"}, "timm has weights of resnet18.a1_in1k"),
         ({"arch": "timm:resnet18", "taps": ("layer9",)}, "--taps layer9: no such module; do you mean layer"),
         ({"arch": "timm:resnet18", "taps": ("fc",)}, "neither filters nor tokens"),
         ({"arch": "timm:crossvit_tiny_240"}, "gives several outputs"),
