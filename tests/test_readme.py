@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from precompute.options import Options, parse
+from precompute.sweep import parse as parse_sweep
+from precompute.sweep_runs import expand
 from store.published import published
 
 ROOT = Path(__file__).parents[1]
@@ -36,7 +38,13 @@ def test_the_readme_has_its_commands():
     assert {"make demo", "make test"} <= set(COMMANDS)
     assert "python -m precompute --arch vgg16 --data cifar100" in COMMANDS
     assert commands("python -m store info")
-    known = ("make ", "python -m precompute", "python -m store", "streamlit run explorer/app.py", "torchrun ")
+    known = (
+        "make ",
+        "python -m precompute",
+        "python -m store",
+        "python -m explorer.capsule",
+        "streamlit run explorer/app.py",
+    )
     assert [command for command in commands_of(README) if not command.startswith(known)] == []
 
 
@@ -44,6 +52,11 @@ def test_the_readme_has_its_commands():
 def test_make_knows_every_target(command):
     answer = subprocess.run([*shlex.split(command), "--dry-run"], cwd=ROOT, capture_output=True, text=True)
     assert answer.returncode == 0, answer.stderr
+
+
+@pytest.mark.parametrize("command", commands("python -m precompute.sweep "))
+def test_every_sweep_is_understood(command):
+    assert expand(parse_sweep(shlex.split(command)[3:]))
 
 
 @pytest.mark.parametrize("command", commands("python -m precompute ") + commands("torchrun "))
