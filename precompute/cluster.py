@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from precompute.options import BUSY, Problem, one_line
-from precompute.stopping import EXIT_STATUS
+from precompute.stopping import EXIT_STATUS, Stopped, Stopping
 from precompute.sweep_pools import Child, Ended, run_module, stop_all
 from precompute.sweep_runs import SweepRun
 
@@ -35,7 +35,7 @@ class RayPool:
 
     room = 1 << 30
 
-    def __init__(self, address: str, gpus: float | None, cpus: int | None, retries: int) -> None:
+    def __init__(self, address: str, gpus: float | None, cpus: int | None, retries: int, stopping: Stopping) -> None:
         """Raises Problem where there is no Ray, no cluster, or no machine in it with so much."""
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent anywhere
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # today's default is to change, and says so
@@ -65,6 +65,7 @@ class RayPool:
         resources = {"num_cpus": self._cpus, "num_gpus": self._gpus}
         self._make = self._ray.remote(make_run).options(**resources, max_retries=retries, retry_exceptions=[Killed])
         self._help = self._ray.remote(run_there).options(**resources, max_retries=retries)
+        self._stopping = stopping
         self._tasks: dict[Any, SweepRun] = {}
         # As many threads as processors, unless who started the sweep said how many
         self._threads = int(os.environ.get("OMP_NUM_THREADS") or self._cpus)
@@ -79,7 +80,7 @@ class RayPool:
         self._tasks[task] = run
 
     def ended(self) -> list[tuple[SweepRun, Ended]]:
-        done, _ = self._ray.wait(list(self._tasks), num_returns=1, timeout=1.0)
+        done = self._wait(list(self._tasks), 1, timeout=1.0)
         found = [(self._tasks.pop(task), self._outcome(task)) for task in done]
         for run, _ in found:
             os.listdir(run.out.parent)  # else a network file system may not show yet what another machine wrote
@@ -87,6 +88,8 @@ class RayPool:
 
     def helper(self, module: str, given: str) -> "subprocess.CompletedProcess[str]":
         task = self._help.remote(module, given, self._threads, os.getcwd())
+        while not self._wait([task], 1, timeout=1.0):
+            continue
         try:
             done: subprocess.CompletedProcess[str] = self._ray.get(task)
             return done
@@ -96,9 +99,25 @@ class RayPool:
     def stop(self) -> None:
         for task in self._tasks:
             self._ray.cancel(task)
-        if self._tasks:  # each hands the signal on to its process, which saves where it is
-            self._ray.wait(list(self._tasks), num_returns=len(self._tasks), timeout=_LOCK_LEFT)
-        self._ray.shutdown()
+        try:
+            if self._tasks:  # each hands the signal on to its process, which saves where it is
+                self._wait(list(self._tasks), len(self._tasks), timeout=_LOCK_LEFT)
+        finally:
+            self._ray.shutdown()
+
+    def _wait(self, tasks: list[Any], number: int, timeout: float) -> list[Any]:
+        """Those that have ended, of which a number is waited for.
+
+        A signal is held back meanwhile: what its handler raises inside Ray's own code comes out as a SystemError.
+        """
+        try:
+            with self._stopping.held():
+                done: list[Any] = self._ray.wait(tasks, num_returns=number, timeout=timeout)[0]
+        except SystemError as error:  # a second signal, which nothing holds back
+            if isinstance(error.__cause__, Stopped):
+                raise error.__cause__ from None
+            raise
+        return done
 
     def _outcome(self, task: Any) -> Ended:
         try:

@@ -108,7 +108,7 @@ def main() -> int:
     """Make the sweep and return the exit status; a person gets messages, not tracebacks."""
     arguments = sys.argv[1:]
     try:
-        with Stopping():
+        with Stopping() as stopping:
             from precompute.sweep_runs import expand
 
             try:
@@ -116,7 +116,7 @@ def main() -> int:
                 runs = expand(asked)
                 if asked.plan:
                     return show_plan(asked, runs)
-                return make(asked, runs)
+                return make(asked, runs, stopping)
             except Problem as problem:
                 say(f"error: {problem}")
             except BrokenPipeError:  # who read the output has left, as `head` does
@@ -144,7 +144,7 @@ def show_plan(asked: SweepOptions, runs: "list[SweepRun]") -> int:
     return 0
 
 
-def make(asked: SweepOptions, runs: "list[SweepRun]") -> int:
+def make(asked: SweepOptions, runs: "list[SweepRun]", stopping: Stopping) -> int:
     """All runs that are not there yet; what becomes of them is said as it happens."""
     from precompute.sweep_plan import measured
     from precompute.sweep_progress import SweepProgress
@@ -154,7 +154,7 @@ def make(asked: SweepOptions, runs: "list[SweepRun]") -> int:
     print(f"{len(runs)} runs, {len(runs) - len(waiting)} of them are there already", flush=True)
     if not waiting:
         return 0
-    pool = open_pool(asked)
+    pool = open_pool(asked, stopping)
     print("measuring how long they take", flush=True)
     try:
         progress = SweepProgress(len(runs), waiting, measured(pool, waiting, fetch=True))
@@ -176,14 +176,14 @@ def make(asked: SweepOptions, runs: "list[SweepRun]") -> int:
     return SOME_FAILED if missing else 0
 
 
-def open_pool(asked: SweepOptions) -> "Pool":
+def open_pool(asked: SweepOptions, stopping: Stopping) -> "Pool":
     if asked.ray is None:
         from precompute.sweep_pools import LocalPool
 
         return LocalPool(asked.jobs)
     from precompute.cluster import RayPool
 
-    return RayPool(asked.ray, asked.gpus_per_run, asked.cpus_per_run, asked.retries)
+    return RayPool(asked.ray, asked.gpus_per_run, asked.cpus_per_run, asked.retries, stopping)
 
 
 if __name__ == "__main__":

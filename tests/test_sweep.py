@@ -292,16 +292,23 @@ def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
         time.sleep(0.02)
 
 
-def test_a_stopped_sweep_stops_its_runs_and_says_how_to_go_on(place):
-    process = in_folder(place, THREE)
+@pytest.mark.parametrize(
+    ("number", "status", "where"),
+    [(signal.SIGINT, 130, []), (signal.SIGTERM, 143, ["--ray", "local", "--cpus-per-run", "1"])],
+    ids=["here", "on Ray"],
+)
+def test_a_stopped_sweep_stops_its_runs_and_says_how_to_go_on(number, status, where, place):
+    if where:
+        pytest.importorskip("ray", reason="the extra [cluster] is not installed")
+    process = in_folder(place, [*THREE, *where])
     lock = place / "runs" / f"{NAMES[0]}.work" / "lock"
     wait_for(lock, process)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, errors = process.communicate(timeout=120)
-    assert process.returncode == 130
+    assert process.returncode == status
     assert errors == (
-        "stopped (SIGINT). What is done is kept; the same command goes on:\n"
-        f"  python -m precompute.sweep {shlex.join(THREE)}\n"
+        f"stopped ({number.name}). What is done is kept; the same command goes on:\n"
+        f"  python -m precompute.sweep {shlex.join([*THREE, *where])}\n"
     )
     assert not lock.exists()  # the run has ended, and had the time to
     assert "stopped (SIGTERM)" in (place / "runs" / f"{NAMES[0]}.log").read_text()
