@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -72,6 +73,20 @@ def parameters(page: "sync_api.Page") -> dict[str, str]:
 
 def wait_for_address(page: "sync_api.Page", pattern: str) -> None:
     page.wait_for_url(re.compile(pattern), wait_until="commit")
+
+
+def at_rest(element: "sync_api.Locator") -> dict[str, float]:
+    """Where the element is, once what is above it has stopped growing: on a busy machine that takes a while."""
+    element.scroll_into_view_if_needed()
+    before, since = element.bounding_box(), time.monotonic()
+    while time.monotonic() < since + 1:
+        element.page.wait_for_timeout(100)
+        element.scroll_into_view_if_needed()
+        now = element.bounding_box()
+        if now != before:
+            before, since = now, time.monotonic()
+    assert before is not None
+    return before
 
 
 def heading(page: "sync_api.Page") -> str:
@@ -151,7 +166,7 @@ def test_a_view_replaces_the_bare_entry_of_its_page(page: "sync_api.Page", app: 
 def test_a_label_drills_down_to_a_filter(page: "sync_api.Page", app: str) -> None:
     visit(page, f"{app}/labels?layer=10&label=5")
     page.get_by_text("Filters that hold it").scroll_into_view_if_needed()
-    table = page.locator("[data-testid=stDataFrame]").first.bounding_box()
+    table = at_rest(page.locator("[data-testid=stDataFrame]").first)
     page.mouse.click(table["x"] + 18, table["y"] + 52)  # the box of the first row
     wait_for_address(page, r"/filter\?")
     settle(page)
@@ -178,7 +193,7 @@ def test_the_exact_accuracy_follows_the_threshold(page: "sync_api.Page", app: st
 def test_what_a_filter_gives_leads_to_it(page: "sync_api.Page", app: str) -> None:
     visit(page, f"{app}/afcc?store=tested.h5&layer=10&test_input=731")
     page.get_by_text("Given to the predicted label").scroll_into_view_if_needed()
-    table = page.locator("[data-testid=stDataFrame]").first.bounding_box()
+    table = at_rest(page.locator("[data-testid=stDataFrame]").first)
     page.mouse.click(table["x"] + 18, table["y"] + 52)  # the box of the first row
     wait_for_address(page, r"/filter\?")
     settle(page)
@@ -187,7 +202,7 @@ def test_what_a_filter_gives_leads_to_it(page: "sync_api.Page", app: str) -> Non
 
 def test_a_click_on_the_gallery_opens_the_filter(page: "sync_api.Page", app: str) -> None:
     visit(page, f"{app}/layer?layer=10")
-    gallery = page.locator(".st-key-picture_gallery svg.marks").bounding_box()
+    gallery = at_rest(page.locator(".st-key-picture_gallery svg.marks"))
     page.mouse.click(gallery["x"] + gallery["width"] * 2.5 / 8, gallery["y"] + gallery["height"] * 1.5 / 3)
     wait_for_address(page, r"/filter\?.*filter=10\b")
     settle(page)
