@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from precompute.__main__ import run
+from precompute.distributed import ALONE
 from precompute.options import parse
 from precompute.stopping import Stopping
 from store.measure import measure_layer
@@ -36,7 +37,7 @@ def result(tmp_path_factory):
     )
     options = parse([*command.split(), "--data-dir", str(folder / "cifar100"), "--out", str(out)])
     with Stopping() as stopping:
-        run(options, stopping)
+        run(options, stopping, ALONE)
     with Run(out) as opened:
         yield opened
 
