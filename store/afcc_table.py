@@ -39,7 +39,9 @@ def _probe(layer: str, found: dict[str, Any]) -> str:
     costs, train = _mapping(found.get("costs")), _mapping(found.get("train_clusters"))
     likeness = _mapping(train.get("alike"))
     lines = [
-        f"bytes {_count(costs.get('dense_bytes'))} dense, {_count(costs.get('sparse_bytes'))} sparse (CSR); time of a "
+        f"multiply-adds {_count(costs.get('dense_multiply_adds'))} dense, "
+        f"{_count(costs.get('sparse_multiply_adds'))} sparse (CSR); bytes {_count(costs.get('dense_bytes'))} dense, "
+        f"{_count(costs.get('sparse_bytes'))} sparse; time of a "
         f"batch of 1: {_time(costs.get('dense_seconds_1'))} dense, {_time(costs.get('sparse_seconds_1'))} sparse; of "
         f"100: {_time(costs.get('dense_seconds_100'))}, {_time(costs.get('sparse_seconds_100'))}",
         f"clusters from training inputs: n {_plain(train.get('n'))}, N_c {_plain(train.get('N_c'))}, C_s "

@@ -15,6 +15,7 @@ from precompute.probe import probe_training
 from precompute.recipes import Schedule
 from precompute.stopping import Stopping
 from precompute.taps import Tap
+from precompute.train import Training
 from store.measure import fields_from_factors, measure_layer
 
 N_FILTERS, N_LABELS, POSITIONS = 12, 8, 3
@@ -155,6 +156,23 @@ def test_only_the_probe_and_one_convolution_learn():
     whole = afcc.Pruned(network, Tap("x", "6"), nn.Linear(20, 3, bias=False), None).train()
     whole(torch.randn(4, 3, 4, 4))
     assert not torch.equal(network[1].running_mean, before)
+
+
+def test_zeros_stay_zero_while_the_network_learns_too():
+    """The supplement's training: the probe and the last convolution before it, on images."""
+    torch.manual_seed(0)
+    network, probe = small_network(), nn.Linear(20, 3, bias=False)
+    mask = torch.rand(3, 20) < 0.4
+    afcc.hold_zero(probe.weight, mask)
+    model = afcc.Pruned(network, Tap("x", "6"), probe, ["3.weight"])
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    images, labels = torch.randn(30, 3, 4, 4), torch.arange(30) % 3
+    schedule = Schedule("test", 0.05, 0.9, 0.015, epochs=3, batch_size=10)
+    Training("x", model, lambda index, _draws: images[index], labels, schedule, 0).run(Stopping())
+    after = model.state_dict()
+    assert (after["probe.weight"][~mask] == 0).all()
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert changed == {"network.3.weight", "probe.weight"}
 
 
 def test_likeness_of_clusters():

@@ -12,7 +12,14 @@ FOUND = {
     "weights": 20480,
     "accuracy": 0.98611,
     "train_clusters": {"n": 10.9, "N_c": 1.97, "C_s": 1.61, "alike": {"identical": 0.828, "mean": 0.939}},
-    "costs": {"dense_bytes": 81920, "sparse_bytes": 52204, "dense_seconds_1": 5.5e-6, "sparse_seconds_1": None},
+    "costs": {
+        "dense_multiply_adds": 20480,
+        "sparse_multiply_adds": 6520,
+        "dense_bytes": 81920,
+        "sparse_bytes": 52204,
+        "dense_seconds_1": 5.5e-6,
+        "sparse_seconds_1": None,
+    },
     "masks": {"clusters": {"kept": 6520, "before": 0.9139, "probe_trained": [0.96, 0.98], "network_trained": [0.97]}},
 }
 
@@ -36,7 +43,8 @@ def test_kept_weights_and_accuracies_before_and_after(tmp_path):
     assert "of 20,480 weights" in lines[0]
     assert "0.986" in lines[0]
     assert lines[2].split() == ["clusters", "6,520", "0.914", "0.980", "0.970"]
-    assert "81,920 dense, 52,204 sparse" in lines[3]
+    assert "multiply-adds 20,480 dense, 6,520 sparse" in lines[3]
+    assert "bytes 81,920 dense, 52,204 sparse" in lines[3]
     assert "5.5 us dense, - sparse" in lines[3]
     assert "identical in 82.8% of filters" in lines[4]
 
