@@ -125,10 +125,3 @@ def share_right(answers: Tensor, labels: Tensor) -> float:
 def probe_accuracy(probe: nn.Module, features: Tensor, labels: Tensor) -> float:
     """The share of inputs whose label has the largest field."""
     return share_right(probe_answers(probe, features), labels)
-
-
-def confusion(answers: Tensor, labels: Tensor, n_labels: int) -> NDArray[np.int32]:
-    """(K, K): how many inputs of label i are taken for label j."""
-    pairs = torch.bincount(labels * n_labels + answers, minlength=n_labels**2)
-    counts: NDArray[np.int32] = pairs.view(n_labels, n_labels).cpu().numpy().astype(np.int32)
-    return counts

@@ -21,7 +21,6 @@ from precompute.plan import Plan
 from precompute.probe import (
     Activations,
     batch_of,
-    confusion,
     make_room,
     passes,
     probe_accuracy,
@@ -36,6 +35,7 @@ from precompute.train import Training
 from precompute.workspace import NETWORK
 from store.format import HISTORY
 from store.measure import fields_from_factors
+from store.semantics import confusion_matrix
 from store.write import LayerContent, stores_fields
 
 
@@ -181,7 +181,7 @@ def quantify_filters(
         class_means=means,
         probe_weights=weights,
         fields=fields_from_factors(means, weights) if stores_fields(n_filters, n_labels) else None,
-        confusion=confusion(answers, data.test_labels, n_labels),
+        confusion=confusion_matrix(data.test_labels.cpu().numpy(), answers.cpu().numpy(), n_labels),
         test_features=_bits(test, n_filters) if tap.layer in job.features else None,
         history=probed.history,
         record={
