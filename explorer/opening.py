@@ -8,7 +8,7 @@ from explorer import controls, load, page
 from explorer.load import FileId, Source
 from explorer.state import fitted, from_address
 
-_LOOK_EVERY = 2.0  # seconds between looks for new files
+_LOOK_EVERY = 2.0  # seconds between looks for new files, while the page is at rest
 
 
 def open_file() -> bool:
@@ -61,9 +61,11 @@ def _choose_file(files: list[FileId]) -> FileId:
     return by_name[page.view().store]
 
 
-@st.fragment(run_every=_LOOK_EVERY)
+@st.fragment
 def _look_for_files(source: Source, seen: list[FileId]) -> None:
     """Draw everything again when a file has appeared, or a running job has replaced one."""
+    with st.container(key="look"):
+        page.when_at_rest("look", _LOOK_EVERY)
     try:
         if source.files() != seen:
             st.rerun()

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial, wraps
+from pathlib import Path
 from typing import Any, Literal, NoReturn
 
 import streamlit as st
@@ -119,18 +120,18 @@ def later(name: str, draw: Callable[[], None]) -> None:
             draw()
             return
         with st.container(key=f"later_{name}", height=300, border=False):
-            tell = partial(st.session_state.__setitem__, "has drawn", True)
-            _WHEN_IDLE(key=f"idle_{name}", on_idle_change=tell)
+            when_at_rest(name, then=partial(st.session_state.__setitem__, "has drawn", True))
 
     part()
 
 
-_WHEN_IDLE = st.components.v2.component(
-    "filterscope.when_idle",
-    js="""export default function ({ setTriggerValue }) {
-      const ask = window.requestIdleCallback ?? ((call) => setTimeout(call, 300)); // Safari has none
-      ask(() => setTriggerValue("idle", true), { timeout: 2000 });
-    }""",
+def when_at_rest(name: str, every: float | None = None, then: Callable[[], None] = lambda: None) -> None:
+    """Draw the fragment around it again once the page is drawn, or every so many seconds while nothing goes on."""
+    _AT_REST(key=f"rest_{name}", data={"every": every}, on_rest_change=then)
+
+
+_AT_REST = st.components.v2.component(
+    "filterscope.at_rest", js=Path(__file__).with_name("at_rest.js").read_text("utf-8")
 )
 
 
