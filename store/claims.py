@@ -21,6 +21,7 @@ accuracy saturates, and the layers are the paper's where it has any of the netwo
 A claim about one run holds of several where it holds of each. Against chance the same test is made of the same runs
 with their layers replaced (`stand_in`): a claim that holds of these as well says nothing about the network.
 
+>>> from store.claim_records import LayerAt, LayerRecord, RunRecord
 >>> layers = [
 ...     LayerRecord(name, accuracy, {0.3: LayerAt(0.3, noise, clusters, size, 9.0, 9.0, 0)})
 ...     for name, accuracy, noise, clusters, size in [("2", 0.352, 987.8, 5.8, 3.2), ("10", 0.752, 16.3, 2.6, 2.0)]
@@ -34,151 +35,24 @@ not enough runs | K = 100 alone
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from store.measure import LayerMeasure, measure_factored, measure_layer
-from store.nulls import rotated, shuffled_fields, shuffled_weights
-from store.published import published, settings
+from store.claim_records import FAR_ABOVE, LayerAt, LayerRecord, RunRecord
 from store.scaling import KINDS, Fit, fit
 
 CERTAIN = 2.0  # standard errors of the difference of two accuracies: one pair in twenty is further apart by chance
 HARDLY = 0.3  # power of K: Tables 1, 2, 4 and 5 have at most 0.27 (C_s of EfficientNet-B0); in proportion would be 1
-FAR_ABOVE = 3.0  # Eq. (4) of the paper's own tables gives an average of 4.5 to 32, and a label may lie below it
 LINEAR = 0.97  # of the variance: lines have 0.989 to 0.992 of the paper's Figures 3-5, logarithms of K 0.93 to 0.95
 SAME = 0.9  # of the elements: clusters of means over 100 inputs a label cannot be the same to the last one
 AVERAGES = 0.025  # half the last digit of C_s = 2.0, which is how finely the paper prints the averages
 FEW = 0.05  # of the filters: "a negligible number"
 THRESHOLDS = tuple(round(0.05 * step, 2) for step in range(1, 20))  # 0.05 to 0.95
-SATURATED = {"vgg16": "10", "efficientnet_b0": "9"}  # "saturated at m = 10"; stage 9 is the last, Figures 3-5
 
 Verdict = Literal["holds", "fails", "not enough runs"]
-Stand = Literal["labels shuffled", "rotated filters"]
-STANDS: tuple[Stand, ...] = ("labels shuffled", "rotated filters")
-
-
-# ---- What is known about the runs -----------------------------------------------------------------------------------
-
-
-class LayerAt(NamedTuple):
-    """A layer at one threshold. Means as in `LayerMeasure`, NaN where undefined."""
-
-    threshold: float
-    noise: float  # n
-    n_clusters: float  # N_c
-    cluster_size: float  # C_s
-    snr_internal: float  # the smallest over the labels; 0 where one is in no cluster, infinite where none has noise
-    snr_external: float
-    labels_near: int  # labels whose signal is not FAR_ABOVE both noises
-
-
-class Scan(NamedTuple):
-    """A layer in another scan order, against the stored one."""
-
-    order: str
-    averages: float  # the largest relative change of n, N_c and C_s
-    filters: float  # share of filters with other clusters
-
-
-class TrainClusters(NamedTuple):
-    """Clusters of training inputs beside those of test inputs, as AFCC left them in the file."""
-
-    threshold: float
-    identical: float  # share of filters
-    alike: float  # mean share of elements in common
-
-
-@dataclass(frozen=True)
-class LayerRecord:
-    name: str
-    accuracy: float | None
-    at: Mapping[float, LayerAt]  # by threshold
-    scans: Mapping[float, Sequence[Scan]] = field(default_factory=dict)
-    train: TrainClusters | None = None
-
-
-@dataclass(frozen=True)
-class RunRecord:
-    """One file. layers: from input to output, the paper's alone where it has any of this network."""
-
-    name: str
-    n_labels: int
-    seed: int | None
-    test_inputs: int
-    saturated: str
-    layers: Sequence[LayerRecord]
-
-    @property
-    def last(self) -> LayerRecord | None:
-        """The saturated layer."""
-        return next((layer for layer in self.layers if layer.name == self.saturated), None)
-
-    @property
-    def until_saturated(self) -> Sequence[LayerRecord]:
-        names = [layer.name for layer in self.layers]
-        return self.layers[: names.index(self.saturated) + 1] if self.saturated in names else []
-
-
-def layer_at(measured: LayerMeasure) -> LayerAt:
-    internal, external = (_over(measured.signal, noise) for noise in (measured.noise_internal, measured.noise_external))
-    near = int(((internal <= FAR_ABOVE) | (external <= FAR_ABOVE)).sum())
-    return LayerAt(
-        measured.threshold,
-        measured.mean_noise,
-        measured.mean_clusters,
-        measured.mean_cluster_size,
-        float(internal.min()),
-        float(external.min()),
-        near,
-    )
-
-
-def scan(order: str, stored: LayerMeasure, other: LayerMeasure) -> Scan:
-    """`other` is the same layer at the same threshold, its labels visited in another order."""
-    changes = []
-    for name in ("mean_noise", "mean_clusters", "mean_cluster_size"):
-        before, after = getattr(stored, name), getattr(other, name)
-        if before != after and not (math.isnan(before) and math.isnan(after)):
-            changes.append(abs(after - before) / before if before > 0 else math.inf)
-    differ = (_as_sets(stored.cluster_of) != _as_sets(other.cluster_of)).any(axis=1)
-    return Scan(order, max(changes, default=0.0), float(differ.mean()))
-
-
-def the_papers(arch: str, layers: Sequence[str]) -> list[str]:
-    """The layers that the paper has of this network, in the order given; all where it has none of them."""
-    tables = {setting for table in range(1, 7) for setting in settings(table) if setting[0] == arch}
-    known = [name for name in layers if any(published(*setting, name) for setting in tables)]
-    return known or list(layers)
-
-
-def saturated_layer(arch: str, accuracies: Mapping[str, float | None]) -> str:
-    """Where the accuracy saturates: the paper's layer; of another network the most accurate, the deepest of equals."""
-    if SATURATED.get(arch) in accuracies:
-        return SATURATED[arch]
-    return max(reversed(list(accuracies)), key=lambda name: -1.0 if (a := accuracies[name]) is None else a)
-
-
-def stand_in(
-    kind: Stand,
-    threshold: float,
-    seed: int,
-    fields: NDArray[np.float32] | None = None,
-    factors: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None,
-) -> LayerAt | None:
-    """A layer with its output labels permuted, or its filters rotated (`store.nulls`); None where it cannot be."""
-    try:
-        if kind == "rotated filters":
-            return None if factors is None else layer_at(measure_factored(*rotated(*factors, seed), threshold))
-        if fields is not None:
-            return layer_at(measure_layer(shuffled_fields(fields, seed), threshold))
-        assert factors is not None
-        return layer_at(measure_factored(factors[0], shuffled_weights(factors[1], seed), threshold))
-    except ValueError:  # too many filters to rotate, or values that are not finite
-        return None
 
 
 # ---- Verdicts -------------------------------------------------------------------------------------------------------
@@ -407,9 +281,10 @@ def _in_orders(run: RunRecord, threshold: float, name: str, most: float, what: s
         return Outcome("not enough runs", "", "other scan orders")
     layer, worst = max(known, key=lambda pair: float(getattr(pair[1], name)))
     change = float(getattr(worst, name))
-    return Outcome(
-        "holds" if change <= most else "fails", f"at most {change:.1%} {what} (layer {layer}, {worst.order})"
-    )
+    numbers = f"at most {change:.1%} {what} (layer {layer}, {worst.order})"
+    if layer != run.saturated and (of_last := [getattr(scan, name) for at, scan in known if at == run.saturated]):
+        numbers += f"; layer {run.saturated}: {max(of_last):.1%}"
+    return Outcome("holds" if change <= most else "fails", numbers)
 
 
 def _scaling(runs: Sequence[RunRecord], threshold: float) -> Outcome:
@@ -469,23 +344,6 @@ def without_accuracy(run: RunRecord, layers: Sequence[LayerRecord]) -> RunRecord
 
 
 # ---- Small things ---------------------------------------------------------------------------------------------------
-
-
-def _over(signal: NDArray[np.float64], noise: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(K,): signal / noise, 0 where there is no signal, infinite where there is signal and no noise."""
-    full = np.where(signal > 0, np.inf, 0.0)
-    return np.divide(signal, noise, out=full, where=(signal > 0) & (noise > 0))
-
-
-def _as_sets(cluster_of: NDArray[np.int32]) -> NDArray[np.int64]:
-    """(N_f, K): for each label the first of its cluster, which does not depend on the order in which they are found."""
-    n_filters, n_labels = cluster_of.shape
-    first = np.full((n_filters, n_labels + 1), -1, np.int64)  # of each cluster; the last column is for "no cluster"
-    rows = np.arange(n_filters)
-    for label in range(n_labels - 1, -1, -1):
-        first[rows, cluster_of[:, label]] = label
-    first[:, -1] = -1
-    return np.take_along_axis(first, cluster_of.astype(np.int64) % (n_labels + 1), axis=1)
 
 
 def _spread(a: float, b: float, n_inputs: int) -> float:

@@ -2,31 +2,29 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from store.claims import (
-    CLAIMS,
-    HARDLY,
-    THRESHOLDS,
-    Count,
-    Finding,
+from store.claim_records import (
     LayerAt,
     LayerRecord,
     RunRecord,
     Scan,
     TrainClusters,
-    judge,
     layer_at,
+    of_run,
     saturated_layer,
     scan,
     stand_in,
     the_papers,
-    without_accuracy,
 )
+from store.claims import CLAIMS, HARDLY, THRESHOLDS, Count, Finding, judge, without_accuracy
 from store.measure import measure_layer
 from store.published import published, settings
+from store.read import Run
+from tests.explorer_runs import SMALL, make_run
 
 INPUTS = {"cifar10": 1000, "cifar100": 100, "imagenet": 10}  # test inputs a label
 LAYERS = {"vgg16": ("2", "4", "7", "10", "13"), "efficientnet_b0": ("1", "3", "4", "5", "7", "9")}
@@ -179,6 +177,9 @@ def test_scan_orders() -> None:
     record = replace(record, scans={0.3: [Scan("random", 0.03, 0.01)]})
     found = verdicts(judge([run(record)], 0.3))
     assert (found["order"], found["order, each"]) == ("fails", "holds")
+    first = replace(layer("2", 0.5, 9), scans={0.3: [Scan("random", 0.01, 0.2)]})
+    numbers = of(judge([run(first, record)], 0.3), "order, each").numbers
+    assert numbers == "at most 20.0% of the filters (layer 2, random); layer 10: 1.0%"
 
 
 def test_other_orders_that_find_the_same_clusters_change_nothing() -> None:
@@ -231,3 +232,24 @@ def test_nothing_to_say_is_not_enough(runs: list[RunRecord]) -> None:
     found = judge(runs, 0.3, THRESHOLDS)
     assert {finding.verdict for finding in found} == {"not enough runs"}
     assert all(finding.missing and not finding.intervals for finding in found) and len(found) == len(CLAIMS)
+
+
+def test_the_record_of_a_file(tmp_path: Path) -> None:
+    with Run(make_run(tmp_path / "a.h5", seed=3, features=("10",), afcc=("10",))) as opened:
+        record = of_run(opened, (0.3, 0.5))
+        measured = opened.layers["10"].measure(0.5)
+        alike = opened.layers["10"].record["afcc"]["train_clusters"]["alike"]
+    assert (record.n_labels, record.seed, record.saturated, record.test_inputs) == (20, 3, "10", 2000)
+    assert [layer.name for layer in record.layers] == list(SMALL)
+    last = record.last
+    assert last and last.at[0.5] == layer_at(measured) and last.at[0.5].noise == measured.mean_noise
+    assert [each.order for each in last.scans[0.3]] == ["reversed", "random"]
+    assert last.train == TrainClusters(0.3, alike["identical"], alike["mean"])
+    assert verdicts(judge([record], 0.3))["train"] != "not enough runs"
+
+
+def test_a_manifest_of_anything_is_a_record(tmp_path: Path) -> None:
+    bare = make_run(tmp_path / "a.h5", {"x": (3, 1)}, network={"arch": "net", "epochs": 1}, recipe={"seed": "x"})
+    with Run(bare) as opened:
+        record = of_run(opened)
+    assert (record.seed, record.saturated) == (None, "x") and not record.layers[0].train
