@@ -306,6 +306,7 @@ def _unfold(page: Page) -> None:
     """Open what is last on a page, and is then drawn last: its text tells that all of it is new."""
     page.get_by_text("Load this in Python").click()
     page.wait_for_selector("code")
+    page.evaluate("document.querySelector('[data-testid=stMain]').scrollTop = 0")  # the click has scrolled down to it
     page.wait_for_timeout(1000)
 
 
@@ -322,6 +323,7 @@ def _hold(page: Page, threshold: float) -> float:
 def _slider(page: Page) -> Callable[[float], tuple[float, float]]:
     """Where the pointer has the middle of the thumb at a threshold."""
     box, thumb = page.locator(".fs input[type=range]").bounding_box(), 16
+    assert box["y"] > 0, "the slider is out of sight, where the pointer does not reach it"
     return lambda threshold: (
         box["x"] + thumb / 2 + threshold * (box["width"] - thumb),
         box["y"] + box["height"] / 2,
