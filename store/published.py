@@ -37,6 +37,15 @@ def settings(table: int) -> list[tuple[str, str, int]]:
     return list(dict.fromkeys(place[:3] for place, row in _rows().items() if row.table == table))
 
 
+def layers(arch: str, data: str, n_labels: int) -> list[str]:
+    """The layers (or stages) that the paper has of a setting, deepest first as in its tables.
+
+    >>> layers("vgg16", "cifar100", 20)
+    ['13', '10', '7', '4', '2']
+    """
+    return [place[3] for place in _rows() if place[:3] == (arch, data, n_labels)]
+
+
 @cache
 def _rows() -> dict[tuple[str, str, int, str], Published]:
     with Path(__file__).with_name("published.csv").open(newline="") as file:

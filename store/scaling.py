@@ -22,6 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 
 Kind = Literal["linear", "power", "logarithmic"]
 KINDS: tuple[Kind, ...] = ("linear", "power", "logarithmic")
+_NEEDED: dict[Kind, int] = {"linear": 2, "power": 3, "logarithmic": 3}  # different K; through two goes any curve
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,8 @@ class Fit:
 def fit(kind: Kind, labels: ArrayLike, error: ArrayLike) -> Fit | NotEnough:
     """One kind of curve. labels (points,): K of each; error (points,), in [0, 1]; several points may share a K.
 
-    A point that is not finite is left out. Two different K are needed, and for the power law errors above zero.
+    A point that is not finite is left out. A line needs two different K, so that it has a slope; the others, which are
+    only there to be compared with it, three; the power law also errors above zero.
     Raises ValueError where the shapes differ.
     """
     x, y = np.asarray(labels, np.float64), np.asarray(error, np.float64)
@@ -76,8 +78,9 @@ def fit(kind: Kind, labels: ArrayLike, error: ArrayLike) -> Fit | NotEnough:
         raise ValueError(f"labels {x.shape} and error {y.shape}: expected one number a point each")
     there = np.isfinite(x) & np.isfinite(y) & (x > 0)
     x, y = x[there], y[there]
-    if len(np.unique(x)) < 2:
-        return NotEnough(f"not enough: a fit needs two different K, found {_listed(x)}")
+    if len(np.unique(x)) < _NEEDED[kind]:
+        number = {2: "two", 3: "three"}[_NEEDED[kind]]
+        return NotEnough(f"not enough: a {kind} fit needs {number} different K, found {_listed(x)}")
     if kind == "power" and (y <= 0).any():
         return NotEnough("not enough: a power law needs errors above zero")
     across = x if kind == "linear" else np.log(x)

@@ -62,9 +62,17 @@ def test_two_points_give_a_line_without_an_interval() -> None:
 def test_too_few_points_are_said_to_be_too_few(labels: list[int], error: list[float]) -> None:
     for kind in KINDS:
         found = fit(kind, labels, error)
-        assert isinstance(found, NotEnough) and "two different K" in found.reason
+        assert isinstance(found, NotEnough) and "different K" in found.reason
     with pytest.raises(ValueError, match="two different K"):
         fit_linear(labels, error)
+
+
+def test_any_curve_goes_through_two_points_so_only_the_line_is_given() -> None:
+    found = fits([20, 20, 100], [0.1, 0.12, 0.3])
+    assert isinstance(found["linear"], Fit)
+    for kind in ("power", "logarithmic"):
+        curve = found[kind]
+        assert isinstance(curve, NotEnough) and "three different K, found 20, 100" in curve.reason
 
 
 def test_no_power_law_through_an_error_of_zero() -> None:

@@ -1,0 +1,72 @@
+"""A folder of runs -> a folder of files: what is read, what is written, and what is said of it."""
+
+import sys
+from pathlib import Path
+
+from explorer import report_pictures
+from explorer.collection import collect, files
+from explorer.report_figures import figures
+from explorer.report_page import Report, page
+from explorer.report_tables import latex, tables
+from store.format import FormatError
+from store.text import printable
+from store.write import replace_file
+
+
+class ReportError(ValueError):
+    """There can be no report; the message says why, and what to do."""
+
+
+def write_report(runs: Path, out: Path, threshold: float, with_figures: bool) -> list[str]:
+    """Write everything into `out`; returns what to print. Raises ReportError, OSError."""
+    if with_figures and not report_pictures.can_draw():
+        raise ReportError(
+            "figures need vl-convert-python: pip install -e '.[report]', or take the tables alone with --no-figures"
+        )
+    found = files(runs)
+    if not found:
+        raise ReportError(f"{runs}: no result is there (*.h5); `python -m precompute` makes them")
+    out.mkdir(parents=True, exist_ok=True)
+    frame, damaged = collect(found, threshold)
+    for file, problem in damaged:
+        print(
+            f"left out: {printable(problem if problem.startswith(str(runs)) else f'{file}: {problem}')}",
+            file=sys.stderr,
+        )
+    if frame.is_empty():
+        reason = "every file is damaged" if len(damaged) == len(found) else "no file has a finished layer"
+        raise ReportError(f"{runs}: {reason}")
+    folder = runs if runs.is_dir() else runs.parent
+    try:
+        drawn_of = figures(frame, {path.name: path for path in found}, folder, threshold)
+    except FormatError as error:  # replaced since it was collected
+        raise ReportError(str(error)) from error
+    report_tables = tables(frame)
+    drawn = {}
+    for figure in drawn_of:
+        name = f"figure-{figure.key}"
+        if figure.data is not None:
+            replace_file(out / f"{name}.csv", figure.data.write_csv().encode())
+        if figure.fits is not None:
+            replace_file(out / f"{name}-fits.csv", figure.fits.write_csv().encode())
+        if with_figures and figure.picture is not None:
+            picture = report_pictures.svg(figure.picture)
+            replace_file(out / f"{name}.svg", picture.encode())
+            replace_file(out / f"{name}.png", report_pictures.png(picture))
+            drawn[figure.key] = report_pictures.on_page(picture, figure.key)
+    for table in report_tables:
+        replace_file(out / f"table-{table.number}.csv", table.frame().write_csv().encode())
+        replace_file(out / f"table-{table.number}.tex", latex(table, folder).encode())
+    replace_file(out / "runs.csv", frame.write_csv().encode())
+    report = Report(folder, threshold, frame, damaged, report_tables, drawn_of, drawn)
+    replace_file(out / "index.html", page(report).encode())
+    return _said(report, out)
+
+
+def _said(report: Report, out: Path) -> list[str]:
+    lines = [f"Table {table.number}: {table.n_there} of {table.n_rows} rows, {table.title}" for table in report.tables]
+    states = {"there": "", "partly": "in part", "in its place": "of another run", "missing": "missing"}
+    lines += [
+        f"Figure {figure.key.upper()}: {states[figure.state] or 'there'}, {figure.title}" for figure in report.figures
+    ]
+    return [*lines, f"{out / 'index.html'}: it opens in any browser; tables and figures are beside it"]
