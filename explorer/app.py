@@ -19,6 +19,8 @@ def main() -> None:
         st.Page("views/labels.py", title="Labels", icon=":material/label:"),
         st.Page("views/afcc.py", title="AFCC", icon=":material/account_tree:"),
         st.Page("views/compare.py", title="Compare", icon=":material/compare_arrows:"),
+        st.Page("views/scaling.py", title="Scaling", icon=":material/trending_up:"),
+        st.Page("views/claims.py", title="Claims", icon=":material/fact_check:"),
     ]
     chosen = st.navigation({"Filterscope": views})
 

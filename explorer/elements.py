@@ -22,7 +22,9 @@ _FORMATS = {
     "with the network": "%.3f", "trained again": "%.3f", "clusters only": "%.3f", "all weights": "%.3f",
     "difference": "%.3f", "dense": "%.4g", "CSR": "%.4g", "CSR / dense": "%.3g", "given": "%.4g",
     "of test inputs": "%.4g", "of training inputs": "%.4g", "measured": "%.4g", "by chance": "%.4g", "spread": "%.3g",
-    "z": "%.1f", "from": "%.4g", "to": "%.4g",
+    "z": "%.1f", "from": "%.4g", "to": "%.4g", "slope or power": "%.4g", "root mean square residual": "%.2g",
+    "at K = 1": "%.3g", "error": "%.3f", "error, sd": "%.3f", "error, paper": "%.3f", "N_c, sd": "%.2f",
+    "C_s, sd": "%.2f",
 }  # fmt: skip
 
 _SAVE_CHART = st.components.v2.component(

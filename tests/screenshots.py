@@ -12,7 +12,7 @@ from tests.explorer_runs import VGG16, afcc_between, cifar100_labels, make_run, 
 
 CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 PAGES = {"run": "", "layer": "layer", "filter": "filter?filter=392", "labels": "labels", "afcc": "afcc?layer=10",
-         "compare": "compare"}  # fmt: skip
+         "compare": "compare", "scaling": "scaling", "claims": "claims"}  # fmt: skip
 
 
 def main() -> int:

@@ -1,0 +1,183 @@
+"""Files -> what the pages Scaling and Claims know of them, measured once: rows of `collection`, records of the claims.
+
+What a file is a sample of, and the command that makes more of its kind.
+"""
+
+import shlex
+from collections.abc import Iterable, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import polars as pl
+
+from explorer import collection, load
+from explorer.kept import Kept
+from explorer.load import FileId
+from store import claim_records
+from store.claim_records import STANDS, At, LayerAt, LayerRecord, RunRecord, Stand, measured_at, stand_in
+from store.claims import without_accuracy
+from store.format import FormatError
+from store.measure import ScanOrder
+from store.published import settings
+from store.read import Layer, Run
+from store.remote import RemoteError
+
+KIND = tuple(name for name in collection.SETTING if name != "K")
+"""Runs that agree in these differ in K and in their samples alone."""
+DRAWS = 5  # of each null
+UNTRAINED = "untrained network"
+_QUICK = 40_000_000  # elements of field matrices: half a second to a second at one threshold
+_ORDERS: tuple[ScanOrder, ...] = ("reversed", "random")
+_OTHERS = {"cifar10": (3, 6, 8, 10), "digits": (3, 6, 8, 10)}  # K of a data set that no table has with this network
+
+_ROWS: Kept[tuple[FileId, float], pl.DataFrame] = Kept(16 << 20, lambda frame: int(frame.estimated_size()))
+_AT: Kept[tuple[FileId, str, float], At] = Kept(20_000, lambda _: 1)
+_STAND_INS: Kept[tuple[FileId, str, float, Stand, int], LayerAt | None] = Kept(20_000, lambda _: 1)
+
+
+class Problem(NamedTuple):
+    """A file that cannot be read. Both texts may come from it: escape them."""
+
+    file: str
+    text: str
+
+
+# ---- Rows -----------------------------------------------------------------------------------------------------------
+
+
+def rows(file: FileId, threshold: float) -> pl.DataFrame:
+    """`collection.of_run`. Raises FormatError, OSError."""
+    return _ROWS.get((file, threshold), lambda: collection.of_run(load.open_run(file), threshold))
+
+
+def all_rows(files: Iterable[FileId], threshold: float) -> tuple[pl.DataFrame, list[FileId], list[Problem]]:
+    """The rows of every file that can be read, those files, and the others. Of two with the same content the first."""
+    frames, read, problems, seen = [collection.empty()], [], [], set()
+    for file in files:
+        try:
+            frame = rows(file, threshold)
+        except (FormatError, RemoteError, OSError) as error:
+            problems.append(Problem(file.name, str(error)))
+            continue
+        if frame.height and (content := frame["content"][0]) not in seen:
+            seen.add(content)
+            frames.append(frame)
+            read.append(file)
+    return pl.concat(frames), read, problems
+
+
+def is_quick(files: Iterable[FileId], times: int = 1) -> bool:
+    """Whether measuring all layers of these so many times takes about a second."""
+    return times * sum(map(_elements, files)) <= _QUICK
+
+
+def _elements(file: FileId) -> int:
+    try:
+        return sum(layer.n_filters * layer.n_labels**2 for layer in load.open_run(file).layers.values())
+    except (FormatError, RemoteError, OSError):
+        return 0
+
+
+def kind(file: FileId, threshold: float) -> tuple[Any, ...]:
+    """Equal for files that differ in K and in their samples alone."""
+    return tuple(rows(file, threshold).row(0, named=True)[name] for name in KIND)
+
+
+# ---- Records --------------------------------------------------------------------------------------------------------
+
+
+def record(file: FileId, thresholds: Sequence[float]) -> RunRecord:
+    """Raises FormatError, OSError."""
+    return claim_records.of_run(load.open_run(file), thresholds, partial(_at, file))
+
+
+def _at(file: FileId, layer: Layer, threshold: float) -> At:
+    def measure() -> At:
+        of = load.loaded(file, layer.name)
+        others: dict[str, Any] = {order: of.measure(threshold, order) for order in _ORDERS}
+        return measured_at(of.measure(threshold, "stored"), others)
+
+    return _AT.get((file, layer.name, threshold), measure)
+
+
+def stand_ins(files: Sequence[FileId], threshold: float) -> dict[str, list[list[RunRecord]]]:
+    """By the name of each null, its draws: each in place of all the runs."""
+    runs = [(file, record(file, (threshold,))) for file in files]
+    found: dict[str, list[list[RunRecord]]] = {}
+    for stand in STANDS:
+        draws = [[_stand_in(file, run, threshold, stand, seed) for file, run in runs] for seed in range(DRAWS)]
+        found[stand] = [draw for draw in draws if all(run.layers for run in draw)]
+    return found
+
+
+def _stand_in(file: FileId, run: RunRecord, threshold: float, stand: Stand, seed: int) -> RunRecord:
+    layers = []
+    for layer in run.layers:
+        at = _STAND_INS.get(
+            (file, layer.name, threshold, stand, seed),
+            partial(_draw, file, layer.name, threshold, stand, seed),
+        )
+        if at is not None:
+            layers.append(LayerRecord(layer.name, None, {threshold: at}))
+    return without_accuracy(run, layers if len(layers) == len(run.layers) else [])
+
+
+def _draw(file: FileId, name: str, threshold: float, stand: Stand, seed: int) -> LayerAt | None:
+    of = load.loaded(file, name)
+    factors = of.factors
+    if stand == "rotated filters" and factors is None and of.layer.has_factors:
+        factors = of.layer.class_means, of.layer.probe_weights
+    return stand_in(stand, threshold, seed, of.fields, factors)
+
+
+def untrained(files: Sequence[FileId], of: Sequence[FileId], threshold: float) -> list[list[RunRecord]]:
+    """Runs of the same network and data without training, each in place of those in `of`; none for untrained ones."""
+    wanted = {_bare(file, threshold) for file in of}
+    if not wanted or any(rows(file, threshold)["untrained"][0] for file in of):
+        return []
+    beside = [file for file in files if rows(file, threshold)["untrained"][0] and _bare(file, threshold) in wanted]
+    return [[record(file, (threshold,))] for file in beside]
+
+
+def _bare(file: FileId, threshold: float) -> tuple[Any, ...]:
+    row = rows(file, threshold).row(0, named=True)
+    return tuple(row[name] for name in ("arch", "variant", "data", "K"))
+
+
+# ---- Commands -------------------------------------------------------------------------------------------------------
+
+
+def more_labels(run: Run) -> str:
+    """The command that makes this run's kind with the paper's K."""
+    arch, data = (str(run.manifest[of][name]) for of, name in (("network", "arch"), ("data", "name")))
+    tables = {setting for table in range(1, 7) for setting in settings(table)}
+    known = {k for network, of, k in tables if (network, of) == (arch, data)} or {
+        k for _, of, k in tables if of == data
+    }
+    labels = sorted(known or _OTHERS.get(data) or {max(2, run.n_labels * part // 4) for part in range(1, 5)})
+    return _sweep(run, labels)
+
+
+def more_seeds(run: Run) -> str:
+    return f"{_sweep(run, [run.n_labels])} --seeds 0..4"
+
+
+def with_train_clusters(run: Run, layer: str) -> str:
+    return f"{_sweep(run, [run.n_labels])} --afcc {shlex.quote(layer)}"
+
+
+def _sweep(run: Run, labels: Iterable[int]) -> str:
+    recipe = run.manifest.get("recipe")
+    options = recipe.get("options") if isinstance(recipe, dict) else None
+    options = options if isinstance(options, dict) else {}
+    words = ["--arch", str(run.manifest["network"]["arch"]), "--data", str(run.manifest["data"]["name"])]
+    words += ["--labels", ",".join(map(str, labels))]
+    for name in ("recipe", "batch_size", "image_size", "weights"):
+        value = options.get(name)
+        if isinstance(value, str | int) and not isinstance(value, bool):
+            words += [f"--{name.replace('_', '-')}", str(value)]
+    if options.get("untrained") is True:
+        words.append("--untrained")
+    elif isinstance(epochs := options.get("epochs"), int):
+        words += ["--epochs", str(epochs)]
+    return " ".join(["python -m precompute.sweep runs", *map(shlex.quote, words)])

@@ -1,0 +1,203 @@
+"""Claims: each claim of the paper as a test on the runs at hand."""
+
+from collections.abc import Callable, Sequence
+from typing import Literal, get_args
+
+import streamlit as st
+
+from explorer import controls, elements, frames_claims, load, page, records
+from explorer.load import FileId, SourceError
+from explorer.records import Problem
+from store.claim_records import RunRecord
+from store.claims import THRESHOLDS, Finding, Verdict, judge
+from store.format import FormatError
+from store.read import Run
+from store.remote import RemoteError
+
+Scope = Literal["the open file", "all runs of the folder"]
+
+_ICONS: dict[Verdict, str] = {"holds": ":material/check_circle:", "fails": ":material/cancel:",
+                              "not enough runs": ":material/help:"}  # fmt: skip
+_COLOURS: dict[Verdict, Literal["green", "red", "gray"]] = {"holds": "green", "fails": "red", "not enough runs": "gray"}
+
+
+def show() -> None:
+    page.text("Claims", "heading")
+    st.caption(
+        "Each claim of the paper as a test on the runs at hand, with the numbers that decide it. The paper's layers "
+        "count, up to the one where its accuracy saturates; clusters are searched in the stored order of the labels "
+        "and means are over filters with clusters, whatever the sidebar says."
+    )
+    st.segmented_control("Runs", get_args(Scope), default="the open file", key="claims_scope", required=True)
+    _everything()
+
+
+@page.fragment
+def _everything() -> None:
+    file, run = page.opened()
+    controls.choose_threshold()
+    if st.session_state.get("claims_scope") == "all runs of the folder":
+        _folder(file)
+    else:
+        page.text(page.run_title(run), "lead")
+        page.not_the_papers(run)
+        found = _judged([file], "this file")
+        _cards(found, run, of_file=True)
+        st.subheader("As a table")
+        elements.table(frames_claims.ledger({file.name: found}).drop("runs"), "claims", height="content")
+    _python(file)
+
+
+def _folder(present: FileId) -> None:
+    """Runs that differ in K and in their samples alone stand for each claim together."""
+    files: list[FileId] = st.session_state["files"]
+    if not page.asked(
+        f"claims folder {files}",
+        records.is_quick(files, 3),
+        "There are many runs, or large ones; measuring them all takes a while.",
+        "Measure them",
+    ):
+        return
+    with st.spinner("Measuring", show_time=True):
+        groups, names, problems = _groups(files)
+    _problems(problems)
+    if not groups:
+        st.info("There is no run to test.")
+        return
+    own = records.kind(present, page.view().threshold)
+    of_present = next((k for k, group in enumerate(groups) if _kind(group[0]) == own), 0)
+    chosen = st.selectbox(
+        "Kind of runs: one network, data set and recipe", range(len(groups)), of_present,
+        format_func=lambda k: f"{names[k]} ({len(groups[k])} {'run' if len(groups[k]) == 1 else 'runs'})",
+        key=f"claims_kind_{len(names)}_{of_present}",
+    )  # fmt: skip
+    everything: dict[str, list[Finding]] = {}
+    for k, group in enumerate(groups):
+        if k == chosen:
+            everything[names[k]] = _judged(group, "these runs")
+            page.text("; ".join(file.name for file in group))
+            _cards(everything[names[k]], load.open_run(group[0]), of_file=False)
+        else:
+            everything[names[k]] = judge(_records(group, [page.view().threshold]), page.view().threshold)
+    st.subheader("All kinds of runs in this folder")
+    ordered = {name: everything[name] for name in names}
+    elements.table(frames_claims.ledger(ordered), "claims-of-folder", height=420)
+
+
+def _kind(file: FileId) -> tuple[object, ...]:
+    return records.kind(file, page.view().threshold)
+
+
+def _groups(files: Sequence[FileId]) -> tuple[list[list[FileId]], list[str], list[Problem]]:
+    """Files of one kind together, what each kind is called, and what cannot be read or is too large."""
+    threshold = page.view().threshold
+    rows, read, problems = records.all_rows(files, threshold)
+    measured = []
+    for file in read:
+        try:
+            records.record(file, [threshold])
+            measured.append(file)
+        except (FormatError, RemoteError, SourceError, OSError) as error:
+            problems.append(Problem(file.name, str(error)))
+    by_name = {file.name: file for file in measured}
+    groups, names = [], []
+    for name, part in frames_claims.kinds(rows).items():
+        group = [by_name[file] for file in part["file"].unique(maintain_order=True) if file in by_name]
+        if group:
+            groups.append(group)
+            names.append(name)
+    return groups, names, problems
+
+
+def _records(files: Sequence[FileId], thresholds: Sequence[float]) -> list[RunRecord]:
+    return [records.record(file, thresholds) for file in files]
+
+
+def _judged(files: Sequence[FileId], what: str) -> list[Finding]:
+    """At 19 thresholds and against chance where a person has asked for these."""
+    threshold = page.view().threshold
+    columns = st.columns(2, gap="large")
+    thresholds: Sequence[float] = ()
+    stand_ins: dict[str, list[list[RunRecord]]] = {}
+    with columns[0]:
+        caption = f"At which thresholds do they hold? {what.capitalize()} at 19, from 0.05 to 0.95."
+        if page.asked(f"claims thresholds {files}", False, caption, "Measure thresholds"):
+            thresholds = THRESHOLDS
+    with columns[1]:
+        caption = f"Does chance do the same? {records.DRAWS} draws with shuffled labels, and with rotated filters."
+        if page.asked(f"claims chance {files}", False, caption, "Test chance"):
+            with st.spinner("Drawing", show_time=True):
+                stand_ins = records.stand_ins(files, threshold)
+                readable = records.all_rows(st.session_state["files"], threshold)[1]
+                stand_ins[records.UNTRAINED] = records.untrained(readable, files, threshold)
+    with st.spinner("Measuring", show_time=True):
+        return judge(_records(files, sorted({threshold, *thresholds})), threshold, thresholds, stand_ins)
+
+
+# ---- What is shown --------------------------------------------------------------------------------------------------
+
+
+def _cards(found: Sequence[Finding], run: Run, of_file: bool) -> None:
+    counts = {word: sum(finding.verdict == word for finding in found) for word in get_args(Verdict)}
+    st.markdown(" · ".join(f"**{number}** {word}" for word, number in counts.items()))
+    for finding in found:
+        left, right = st.columns([1, 4], gap="medium")
+        with left:
+            st.badge(finding.verdict, icon=_ICONS[finding.verdict], color=_COLOURS[finding.verdict])
+        with right:
+            page.text(finding.claim.sentence, "lead")
+            _card(finding, run, of_file)
+
+
+def _card(finding: Finding, run: Run, of_file: bool) -> None:
+    pairs = [("Measured", finding.numbers)]
+    if finding.seeds.of > 1:
+        pairs.append(("Samples", f"it holds in {frames_claims.count(finding.seeds)}"))
+    if at := frames_claims.intervals(finding):
+        pairs.append(("At thresholds", at))
+    if chance := frames_claims.chance(finding):
+        pairs.append(("By chance it holds", f"{chance}. {frames_claims.verdict_on_chance(finding)}".strip()))
+    pairs.append(("Test", f"{finding.claim.criterion} ({finding.claim.place})"))
+    page.facts((name, value) for name, value in pairs if value)
+    if finding.verdict == "not enough runs" and finding.missing:
+        page.text(f"Missing: {finding.missing}.")
+        if command := _command(finding, run, of_file):
+            st.code(command(), language="bash", wrap_lines=True)
+
+
+def _command(finding: Finding, run: Run, of_file: bool) -> Callable[[], str] | None:
+    """What makes the runs that a claim needs."""
+    match finding.claim.key:
+        case "train":
+            from explorer.state import default_layer
+
+            return lambda: records.with_train_clusters(run, default_layer(run).name)
+        case "scaling" | "linear":
+            if of_file:
+                st.caption("One file is of one K; the runs of the folder together are tested above, under Runs.")
+            return lambda: records.more_labels(run)
+    return None
+
+
+def _problems(problems: Sequence[Problem]) -> None:
+    if problems:
+        st.warning("Files that are not in this: they are damaged, or too large for this page.")
+        page.facts(problems)
+
+
+def _python(file: FileId) -> None:
+    threshold = page.view().threshold
+    page.python(
+        f"""from store.claim_records import of_run
+from store.claims import judge
+from store.read import Run
+
+with Run({file.path!r}) as run:  # several runs of one network, data set and recipe stand together in the list
+    findings = judge([of_run(run, [{threshold!r}])], threshold={threshold!r})
+for finding in findings:
+    print(finding.verdict, "|", finding.claim.sentence, "|", finding.numbers)"""
+    )
+
+
+if __name__ == "__main__":  # as Streamlit runs a page; a test that only imports it draws nothing
+    show()

@@ -1,0 +1,226 @@
+"""The pages Claims and Scaling, run without a browser: they show what `store.claims` and `store.scaling` say."""
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from store.claim_records import of_run
+from store.claims import CLAIMS, THRESHOLDS, judge
+from store.published import published
+from store.read import Run
+from store.scaling import fit_linear
+from tests.explorer_runs import cifar100_labels, make_run
+
+pytest.importorskip("streamlit.testing.v1", reason="Streamlit is in the extra [explore]")
+from explorer import collection, frames_claims, records
+from tests.test_explorer_pages import HOSTILE, address, open_app, shown, unfold, unharmed  # noqa: F401
+
+PAGES = ["scaling", "claims"]
+LAYERS = {"2": (8, 2), "10": (16, 1)}
+LABELS = (10, 20, 40)
+FOLDER = "all runs of the folder"
+RECIPE = {"name": "quick", "is_paper": False, "departures": [], "options": {"recipe": "quick", "arch": "vgg16"}}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """K = 10, 20 and 40 with two seeds each, and an untrained network of K = 10; `k10-0.h5` is the newest."""
+    folder = tmp_path_factory.mktemp("runs")
+    untrained = {"arch": "vgg16", "epochs": 0, "weights": {"from": "none"}}
+    make_run(folder / "untrained.h5", LAYERS, cifar100_labels()[:10], seed=7, network=untrained)
+    for n_labels in reversed(LABELS):
+        for seed in (1, 0):
+            path, labels = folder / f"k{n_labels}-{seed}.h5", cifar100_labels()[:n_labels]
+            make_run(path, LAYERS, labels, seed=seed, features=("10",), afcc=("10",), recipe=RECIPE | {"seed": seed})
+    return folder
+
+
+def press(at: Any, label: str) -> None:
+    next(button for button in at.button if button.label == label).click().run()
+    unharmed(at)
+
+
+def table(at: Any, column: str) -> Any:
+    return next(frame.value for frame in at.dataframe if column in frame.value)
+
+
+def verdicts_of(folder: Path, *names: str, threshold: float = 0.3) -> dict[str, str]:
+    found = []
+    for name in names:
+        with Run(folder / name) as run:
+            found.append(of_run(run, [threshold]))
+    findings = judge(found, threshold)
+    return {finding.claim.sentence: frames_claims.WORDS[finding.verdict] for finding in findings}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_they_open_on_a_folder_and_on_a_file(open_app, folder: Path, page: str) -> None:  # noqa: F811
+    at = open_app("--store", folder, page=page)
+    unharmed(at)
+    assert address(at)["store"] == "k10-0.h5" and "from store" not in shown(at)
+    unharmed(open_app("--store", folder / "k20-1.h5", page=page))
+
+
+def test_the_ledger_of_a_file_is_what_the_claims_say(open_app, folder: Path) -> None:  # noqa: F811
+    at = open_app("--store", folder, page="claims")
+    ledger = table(at, "verdict")
+    assert dict(zip(ledger["claim"], ledger["verdict"], strict=True)) == verdicts_of(folder, "k10-0.h5")
+    assert ledger["holds at thresholds"].isna().all() and ledger["holds by chance"].isna().all()
+    for claim in CLAIMS:
+        assert claim.sentence in shown(at) and claim.place in shown(at)
+    assert "nan" not in shown(at).lower()
+
+
+def test_another_threshold_judges_again(open_app, folder: Path) -> None:  # noqa: F811
+    at = open_app("--store", folder, page="claims")
+    before = table(at, "verdict")["numbers"].tolist()
+    at.slider(key="choose_threshold").set_value(0.6).run()
+    unharmed(at)
+    ledger = table(at, "verdict")
+    assert ledger["numbers"].tolist() != before
+    assert dict(zip(ledger["claim"], ledger["verdict"], strict=True)) == verdicts_of(folder, "k10-0.h5", threshold=0.6)
+
+
+def test_thresholds_and_chance_are_measured_when_asked_for(open_app, folder: Path) -> None:  # noqa: F811
+    at = open_app("--store", folder, page="claims")
+    press(at, "Measure thresholds")
+    with Run(folder / "k10-0.h5") as run:
+        findings = judge([of_run(run, [0.3, *THRESHOLDS])], 0.3, THRESHOLDS)
+    shown_at = table(at, "verdict")["holds at thresholds"].fillna("").tolist()
+    assert shown_at == [frames_claims.intervals(finding) for finding in findings]
+    assert any(" to " in cell for cell in shown_at)
+    press(at, "Test chance")
+    by_claim = table(at, "verdict").set_index("claim")["holds by chance"]
+    noise, accuracy = by_claim[CLAIMS[1].sentence], by_claim[CLAIMS[0].sentence]
+    assert noise.startswith("labels shuffled ") and f" of {records.DRAWS}, rotated filters " in noise
+    assert noise.split(", ")[-1].startswith("untrained network ")
+    assert accuracy.startswith("untrained network")  # a shuffled layer has no accuracy of its own
+
+
+def test_runs_of_one_kind_stand_together(open_app, folder: Path) -> None:  # noqa: F811
+    at = open_app("--store", folder, page="claims")
+    at.segmented_control(key="claims_scope").set_value(FOLDER).run()
+    unharmed(at)
+    ledger = table(at, "runs")
+    names = ledger["runs"].unique().tolist()
+    assert len(names) == 2 and any("untrained" in name for name in names)
+    trained = ledger[~ledger["runs"].str.contains("untrained")]
+    files = [f"k{n_labels}-{seed}.h5" for n_labels in LABELS for seed in (0, 1)]
+    assert dict(zip(trained["claim"], trained["verdict"], strict=True)) == verdicts_of(folder, *files)
+    seeds = dict(zip(trained["claim"], trained["seeds"], strict=True))
+    assert seeds[CLAIMS[1].sentence].endswith("of 6") and seeds[CLAIMS[2].sentence].endswith("of 2")
+
+
+def test_what_is_missing_is_shown_with_its_command(open_app, folder: Path, tmp_path: Path) -> None:  # noqa: F811
+    make_run(tmp_path / "alone.h5", LAYERS, recipe=RECIPE)
+    for page in PAGES:
+        at = open_app("--store", tmp_path, page=page)
+        commands = [block.value for block in at.code]
+        sweep = "python -m precompute.sweep runs --arch vgg16 --data cifar100 --labels 10,20,40,60,100 --recipe quick"
+        assert sweep in commands
+    assert any("--afcc 10" in command for command in commands)
+
+
+def test_commands_quote_what_a_file_says(tmp_path: Path) -> None:
+    network = {"arch": "x; rm -rf ~", "epochs": 3}
+    options = {"recipe": "$(id)", "epochs": 3, "untrained": "yes", "weights": ["a"], "image_size": True}
+    with Run(make_run(tmp_path / "a.h5", LAYERS, network=network, recipe={"options": options})) as run:
+        words = shlex.split(records.more_labels(run))
+    assert words[4:6] == ["--arch", "x; rm -rf ~"] and words[-4:] == ["--recipe", "$(id)", "--epochs", "3"]
+
+
+def test_the_commands_are_commands(tmp_path: Path) -> None:
+    from precompute import sweep  # noqa: F401  # what is named must be there
+
+    with Run(make_run(tmp_path / "a.h5", LAYERS, recipe=RECIPE)) as run:
+        for command in (records.more_labels(run), records.more_seeds(run), records.with_train_clusters(run, "10")):
+            assert shlex.split(command)[:4] == ["python", "-m", "precompute.sweep", "runs"]
+
+
+def test_the_scaling_table_holds_means_spreads_and_the_papers(open_app, folder: Path) -> None:  # noqa: F811
+    at = open_app("--store", folder, page="scaling")
+    rows, damaged = collection.collect(folder)
+    assert not damaged
+    last = rows.filter((rows["layer"] == "10") & ~rows["untrained"] & (rows["K"] == 20))
+    found = table(at, "error, paper")
+    row = found[~found["runs"].str.contains("untrained") & (found["K"] == 20)].iloc[0]
+    assert (row["samples"], row["layer"]) == (2, "10")
+    assert row["error"] == pytest.approx(last["error"].mean()) and row["N_c, sd"] == pytest.approx(last["N_c"].std())
+    paper = published("vgg16", "cifar100", 20, "10")
+    assert paper and row["error, paper"] == 1 - paper.accuracy and row["C_s, paper"] == paper.cluster_size
+    fits = table(at, "formula").set_index(["of", "curve"])
+    all_of_layer = rows.filter((rows["layer"] == "10") & ~rows["untrained"])
+    line = fit_linear(all_of_layer["K"].to_numpy(), all_of_layer["error"].to_numpy())
+    assert fits.loc[("these runs", "linear"), "slope or power"] == pytest.approx(line.slope)
+    assert line.slope_interval and fits.loc[("these runs", "linear"), "from"] == pytest.approx(line.slope_interval[0])
+    assert fits.loc[("paper", "linear"), "points"] == 5  # Figure 3
+
+
+def test_a_damaged_file_is_named_and_the_rest_is_shown(open_app, folder: Path, tmp_path: Path) -> None:  # noqa: F811
+    (tmp_path / "good.h5").write_bytes((folder / "k10-0.h5").read_bytes())
+    (tmp_path / "bad.h5").write_bytes(b"no file at all")
+    for page in PAGES:
+        at = open_app("--store", tmp_path, page=page, store="good.h5")
+        if page == "claims":
+            at.segmented_control(key="claims_scope").set_value(FOLDER).run()
+        unharmed(at)
+        assert at.warning and "bad.h5" in shown(at) and at.dataframe
+
+
+def test_large_runs_wait(open_app, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    monkeypatch.setattr(records, "_QUICK", 10)
+    at = open_app("--store", folder, page="scaling")
+    assert not at.dataframe
+    press(at, "Measure them")
+    assert at.dataframe
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_python_text_runs(open_app, folder: Path, page: str, capsys) -> None:  # noqa: F811
+    at = open_app("--store", folder, page=page, threshold="0.45")
+    unfold(at, "python")
+    (code,) = [block.value for block in at.code if "import" in block.value]
+    assert "0.45" in code
+    exec(code, {})
+    out = capsys.readouterr().out
+    assert CLAIMS[0].sentence in out if page == "claims" else "linear" in out
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_names_from_files_are_never_markdown(open_app, tmp_path: Path, page: str) -> None:  # noqa: F811
+    network, recipe = {"arch": HOSTILE[1], "epochs": 3}, {"name": HOSTILE[0], "departures": [HOSTILE[2]]}
+    data = {"name": HOSTILE[3], "n_labels": 8, "test_inputs": 800, "train_inputs": 8}
+    labels = [(name, name) for name in HOSTILE]
+    make_run(tmp_path / "a.h5", {"4": (6, 1)}, labels, network=network, recipe=recipe, data=data)
+    at = open_app("--store", tmp_path, page=page)
+    if page == "claims":
+        at.segmented_control(key="claims_scope").set_value(FOLDER).run()
+    unharmed(at)
+    for kind in ("markdown", "caption", "subheader", "error", "info", "warning", "success"):
+        assert not [element for element in at.get(kind) if "evil" in str(element.value)], kind
+    for element in at.get("html"):
+        assert element.proto.unsafe_allow_javascript or "<img" not in element.proto.body
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_one_layer_two_labels_and_a_bare_manifest_are_enough(open_app, tmp_path: Path, page: str) -> None:  # noqa: F811
+    network = {"arch": "net", "epochs": 30}
+    make_run(tmp_path / "bare.h5", {"only": (1, 1)}, [("a", ""), ("b", "")], network=network, recipe=None)
+    at = open_app("--store", tmp_path, page=page, threshold="1.0")
+    unharmed(at)
+    if page == "claims":
+        press(at, "Measure thresholds")
+        press(at, "Test chance")
+        at.segmented_control(key="claims_scope").set_value(FOLDER).run()
+        unharmed(at)
+
+
+def test_a_layer_without_accuracies_has_no_error(tmp_path: Path) -> None:
+    make_run(tmp_path / "a.h5", LAYERS)
+    rows, _ = collection.collect(tmp_path)
+    silent = rows.with_columns(accuracy=None, error=None, N_c=None)
+    found = frames_claims.against_labels(silent.cast({"accuracy": float, "error": float, "N_c": float}))
+    assert found["error"].to_list() == [None] and found["N_c"].to_list() == [None]
+    assert frames_claims.against_labels(collection.empty()).is_empty()
