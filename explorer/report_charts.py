@@ -128,11 +128,12 @@ def error_by_labels(points: pl.DataFrame, curves: list[tuple[str, Fit]], residua
         or [pl.DataFrame(schema={"K": pl.Float64, "error": pl.Float64, "source": pl.String, "fit": pl.String})]
     )  # fmt: skip
     kinds = [kind for kind in _KINDS if kind in lines["fit"].to_list()]
+    dashes = alt.Scale(domain=kinds, range=[_DASHES[_KINDS.index(kind)] for kind in kinds])
     dash = alt.StrokeDash(
         "fit:N",
         title=None,
         sort=kinds,
-        scale=alt.Scale(domain=kinds, range=[_DASHES[_KINDS.index(kind)] for kind in kinds]),
+        scale=dashes,
         legend=alt.Legend(symbolType="stroke", symbolSize=300, symbolStrokeColor=NEUTRAL, symbolStrokeWidth=2)
         if kinds
         else None,
@@ -146,15 +147,14 @@ def error_by_labels(points: pl.DataFrame, curves: list[tuple[str, Fit]], residua
     left = _residuals(points, left_over, residuals_of)
     if left.is_empty():
         return main
+    of_source = _PAPER if residuals_of == "paper" else PLAIN
     below = (
         alt.Chart(left)
-        .mark_line(
-            point=alt.OverlayMarkDef(size=26), strokeWidth=1.2, color=_PAPER if residuals_of == "paper" else PLAIN
-        )
+        .mark_line(point=alt.OverlayMarkDef(size=26, color=of_source), strokeWidth=1.2, color=of_source)
         .encode(
             x=x,
             y=alt.Y("residual:Q", title="error - fit", axis=alt.Axis(tickCount=4, format="+.2~g")),
-            strokeDash=dash,
+            strokeDash=alt.StrokeDash("fit:N", sort=kinds, scale=dashes, legend=None),
         )
         .properties(width=470, height=90)
     )

@@ -4,6 +4,7 @@ Names, recipes and file names come from the runs, which may be a stranger's: all
 """
 
 import html
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -62,13 +63,14 @@ def text(value: object) -> str:
     return html.escape(printable(value))
 
 
-def symbol(name: str) -> str:
+def rich(value: object) -> str:
+    """The same, with the paper's symbols set as such.
+
+    >>> rich("noise_I + noise_E"), rich("N_c & n"), rich("error = 0.1 K^0.56")
+    ('noise<sub>I</sub> + noise<sub>E</sub>', 'N<sub>c</sub> &amp; n', 'error = 0.1 K<sup>0.56</sup>')
     """
-    >>> symbol("noise_I + noise_E"), symbol("accuracy")
-    ('noise<sub>I</sub> + noise<sub>E</sub>', 'accuracy')
-    """
-    parts = (part.partition("_") for part in name.split(" "))
-    return " ".join(f"{text(a)}<sub>{text(b)}</sub>" if b else text(a) for a, _, b in parts)
+    with_lower = re.sub(r"\b(noise|SNR|N|C|F|FC)_([IEcfs])\b", r"\1<sub>\2</sub>", text(value))
+    return re.sub(r"\bK\^(-?[\d.]+)", r"K<sup>\1</sup>", with_lower)
 
 
 def _opening(report: Report) -> str:
@@ -76,18 +78,19 @@ def _opening(report: Report) -> str:
     lines = [
         "<h1>The paper's tables and figures</h1>",
         f'<p class="faint">{text(PAPER)}.</p>',
-        f"<p>From {_counted(runs.height, 'run')} in {text(report.folder)}, clipped at {report.threshold:g} of each "
-        "filter's maximum. Each number is a mean over the samples, with their standard deviation where there are at "
+        f"<p>From {_counted(runs.height, 'run')} in the folder {text(report.folder)}, clipped at {report.threshold:g} of "
+        "each filter's maximum. Each number is a mean over the samples, with their standard deviation where there are at "
         "least two; beside it the published one, and the difference. What no run gives is shown as missing.</p>",
     ]
     used = {file for table in report.tables for one in table.settings for file in one.files}
     ours = runs.filter(pl.col("file").is_in(list(used)) & ~pl.col("is_paper"))
     if ours.height:
-        whole = "None" if ours.height == len(used) else f"Only {len(used) - ours.height}"
+        papers = len(used) - ours.height
+        whole = f"Of the {_counted(len(used), 'run')} in the tables {papers or 'none'} {'is' if papers < 2 else 'are'}"
         lines.append(
-            f'<p class="warning"><strong>{whole} of the {_counted(len(used), "run")} in the tables has the paper\'s '
-            "recipe.</strong> The others were trained by a schedule of our own, as is said with each: what differs "
-            "from the published numbers may be the recipe's doing.</p>"
+            f'<p class="warning"><strong>{whole} of the paper\'s recipe.</strong> {"The others" if papers else "They"} '
+            "were trained by a schedule of our own, as is said with each: what differs from the published numbers may "
+            "be the recipe's doing.</p>"
         )
     if report.damaged:
         rows = "".join(f"<li>{text(file)}: {text(problem)}</li>" for file, problem in report.damaged)
@@ -106,7 +109,7 @@ def _contents(report: Report) -> str:
         state = {"in its place": "of another run", "partly": "in part"}.get(figure.state, figure.state)
         rows.append((f"figure-{figure.key}", f"Figure {figure.key.upper()}", figure.title, state))
     cells = "".join(
-        f'<tr><td><a href="#{place}">{name}</a></td><td class="text">{text(title)}</td>'
+        f'<tr><td><a href="#{place}">{name}</a></td><td class="text">{rich(title)}</td>'
         f'<td class="text">{state}</td></tr>'
         for place, name, title, state in rows
     )
@@ -117,7 +120,7 @@ def _contents(report: Report) -> str:
 def _table(table: Table, folder: Path) -> str:
     head = (
         '<thead><tr><th colspan="5"></th>'
-        + "".join(f'<th colspan="3" scope="colgroup">{symbol(name)}</th>' for name in QUANTITIES)
+        + "".join(f'<th colspan="3" scope="colgroup">{rich(name)}</th>' for name in QUANTITIES)
         + "</tr><tr>"
         + "".join(f'<th scope="col">{name}</th>' for name in ("layer", "N<sub>f</sub>", "F<sub>s</sub>"))
         + '<th scope="col">FC<sub>s</sub></th><th scope="col">samples</th>'
@@ -142,31 +145,33 @@ def _table(table: Table, folder: Path) -> str:
 
 def _heading(one: Setting) -> str:
     if not one.files:
-        return f"{text(one.name)} <span>- no run</span>"
-    return f"{text(one.name)} <span>- {text(one.recipe)}; {text(', '.join(one.files))}</span>"
+        return f"{text(one.name)} <span>&middot; no run</span>"
+    return f"{text(one.name)} <span>&middot; {text(one.recipe)}; {text(', '.join(one.files))}</span>"
 
 
 def _row(row: dict[str, Any]) -> str:
-    cells = [text(row["layer"]), row["N_f"], row["F_s"], row["FC_s"], row["samples"] or "-"]
+    cells = [text(row["layer"]), row["N_f"], row["F_s"], row["FC_s"], row["samples"] or "–"]
     line = "".join(f"<td>{cell}</td>" for cell in cells)
     for name in QUANTITIES:
         spread = row[f"{name}, sd"]
-        ours = number(name, row[name]) + ("" if spread is None else f" &plusmn; {number(name, spread)}")
+        ours = _signed(number(name, row[name])) + (
+            "" if spread is None else f" &plusmn; {number(name, spread, row[name])}"
+        )
         paper = f'<td class="paper">{row[f"{name}, paper"]:g}</td>'
-        line += f'<td class="first">{ours}</td>{paper}<td>{difference(name, row[f"{name}, difference"])}</td>'
+        line += f'<td class="first">{ours}</td>{paper}<td>{_signed(difference(name, row))}</td>'
     return f"<tr{'' if row['samples'] else ' class=missing'}>{line.replace('>-<', '>–<').replace('>-', '>−')}</tr>"
 
 
 def _figure(figure: Figure, drawn: str | None) -> str:
     name = f"figure-{figure.key}"
     shown = drawn or ('<p class="faint">Not drawn.</p>' if figure.picture else '<p class="faint">Missing.</p>')
-    caption = " ".join(text(note) for note in figure.notes)
+    caption = " ".join(map(rich, figure.notes))
     tables = "" if figure.fits is None else _fits(figure.fits)
     what = "The runs that are missing"
     kinds = [*(("svg", "png") if drawn else ()), *(("csv",) if figure.data is not None else ())]
     fits = _files(f"{name}-fits", ("csv",)) if figure.fits is not None else ""
     return (
-        f'<section><h2 id="{name}">Figure {figure.key.upper()}. {text(figure.title)}</h2>\n'
+        f'<section><h2 id="{name}">Figure {figure.key.upper()}. {rich(figure.title)}</h2>\n'
         f"<figure>{shown}<figcaption>{caption}</figcaption></figure>\n"
         f"{tables}{_commands(figure.commands, what)}{_files(name, kinds)}{fits}</section>\n"
     )
@@ -183,8 +188,8 @@ def _fits(fits: pl.DataFrame) -> str:
             numbers = [f"{row['b']:.3g}", interval, f"{row['rms residual']:.2g}", f"{row['error at K = 1']:.3f}"]
             if row["points"] == 2:
                 numbers[2] = "-"
-            cells = [f'<td class="text">{text(row["formula"])}</td>', *(f"<td>{cell}</td>" for cell in numbers)]
-        cells = [cell.replace(">-<", ">–<").replace("-", "−") if "<td>" in cell else cell for cell in cells]
+            formula = rich(row["formula"]).replace("-", "−")
+            cells = [f'<td class="text">{formula}</td>', *(f"<td>{_signed(cell)}</td>" for cell in numbers)]
         rows.append(f'<tr><td>{text(row["source"])}</td><td class="text">{text(row["fit"])}</td>{"".join(cells)}</tr>')
     head = "".join(
         f'<th scope="col"{style}>{name}</th>'
@@ -196,8 +201,13 @@ def _fits(fits: pl.DataFrame) -> str:
     return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>\n'
 
 
+def _signed(number: str) -> str:
+    """With a minus sign, and a dash where there is no number."""
+    return "–" if number == "-" else number.replace("-", "−")
+
+
 def _all_runs(report: Report) -> str:
-    head = "".join(f'<th scope="col">{symbol(name)}</th>' for name in _RUN_COLUMNS)
+    head = "".join(f'<th scope="col">{rich(name)}</th>' for name in _RUN_COLUMNS)
     groups = []
     for rows in report.runs.partition_by("file", maintain_order=True):
         first = rows.row(0, named=True)
@@ -208,7 +218,7 @@ def _all_runs(report: Report) -> str:
             f"<tr>{''.join(f'<td>{_cell(name, row[name])}</td>' for name in _RUN_COLUMNS)}</tr>"
             for row in rows.iter_rows(named=True)
         )
-        title = f"{text(first['file'])} <span>- {text(what)}; {text(seeds)}</span>"
+        title = f"{text(first['file'])} <span>&middot; {text(what)}; {text(seeds)}</span>"
         heading = f'<tr><th colspan="{len(_RUN_COLUMNS)}" scope="rowgroup">{title}</th></tr>'
         groups.append(f'<tbody class="group">{heading}{lines}</tbody>')
     count = report.runs["file"].n_unique()

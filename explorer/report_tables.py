@@ -186,16 +186,19 @@ def _rows(one: Setting) -> list[dict[str, Any]]:
     return rows
 
 
-def number(quantity: str, value: float | None) -> str:
-    """A number of ours; the paper's stand as they were published, `:g`."""
+def number(quantity: str, value: float | None, like: float | None = None) -> str:
+    """A number of ours, with the digits that `like` would have; the paper's stand as they were published, `:g`."""
     if value is None:
         return "-"
-    digits = 3 if quantity == "accuracy" else 1 if quantity == "n" and abs(value) >= 10 else 2
+    size = abs(value if like is None else like)
+    digits = 3 if quantity == "accuracy" else 1 if quantity == "n" and size >= 10 else 2
     return f"{value:.{digits}f}"
 
 
-def difference(quantity: str, value: float | None) -> str:
-    return "-" if value is None else ("+" if value >= 0 else "") + number(quantity, value)
+def difference(quantity: str, row: dict[str, Any]) -> str:
+    """Ours - the paper's, of a row of `Table.frame`."""
+    value = row[f"{quantity}, difference"]
+    return "-" if value is None else ("+" if value >= 0 else "") + number(quantity, value, row[quantity])
 
 
 def latex(table: Table, folder: Path) -> str:
@@ -230,8 +233,14 @@ def _latex_row(row: dict[str, Any]) -> str:
     cells = [tex(row["layer"]), str(row["N_f"]), rf"${side} \times {side}$", str(row["FC_s"]), str(row["samples"])]
     for name in QUANTITIES:
         value, spread = number(name, row[name]), row[f"{name}, sd"]
-        ours = "--" if value == "-" else f"${value}$" if spread is None else rf"${value} \pm {number(name, spread)}$"
-        gap = difference(name, row[f"{name}, difference"])
+        ours = (
+            "--"
+            if value == "-"
+            else f"${value}$"
+            if spread is None
+            else rf"${value} \pm {number(name, spread, row[name])}$"
+        )
+        gap = difference(name, row)
         cells += [ours, f"{row[f'{name}, paper']:g}", "--" if gap == "-" else f"${gap}$"]
     return " & ".join(cells) + r" \\"
 
