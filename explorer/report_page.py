@@ -78,9 +78,10 @@ def _opening(report: Report) -> str:
     lines = [
         "<h1>The paper's tables and figures</h1>",
         f'<p class="faint">{text(PAPER)}.</p>',
-        f"<p>From {_counted(runs.height, 'run')} in the folder {text(report.folder)}, clipped at {report.threshold:g} of "
-        "each filter's maximum. Each number is a mean over the samples, with their standard deviation where there are at "
-        "least two; beside it the published one, and the difference. What no run gives is shown as missing.</p>",
+        f"<p>From {_counted(runs.height, 'run')} in the folder {text(report.folder)}, clipped at "
+        f"{report.threshold:g} of each filter's maximum. Each number is a mean over the samples, with their standard "
+        "deviation where there are at least two; beside it the published one, and the difference. What no run gives is "
+        "shown as missing.</p>",
     ]
     used = {file for table in report.tables for one in table.settings for file in one.files}
     ours = runs.filter(pl.col("file").is_in(list(used)) & ~pl.col("is_paper"))
@@ -212,13 +213,14 @@ def _all_runs(report: Report) -> str:
     for rows in report.runs.partition_by("file", maintain_order=True):
         first = rows.row(0, named=True)
         what = f"{printable(first['arch'])} on {printable(first['data'])}, {first['K']} labels; {recipe_of(first)}"
-        seeds = "; ".join(f"{name} {first[key]}" for name, key in (("seed", "seed"), ("labels", "label_seed")))
+        known = {"seed": first["seed"], "labels by seed": first["label_seed"]}
+        seeds = ", ".join(f"{name} {seed}" for name, seed in known.items() if seed is not None)
         what += "; untrained" if first["untrained"] else ""
         lines = "".join(
             f"<tr>{''.join(f'<td>{_cell(name, row[name])}</td>' for name in _RUN_COLUMNS)}</tr>"
             for row in rows.iter_rows(named=True)
         )
-        title = f"{text(first['file'])} <span>&middot; {text(what)}; {text(seeds)}</span>"
+        title = f"{text(first['file'])} <span>&middot; {text(what)}{text('; ' * bool(seeds) + seeds)}</span>"
         heading = f'<tr><th colspan="{len(_RUN_COLUMNS)}" scope="rowgroup">{title}</th></tr>'
         groups.append(f'<tbody class="group">{heading}{lines}</tbody>')
     count = report.runs["file"].n_unique()
