@@ -19,7 +19,8 @@ def against_labels(here: pl.DataFrame, paper: pl.DataFrame, curves: pl.DataFrame
     here: K, mean, low, high, samples; paper: K, value; curves: K, error, curve (may be empty).
     """
     last = max([*here["K"].to_list(), *paper["K"].to_list(), 2])
-    x = alt.X("K:Q", title="K, labels", scale=alt.Scale(domain=[0, last * 1.05], nice=False))
+    axis = _at([*here["K"].to_list(), *paper["K"].to_list()])
+    x = alt.X("K:Q", title="K, labels", scale=alt.Scale(domain=[0, last * 1.05], nice=False), axis=axis)
     y = alt.Y("value:Q", title=title, scale=alt.Scale(zero=True))
     points = pl.concat(
         [
@@ -53,10 +54,8 @@ def against_labels(here: pl.DataFrame, paper: pl.DataFrame, curves: pl.DataFrame
 def residuals(frame: pl.DataFrame) -> Picture:
     """`frames_claims.residuals`: what each curve leaves of each point."""
     base = alt.Chart(frame).encode(
-        x=alt.X("K:Q", title="K, labels", scale=alt.Scale(zero=False)),
-        y=alt.Y("residual:Q", title="error - curve"),
+        x=alt.X("K:Q", title="K, labels", scale=alt.Scale(zero=False), axis=_at(frame["K"].to_list())),
         color=_colour(),
-        tooltip=["curve:N", "K:Q", alt.Tooltip("residual:Q", format=".2~g")],
     )
     shape = alt.Shape(
         "curve:N", scale=alt.Scale(domain=_CURVES, range=["circle", "square", "triangle-up"]), legend=_KEY
@@ -64,8 +63,12 @@ def residuals(frame: pl.DataFrame) -> Picture:
     zero = alt.Chart(pl.DataFrame({"at": [0.0]})).mark_rule(color=NEUTRAL).encode(y="at:Q")
     picture: Picture = alt.layer(
         zero,
-        base.mark_line(strokeWidth=1, opacity=0.6).encode(strokeDash=_dash(None)),
-        base.mark_point(size=60, filled=True, opacity=1).encode(shape=shape),
+        base.mark_line(strokeWidth=1, opacity=0.6).encode(y=alt.Y("mean(residual):Q", title="error - curve")),
+        base.mark_point(size=60, filled=True, opacity=1).encode(
+            y=alt.Y("residual:Q", title="error - curve"),
+            shape=shape,
+            tooltip=["curve:N", "K:Q", alt.Tooltip("residual:Q", format=".2~g")],
+        ),
     ).properties(height=_HEIGHT)
     return picture
 
@@ -74,5 +77,10 @@ def _colour() -> alt.Color:
     return alt.Color("curve:N", scale=alt.Scale(domain=_CURVES, range=_COLOURS), legend=_KEY)
 
 
-def _dash(key: alt.Legend | None = _KEY) -> alt.StrokeDash:
-    return alt.StrokeDash("curve:N", scale=alt.Scale(domain=_CURVES, range=_DASHES), legend=key)
+def _dash() -> alt.StrokeDash:
+    return alt.StrokeDash("curve:N", scale=alt.Scale(domain=_CURVES, range=_DASHES), legend=_KEY)
+
+
+def _at(labels: list[int]) -> alt.Axis:
+    """An axis with its marks at the K that there are."""
+    return alt.Axis(values=sorted(set(labels)), labelOverlap=True)

@@ -65,10 +65,13 @@ def verdict_on_chance(finding: Finding) -> str:
     """What that means for a claim that holds, as a sentence; "" where there is nothing to say."""
     if finding.verdict != "holds" or not finding.chance:
         return ""
-    same = [name for name, counted in finding.chance.items() if counted.holds]
-    if not same:
-        return "It holds of none of them, so it says something about these filters."
-    return f"It holds of {' and '.join(same)} as well, so it says nothing about these filters that is not in those."
+    always = [name for name, counted in finding.chance.items() if counted.holds == counted.of]
+    at_times = [name for name, counted in finding.chance.items() if 0 < counted.holds < counted.of]
+    if always:
+        return f"It holds with {' and '.join(always)} too: it is no sign of what these filters have learned."
+    if at_times:
+        return f"It holds in some draws with {' and '.join(at_times)} too: it is a weak sign."
+    return "It holds in none of them: it says something about these filters."
 
 
 # ---- Scaling --------------------------------------------------------------------------------------------------------

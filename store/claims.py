@@ -18,8 +18,9 @@ accuracy saturates, and the layers are the paper's where it has any of the netwo
     order         n, N_c and C_s of every layer change by at most AVERAGES in the reversed and a random scan order.
     order, each   No more than FEW of the filters of any layer have other clusters in these orders.
 
-A claim about one run holds of several where it holds of each. Against chance the same test is made of the same runs
-with their layers replaced (`stand_in`): a claim that holds of these as well says nothing about the network.
+A claim about one run holds of several where it holds of each, and the numbers are those of the first of which it fails,
+or of the first. Against chance the same test is made of the same runs with their layers replaced (`stand_in`): a claim
+that holds of these as well says nothing about the network.
 
 >>> from store.claim_records import LayerAt, LayerRecord, RunRecord
 >>> layers = [
@@ -198,18 +199,13 @@ def _samples(claim: Claim, runs: Sequence[RunRecord]) -> list[list[RunRecord]]:
 
 def _outcome(claim: Claim, runs: Sequence[RunRecord], threshold: float) -> Outcome:
     if claim.key not in _OF_ONE_RUN:
-        return _OF_SEVERAL[claim.key](runs, threshold)
-    each = [_OF_ONE_RUN[claim.key](run, threshold) for run in runs]
-    enough = [outcome for outcome in each if outcome.verdict != "not enough runs"]
+        return OF_SEVERAL[claim.key](runs, threshold)
+    each = [(run.name, _OF_ONE_RUN[claim.key](run, threshold)) for run in runs]
+    enough = [(name, outcome) for name, outcome in each if outcome.verdict != "not enough runs"]
     if not enough:
-        return each[0] if each else Outcome("not enough runs", "", "a run")
-    worst = next((outcome for outcome in enough if outcome.verdict == "fails"), enough[0])
-    if len(enough) > 1:
-        holding = sum(outcome.verdict == "holds" for outcome in enough)
-        return Outcome(
-            worst.verdict, f"{holding} of {len(enough)} runs; the first that {worst.verdict}: {worst.numbers}"
-        )
-    return worst
+        return each[0][1] if each else Outcome("not enough runs", "", "a run")
+    name, shown = next((pair for pair in enough if pair[1].verdict == "fails"), enough[0])
+    return shown if len(runs) == 1 else Outcome(shown.verdict, f"{name}: {shown.numbers}")
 
 
 def _accuracy(run: RunRecord, threshold: float) -> Outcome:
@@ -334,7 +330,7 @@ def _linear(runs: Sequence[RunRecord], threshold: float) -> Outcome:
 _OF_ONE_RUN: dict[str, Callable[[RunRecord, float], Outcome]] = {
     "accuracy": _accuracy, "noise": _noise, "snr": _snr, "train": _train, "order": _order, "order, each": _order_each,
 }  # fmt: skip
-_OF_SEVERAL: dict[str, Callable[[Sequence[RunRecord], float], Outcome]] = {"scaling": _scaling, "linear": _linear}
+OF_SEVERAL: dict[str, Callable[[Sequence[RunRecord], float], Outcome]] = {"scaling": _scaling, "linear": _linear}
 _WITHOUT_THRESHOLD = {"accuracy", "linear", "train"}
 
 

@@ -1,13 +1,14 @@
 """The pages Claims and Scaling, run without a browser: they show what `store.claims` and `store.scaling` say."""
 
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from store.claim_records import of_run
-from store.claims import CLAIMS, THRESHOLDS, judge
+from store.claims import CLAIMS, THRESHOLDS, Count, Finding, judge
 from store.published import published
 from store.read import Run
 from store.scaling import fit_linear
@@ -224,3 +225,14 @@ def test_a_layer_without_accuracies_has_no_error(tmp_path: Path) -> None:
     found = frames_claims.against_labels(silent.cast({"accuracy": float, "error": float, "N_c": float}))
     assert found["error"].to_list() == [None] and found["N_c"].to_list() == [None]
     assert frames_claims.against_labels(collection.empty()).is_empty()
+
+
+@pytest.mark.parametrize(
+    ("holds", "says"), [((0, 0), "none of them"), ((2, 0), "a weak sign"), ((5, 2), "labels shuffled too: it is no")]
+)
+def test_what_chance_means_for_a_claim_that_holds(holds: tuple[int, int], says: str) -> None:
+    chance = {name: Count(k, 5) for name, k in zip(("labels shuffled", "rotated filters"), holds, strict=True)}
+    held = Finding(CLAIMS[1], "holds", "n 2, 1", "", Count(1, 1), (), (), chance)
+    assert says in frames_claims.verdict_on_chance(held)
+    assert frames_claims.verdict_on_chance(replace(held, verdict="fails")) == ""
+    assert frames_claims.verdict_on_chance(replace(held, chance={})) == ""

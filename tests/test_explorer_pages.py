@@ -15,7 +15,8 @@ from tests.explorer_runs import ROOT, SMALL, cifar100_labels, make_run
 
 AppTest = pytest.importorskip("streamlit.testing.v1", reason="Streamlit is in the extra [explore]").AppTest
 
-PAGES = ["run", "layer", "filter", "labels", "afcc", "compare"]
+PAGES_OF_LAYERS = ["run", "layer", "filter", "labels", "afcc", "compare"]
+PAGES = [*PAGES_OF_LAYERS, "scaling", "claims"]
 HOSTILE = [
     "<img src=https://evil.example/a.png onerror=alert(1)>",
     "![x](https://evil.example/b.png)",
@@ -89,7 +90,7 @@ def test_every_page_opens_on_the_newest_file_of_a_folder(open_app, folder: Path,
     assert "from store.read import Run" not in shown(at)  # a text that nobody has opened costs nothing
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", PAGES_OF_LAYERS)
 def test_the_python_text_runs_and_has_the_present_view(open_app, folder: Path, page: str, capsys) -> None:
     at = open_app("--store", folder, page=page, layer="7", filter="3", order="reversed")
     unfold(at, "python")

@@ -9,7 +9,7 @@ from explorer import controls, elements, frames_claims, load, page, records
 from explorer.load import FileId, SourceError
 from explorer.records import Problem
 from store.claim_records import RunRecord
-from store.claims import THRESHOLDS, Finding, Verdict, judge
+from store.claims import OF_SEVERAL, THRESHOLDS, Finding, Verdict, judge
 from store.format import FormatError
 from store.read import Run
 from store.remote import RemoteError
@@ -76,6 +76,11 @@ def _folder(present: FileId) -> None:
         if k == chosen:
             everything[names[k]] = _judged(group, "these runs")
             page.text("; ".join(file.name for file in group))
+            page.not_the_papers(load.open_run(group[0]))
+            st.caption(
+                "A claim about one run holds of several where it holds of each; measured is what decides it. Where it "
+                "is about K, runs of one K are averaged."
+            )
             _cards(everything[names[k]], load.open_run(group[0]), of_file=False)
         else:
             everything[names[k]] = judge(_records(group, [page.view().threshold]), page.view().threshold)
@@ -138,7 +143,8 @@ def _judged(files: Sequence[FileId], what: str) -> list[Finding]:
 
 
 def _cards(found: Sequence[Finding], run: Run, of_file: bool) -> None:
-    counts = {word: sum(finding.verdict == word for finding in found) for word in get_args(Verdict)}
+    words: dict[Verdict, str] = {"holds": "hold", "fails": "fail", "not enough runs": "cannot be tested on these runs"}
+    counts = {word: sum(finding.verdict == verdict for finding in found) for verdict, word in words.items()}
     st.markdown(" · ".join(f"**{number}** {word}" for word, number in counts.items()))
     for finding in found:
         left, right = st.columns([1, 4], gap="medium")
@@ -152,7 +158,8 @@ def _cards(found: Sequence[Finding], run: Run, of_file: bool) -> None:
 def _card(finding: Finding, run: Run, of_file: bool) -> None:
     pairs = [("Measured", finding.numbers)]
     if finding.seeds.of > 1:
-        pairs.append(("Samples", f"it holds in {frames_claims.count(finding.seeds)}"))
+        of = "seeds" if finding.claim.key in OF_SEVERAL else "runs"
+        pairs.append(("Samples", f"it holds in {frames_claims.count(finding.seeds)} {of}"))
     if at := frames_claims.intervals(finding):
         pairs.append(("At thresholds", at))
     if chance := frames_claims.chance(finding):

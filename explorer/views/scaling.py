@@ -7,6 +7,7 @@ import streamlit as st
 
 from explorer import controls, elements, frames_claims, load, page, records
 from explorer.load import FileId
+from store.read import Run
 from store.scaling import Fit, Kind, NotEnough, fits
 
 _NEEDED = 3  # different K: with two, any curve goes through both
@@ -78,9 +79,10 @@ def _kind(rows: pl.DataFrame, means: pl.DataFrame) -> None:
         f"{rows.height} {'run' if rows.height == 1 else 'runs'}, K = {', '.join(map(str, sorted(set(labels))))}",
         "lead",
     )
+    page.not_the_papers(_run(rows))
     shown = here if different >= _NEEDED else papers
-    of_all = [*labels, *paper["K"].to_list()]
-    lines = [frames_claims.curve(fitted, of_all) for fitted in shown.values() if isinstance(fitted, Fit)]
+    fitted_to = labels if shown is here else paper["K"].to_list()
+    lines = [frames_claims.curve(fitted, fitted_to) for fitted in shown.values() if isinstance(fitted, Fit)]
     empty = pl.DataFrame(schema={"K": pl.Float64, "error": pl.Float64, "curve": pl.String})
     st.caption(
         "Filled: means of these runs, with their standard deviation where there are several. Hollow: the paper. "
@@ -99,13 +101,18 @@ def _kind(rows: pl.DataFrame, means: pl.DataFrame) -> None:
                 f"{_TITLES[quantity]} against the number of labels K",
             )
     _missing(rows, different)
-    _fits(here, papers, labels if different >= _NEEDED else paper["K"].to_list(), different)
+    _fits(here, papers, fitted_to, different)
+
+
+def _run(rows: pl.DataFrame) -> Run:
+    """One of these, which have their recipe in common."""
+    by_name: dict[str, FileId] = {file.name: file for file in st.session_state["files"]}
+    return load.open_run(by_name[rows["file"][0]])
 
 
 def _missing(rows: pl.DataFrame, different: int) -> None:
     """The commands for what there is not enough of."""
-    by_name: dict[str, FileId] = {file.name: file for file in st.session_state["files"]}
-    run = load.open_run(by_name[rows["file"][0]])
+    run = _run(rows)
     if different < _NEEDED:
         st.info(
             f"A fit needs {_NEEDED} different K; these runs have {different}. This makes the others, and leaves what "
