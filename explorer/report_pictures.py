@@ -38,7 +38,9 @@ def png(drawn: str) -> bytes:
 
 
 def on_page(drawn: str, key: str) -> str:
-    """The same in the page's own colours, light or dark, with names that no other picture on the page has."""
+    """The same in the page's own colours, light or dark, with names that no other picture on the page has; for who does
+    not see it one picture, named by the heading above it, and not hundreds of points."""
+    drawn = drawn.replace("<svg ", f'<svg role="img" aria-labelledby="figure-{key}" ', 1)
     drawn = re.sub(r'\bid="([^"]+)"', rf'id="figure-{key}-\1"', drawn)
     drawn = re.sub(r"url\(#", f"url(#figure-{key}-", drawn)
     drawn = drawn.replace(f'"{_GROUND}"', '"none"').replace(f'"{_INK}"', '"currentColor"')

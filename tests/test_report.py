@@ -299,6 +299,7 @@ def test_the_page_fetches_nothing_and_links_to_what_is_there(made: Path) -> None
         "default-src 'none'" in value for name, value in found.attributes if name == "content"
     )
     assert len(found.ids) == len(set(found.ids))
+    assert set(re.findall(r"url\(#([^)]+)\)", (made / "index.html").read_text())) <= set(found.ids)
     for name, value in found.attributes:
         assert not re.match(r"(https?:)?//", value) or name.startswith("xmlns"), (name, value[:80])
         if name == "href" and not value.startswith(("#", "data:")):
