@@ -43,6 +43,7 @@ def test_the_readme_has_its_commands():
         "python -m precompute",
         "python -m store",
         "python -m explorer.capsule",
+        "python -m explorer.report",
         "streamlit run explorer/app.py",
     )
     assert [command for command in commands_of(README) if not command.startswith(known)] == []
