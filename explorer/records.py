@@ -180,4 +180,6 @@ def _sweep(run: Run, labels: Iterable[int]) -> str:
         words.append("--untrained")
     elif isinstance(epochs := options.get("epochs"), int):
         words += ["--epochs", str(epochs)]
+    if run.remote is None and run.path.parent != load.RUNS:  # where a sweep puts them if it is not told
+        words += ["--out-dir", str(run.path.parent)]
     return " ".join(["python -m precompute.sweep runs", *map(shlex.quote, words)])

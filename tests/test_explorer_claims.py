@@ -120,7 +120,7 @@ def test_what_is_missing_is_shown_with_its_command(open_app, folder: Path, tmp_p
         at = open_app("--store", tmp_path, page=page)
         commands = [block.value for block in at.code]
         sweep = "python -m precompute.sweep runs --arch vgg16 --data cifar100 --labels 10,20,40,60,100 --recipe quick"
-        assert sweep in commands
+        assert f"{sweep} --out-dir {tmp_path}" in commands
     assert any("--afcc 10" in command for command in commands)
 
 
@@ -129,15 +129,23 @@ def test_commands_quote_what_a_file_says(tmp_path: Path) -> None:
     options = {"recipe": "$(id)", "epochs": 3, "untrained": "yes", "weights": ["a"], "image_size": True}
     with Run(make_run(tmp_path / "a.h5", LAYERS, network=network, recipe={"options": options})) as run:
         words = shlex.split(records.more_labels(run))
-    assert words[4:6] == ["--arch", "x; rm -rf ~"] and words[-4:] == ["--recipe", "$(id)", "--epochs", "3"]
+    assert words[4:6] == ["--arch", "x; rm -rf ~"] and words[-6:-2] == ["--recipe", "$(id)", "--epochs", "3"]
 
 
 def test_the_commands_are_commands(tmp_path: Path) -> None:
-    from precompute import sweep  # noqa: F401  # what is named must be there
+    pytest.importorskip("tyro", reason="the command line is in the extra [train]")
+    from precompute.sweep import parse
 
     with Run(make_run(tmp_path / "a.h5", LAYERS, recipe=RECIPE)) as run:
-        for command in (records.more_labels(run), records.more_seeds(run), records.with_train_clusters(run, "10")):
-            assert shlex.split(command)[:4] == ["python", "-m", "precompute.sweep", "runs"]
+        commands = records.more_labels(run), records.more_seeds(run), records.with_train_clusters(run, "10")
+    asked = []
+    for command in commands:
+        *words, first = shlex.split(command)[:4]
+        assert words == ["python", "-m", "precompute.sweep"]
+        asked.append(parse([first, *shlex.split(command)[4:]]))
+    assert {(one.what, *one.arch, *one.data, one.recipe) for one in asked} == {("runs", "vgg16", "cifar100", "quick")}
+    assert {one.out_dir for one in asked} == {tmp_path}
+    assert asked[0].labels == ("10,20,40,60,100",) and asked[1].seeds == "0..4" and asked[2].afcc == ("10",)
 
 
 def test_the_scaling_table_holds_means_spreads_and_the_papers(open_app, folder: Path) -> None:  # noqa: F811
