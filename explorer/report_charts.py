@@ -138,10 +138,11 @@ def error_by_labels(points: pl.DataFrame, curves: list[tuple[str, Fit]], residua
         if kinds
         else None,
     )
-    dots = alt.Chart(points).mark_point(filled=True, size=60, opacity=0.9)
+    dots = alt.Chart(points).encode(x=x, y=y, color=colour, shape=shape, tooltip=["source:N", "K:Q", "error:Q"])
     main = alt.layer(
         alt.Chart(lines).mark_line(strokeWidth=1.6, clip=True).encode(x=x, y=y, color=colour, strokeDash=dash),
-        dots.encode(x=x, y=y, color=colour, shape=shape, tooltip=["source:N", "K:Q", "error:Q"]),
+        dots.transform_filter("datum.source !== 'paper'").mark_point(filled=True, size=40, opacity=0.75),
+        dots.transform_filter("datum.source === 'paper'").mark_point(filled=False, size=80, strokeWidth=2, opacity=1),
     ).properties(width=470, height=250)
     left_over = [fit for source, fit in curves if source == residuals_of and fit.n_labels > 2]
     left = _residuals(points, left_over, residuals_of)
