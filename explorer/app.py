@@ -48,6 +48,7 @@ _STYLE = """<style>
 .fs-lead { font-size: 1.15rem; font-weight: 600; overflow-wrap: anywhere; }
 .fs-note { opacity: 0.75; font-size: 0.93rem; overflow-wrap: anywhere; max-width: 72ch; }
 .st-key-look { display: none; }
+.st-key-thumbnail img { image-rendering: pixelated; border-radius: 3px; }
 .fs-facts, .fs-facts dd { margin: 0 !important; padding: 0 !important; }
 .fs-facts { display: grid; grid-template-columns: max-content 1fr; gap: 0.2rem 1.2rem; font-size: 0.95rem; }
 .fs-facts dt { opacity: 0.65; font-weight: 400; }

@@ -83,6 +83,8 @@ def run(options: "Options", stopping: "Stopping", world: "World") -> None:
         earlier = job.work.earlier_result()
         if earlier is None and options.resume and not job.work.has_network():
             raise Problem(f"--resume: there is nothing at {job.work.out} to go on from; leave it out to start")
+        if earlier is not None and options.thumbnails and earlier.thumbnails is None:
+            add_thumbnails(job, earlier)
         todo = world.from_first(job.todo(earlier))
         if todo:
             if earlier is not None and job.recipe.network.epochs and not job.work.has_network():
@@ -138,6 +140,16 @@ def make_layers(job: "Job", earlier: "RunContent | None", todo: "Todo") -> None:
     if todo.between:
         content.manifest["afcc_between"] = pruning.prune_between(job, data, trained.network, content)
         write(job, content)
+
+
+def add_thumbnails(job: "Job", earlier: "RunContent") -> None:
+    """What was asked for after the run: its test images, which are those of then (`earlier_result` compares them)."""
+    from precompute.result import write
+    from precompute.thumbnails import thumbnails
+
+    assert job.data is not None, "only a dry run has no data"
+    earlier.thumbnails = thumbnails(job.data.test.images)
+    write(job, earlier)
 
 
 def print_result(path: Path) -> None:

@@ -27,6 +27,7 @@ NOT_RECIPE = (
     "fresh",
     "dry_run",
     "list_taps",
+    "thumbnails",
     "afcc",
     "afcc_between",
 )  # these change no measured number
@@ -105,6 +106,9 @@ class Options:
     """Start anew and replace what is there, also where it was made by another recipe."""
     features: tuple[str, ...] = ()
     """Layers whose test activations go into the file as well, or `all`; they make exact what-if accuracy possible."""
+    thumbnails: bool = False
+    """Keep the test images in the file too, at most 64 pixels a side: the explorer shows them beside their answers.
+    Goes with --features, and may be asked for after the run. Whoever gets the file gets the images."""
     afcc: tuple[str, ...] = ()
     """Layers, or `all`, whose probes are cut down to their filters' clusters (the paper's AFCC) and retrained, beside
     baselines that keep as many weights. May be asked for after the run: it goes on from what is kept of it."""
@@ -147,6 +151,8 @@ def parse(arguments: list[str]) -> Options:
         raise Problem(f"--data {options.data}: unknown data set; there are {', '.join(DATA_SETS)}")
     if options.data in LAYOUTS:
         folder_of(options)
+    if options.thumbnails and not options.features:
+        raise Problem("--thumbnails goes with --features: the images are shown beside what a layer makes of them")
     if options.resume and options.fresh:
         raise Problem("--resume goes on with what is there and --fresh throws it away: give one of them")
     for name, least in (("epochs", 0), ("batch_size", 2), ("image_size", 8)):

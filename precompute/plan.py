@@ -17,6 +17,7 @@ from precompute.probe import KEPT, batch_of, passes, probe_training
 from precompute.progress import seconds
 from precompute.recipes import Schedule
 from precompute.taps import tap_shapes
+from precompute.thumbnails import thumbnail_bytes
 from precompute.train import Training
 from store.write import stores_fields
 
@@ -78,7 +79,8 @@ class Plan:
 
     @property
     def file_bytes(self) -> int:
-        return sum(self._layer_bytes(layer) for layer in self.shapes)
+        layers = sum(self._layer_bytes(layer) for layer in self.shapes)
+        return layers + (thumbnail_bytes(self.job.sizes) if self.job.options.thumbnails else 0)
 
     def _layer_bytes(self, layer: str) -> int:
         n_filters, n_labels = self.shapes[layer][0], self.job.sizes.n_labels

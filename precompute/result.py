@@ -10,6 +10,7 @@ import numpy as np
 from precompute.job import Job
 from precompute.options import Problem
 from precompute.stages import Recorded, Trained
+from precompute.thumbnails import thumbnails
 from store.citation import citation
 from store.format import FormatError
 from store.write import RunContent, write_run
@@ -51,6 +52,7 @@ def new_content(job: Job, trained: Trained, recorded: Recorded) -> RunContent:
         test_inputs=np.bincount(data.test.labels, minlength=data.n_labels),
         history=trained.history,
         label_of_test_input=data.test.labels if job.features else None,
+        thumbnails=thumbnails(data.test.images) if options.thumbnails else None,
     )
 
 

@@ -76,6 +76,7 @@ class SweepOptions:
     device: Literal["auto", "cpu", "cuda", "mps"] | None = None
     layers: tuple[str, ...] = ()
     features: tuple[str, ...] = ()
+    thumbnails: bool = False
     afcc: tuple[str, ...] = ()
     afcc_between: tuple[str, ...] = ()
 

@@ -28,6 +28,7 @@ _PASSED = (
     "device",
     "layers",
     "features",
+    "thumbnails",
     "afcc",
     "afcc_between",
 )  # options that every run of a sweep takes as they are

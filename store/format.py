@@ -30,12 +30,14 @@ MAX_EPOCHS = 100_000
 MAX_ELEMENTS = 1 << 33  # of one dataset
 MAX_MANIFEST_BYTES = 16 << 20
 MAX_NAME_BYTES = 256
+MAX_THUMBNAIL = 512  # pixels a side
 
 HISTORY = ("learning_rate", "loss", "train_accuracy", "test_accuracy")  # one value an epoch; NaN where not measured
 LAYER_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 FIELDS, CLASS_MEANS, PROBE_WEIGHTS, TEST_FEATURES = "fields", "class_means", "probe_weights", "test_features"
 CONFUSION = "confusion"
 OF_TEST_INPUT = "labels/of_test_input"
+THUMBNAILS = "thumbnails"  # at its path, and its height and width in the manifest's `data`
 SINCE = {FIELDS: 1, CLASS_MEANS: 1, PROBE_WEIGHTS: 1, TEST_FEATURES: 1, CONFUSION: 2}  # format version of each
 UNTRAINED_SINCE = 2  # a network that was probed as it is has no epochs, and no history
 
@@ -97,6 +99,8 @@ def expected(manifest: dict[str, Any]) -> dict[str, Spec]:
         specs |= {f"{group}/history/{column}": Spec("<f8", (layer["epochs"],)) for column in HISTORY}
     if any(TEST_FEATURES in layer["datasets"] for layer in manifest["layers"]):
         specs[OF_TEST_INPUT] = Spec("<i8", (test_inputs,))
+    if size := manifest["data"].get(THUMBNAILS):
+        specs[THUMBNAILS] = Spec("|u1", (test_inputs, *size, 3))
     return specs
 
 
@@ -268,6 +272,14 @@ def check_confusion(place: str, confusion: np.ndarray[Any, Any], test_inputs: np
 
 def _check_optional(manifest: dict[str, Any]) -> None:
     """Of what a manifest may leave out, or have as null, what readers take apart; the rest is only ever shown."""
+    thumbnails = manifest["data"].get(THUMBNAILS) or [1, 1]
+    if not (
+        isinstance(thumbnails, list)
+        and len(thumbnails) == 2
+        and all(type(side) is int and 1 <= side <= MAX_THUMBNAIL for side in thumbnails)
+        and manifest["data"]["test_inputs"] * thumbnails[0] * thumbnails[1] * 3 <= MAX_ELEMENTS
+    ):
+        raise FormatError(f"manifest: 'data.thumbnails' must be height and width, each from 1 to {MAX_THUMBNAIL}")
     if not isinstance(manifest.get("recipe") or {}, dict):
         raise FormatError("manifest: 'recipe' is not an object")
     planned = manifest.get("planned_layers") or []

@@ -10,12 +10,12 @@ _MOST_BYTES = 4 << 30  # of restored matrices: a small file must not ask for any
 
 
 def packed(run: RunContent) -> RunContent:
-    """Each layer as its matrices or as class means and probe weights, whichever takes less; test features go.
+    """Each layer as its matrices, or class means and probe weights, whichever is less. Test features and images go.
 
     Either gives the same fields, to the bit. Class means and weights are what tells a filter's positions apart, and
     what masks of single weights need; where the matrices are less, a packed file has those no more.
     """
-    return replace(run, layers=[_packed(layer) for layer in run.layers], label_of_test_input=None)
+    return replace(run, layers=[_packed(layer) for layer in run.layers], label_of_test_input=None, thumbnails=None)
 
 
 def unpacked(run: RunContent) -> RunContent:

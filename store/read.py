@@ -77,6 +77,17 @@ class Run:
         labels: NDArray[np.int64] = self.read(fmt.OF_TEST_INPUT)
         return labels
 
+    @property
+    def has_thumbnails(self) -> bool:
+        return fmt.THUMBNAILS in self._places
+
+    def thumbnail(self, test_input: int) -> NDArray[np.uint8] | None:
+        """A test image in small, (height, width, 3); None where the file has none. Raises IndexError."""
+        if not self.has_thumbnails:
+            return None
+        image: NDArray[np.uint8] = self.read_entry(fmt.THUMBNAILS, test_input)
+        return image
+
     def history(self, layer: str | None = None) -> dict[str, NDArray[np.float64]]:
         """Training of the network, or of a layer's probe: one value an epoch, NaN where none was taken."""
         place = "history" if layer is None else f"layers/{layer}/history"
@@ -116,14 +127,17 @@ class Run:
     def content(self) -> RunContent:
         """All of it, as it is written: what a job that goes on adds its next layers to."""
         derived = ("format", "version", "layers", "sha256")
+        manifest = {key: value for key, value in self.manifest.items() if key not in derived}
+        manifest["data"] = {key: value for key, value in manifest["data"].items() if key != fmt.THUMBNAILS}
         return RunContent(
-            manifest={key: value for key, value in self.manifest.items() if key not in derived},
+            manifest=manifest,
             label_names=list(self.label_names),
             superclasses=list(self.superclasses),
             test_inputs=self.test_inputs,
             history={column: values.tolist() for column, values in self.history().items()},
             layers=[layer.content() for layer in self.layers.values()],
             label_of_test_input=self.label_of_test_input,
+            thumbnails=self.read(fmt.THUMBNAILS) if self.has_thumbnails else None,
         )
 
     def close(self) -> None:

@@ -48,6 +48,7 @@ class RunContent:
     history: History
     layers: list[LayerContent] = field(default_factory=list)
     label_of_test_input: NDArray[np.int64] | None = None  # (test inputs,): needed where a layer has test features
+    thumbnails: NDArray[np.uint8] | None = None  # (test inputs, height, width, 3): the test images in small
 
 
 def stores_fields(n_filters: int, n_labels: int) -> bool:
@@ -69,6 +70,9 @@ def file_image(run: RunContent) -> bytes:
     arrays = _arrays(run)
     manifest = {"format": fmt.FORMAT, "version": _version(run)} | run.manifest
     manifest["layers"] = [_layer_record(layer) for layer in run.layers]
+    if run.thumbnails is not None:
+        size = list(run.thumbnails.shape[1:3])
+        manifest["data"] = run.manifest["data"] | {fmt.THUMBNAILS: size}
     manifest["sha256"] = {place: sha256(array) for place, array in arrays.items()}
     fmt.check_manifest(manifest)
     specs = fmt.expected(manifest)
@@ -140,6 +144,8 @@ def _arrays(run: RunContent) -> dict[str, NDArray[Any]]:
     }
     if run.label_of_test_input is not None and any(layer.test_features is not None for layer in run.layers):
         arrays[fmt.OF_TEST_INPUT] = run.label_of_test_input.astype("<i8")
+    if run.thumbnails is not None:
+        arrays[fmt.THUMBNAILS] = np.ascontiguousarray(run.thumbnails)
     for column in fmt.HISTORY:
         if run.history[column]:
             arrays[f"history/{column}"] = np.array(run.history[column], "<f8")

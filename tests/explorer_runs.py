@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from store.afcc import from_bfloat16, lay_out, what_if
 from store.format import HISTORY
@@ -67,6 +68,7 @@ def make_run(
     planned: tuple[str, ...] | None = None,
     unit: str = "filter",
     features: tuple[str, ...] = (),
+    thumbnails: bool = False,
     afcc: tuple[str, ...] = (),
     **manifest: Any,
 ) -> Path:
@@ -111,6 +113,7 @@ def make_run(
             for name, (n_filters, side) in layers.items()
         ],
         label_of_test_input=np.repeat(np.arange(len(labels)), INPUTS) if features else None,
+        thumbnails=_stripes(len(labels) * INPUTS) if thumbnails else None,
     )
     for layer in content.layers:
         if layer.name in features:
@@ -163,6 +166,12 @@ def _layer(
         },
         fields_from_factors(class_means, probe_weights) if dense and stores_fields(n_filters, n_labels) else None,
     )
+
+
+def _stripes(number: int) -> NDArray[np.uint8]:
+    """(number, 8, 8, 3): images no two of which are alike."""
+    values = np.arange(number)[:, None] * np.arange(1, 8 * 8 * 3 + 1)
+    return (values % 251).astype(np.uint8).reshape(number, 8, 8, 3)
 
 
 def _add_features(layer: LayerContent, n_labels: int, rng: np.random.Generator) -> None:

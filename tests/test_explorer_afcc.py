@@ -303,3 +303,11 @@ def test_kept_forgets_what_was_not_used() -> None:
     assert kept.has(1) and kept.has(3) and not kept.has(2)
     kept.get(4, lambda: b"x" * 99)  # one is kept, however large
     assert kept.values() == [b"x" * 99]
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_the_image_of_the_input_is_shown_where_the_run_kept_it(kept: bool, open_app, tmp_path: Path) -> None:  # noqa: F811
+    make_run(tmp_path / "run.h5", {"4": (4, 1)}, features=("4",), thumbnails=kept)
+    at = open_app("--store", tmp_path, page="afcc", layer="4", test_input="3")
+    unharmed(at)
+    assert len(at.get("image")) == kept

@@ -157,13 +157,17 @@ def _one_input() -> None:
     logits = one.split.logits
     predicted = int(np.argmax(logits.astype(np.float32)))
     alone = int(what_if.masked(file, view).predicted[view.test_input])
-    page.facts(
-        [
-            ("Its label", run.label_names[one.label]),
-            ("Predicted, all weights", run.label_names[predicted]),
-            ("Predicted, clusters only", run.label_names[alone]),
-        ]
-    )
+    image = run.thumbnail(view.test_input)
+    with st.container(horizontal=True, gap="medium", vertical_alignment="center", key="thumbnail"):
+        if image is not None:
+            st.image(image, width=96)
+        page.facts(
+            [
+                ("Its label", run.label_names[one.label]),
+                ("Predicted, all weights", run.label_names[predicted]),
+                ("Predicted, clusters only", run.label_names[alone]),
+            ]
+        )
     st.caption(
         f"The largest logits, with all weights: each the sum of what all {unit}s give, split by what the {unit}'s "
         "element in the row of the input's label is: signal, internal noise, external noise, or not above the "

@@ -1,0 +1,44 @@
+"""The test images in small, for a file that is to show them."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn.functional import interpolate
+
+from precompute.data import Sizes
+from precompute.image_files import ImageFiles
+
+SIDE = 64  # pixels; larger images are made smaller
+_BATCH = 500
+
+
+def thumbnails(images: "NDArray[np.uint8] | ImageFiles") -> NDArray[np.uint8]:
+    """Images (inputs, height, width, channels) -> (inputs, height, width, 3), the longer side at most SIDE pixels."""
+    _, height, width, _ = images.shape
+    out = np.empty((len(images), *_size(height, width), 3), np.uint8)
+    arrays = images.batches(_BATCH) if isinstance(images, ImageFiles) else _parts(images)
+    first = 0
+    for part in arrays:
+        small = part
+        if part.shape[1:3] != out.shape[1:3]:
+            pixels = torch.from_numpy(np.ascontiguousarray(part)).permute(0, 3, 1, 2).float()
+            shrunk = interpolate(pixels, out.shape[1:3], mode="bilinear", antialias=True)
+            small = shrunk.round().clamp(0, 255).byte().permute(0, 2, 3, 1).numpy()
+        out[first : first + len(part)] = small  # one channel, of grey images, fills all three
+        first += len(part)
+    return out
+
+
+def thumbnail_bytes(sizes: Sizes) -> int:
+    """What they take in a file."""
+    height, width = _size(*sizes.image_shape[1:])
+    return sizes.test * height * width * 3
+
+
+def _size(height: int, width: int) -> tuple[int, int]:
+    factor = min(1.0, SIDE / max(height, width))
+    return max(1, round(height * factor)), max(1, round(width * factor))
+
+
+def _parts(images: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
+    return [images[first : first + _BATCH] for first in range(0, len(images), _BATCH)]
