@@ -5,14 +5,15 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help install demo test lint bench example screenshots clean
+.PHONY: help install demo test lint bench example results screenshots clean
 
 help:
 	@echo "make demo         train VGG-16 and its probes on the embedded digits (about 2 minutes), then explore the result"
 	@echo "make test         the whole test suite"
 	@echo "make lint         ruff and mypy"
 	@echo "make bench        the benchmarks of benchmarks/README.md"
-	@echo "make example      the explorer's example file, from CIFAR-100 (about 25 minutes)"
+	@echo "make example      the explorer's example file, from CIFAR-100 (about 90 minutes)"
+	@echo "make results      the README's numbers from the example file; RUNS=\"FILE ...\" writes docs/results.md of these"
 	@echo "make screenshots  every page of the explorer, light and dark; needs chromium"
 
 install: $(INSTALLED)
@@ -41,8 +42,11 @@ bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks
 
 example: $(INSTALLED)
-	$(BIN)/python -m precompute --arch vgg16 --data cifar100 --labels 20 --recipe quick
-	$(BIN)/python -m store pack runs/vgg16-cifar100-20-quick.h5 --out explorer/example.h5
+	$(BIN)/python -m precompute --arch vgg16 --data cifar100 --recipe quick --epochs 14 --features 10 13
+	$(BIN)/python -m store pack runs/vgg16-cifar100-quick.h5 --out explorer/example.h5
+
+results: $(INSTALLED)
+	$(BIN)/python -m benchmarks.results $(RUNS)
 
 screenshots: $(INSTALLED)
 	$(BIN)/python -m tests.screenshots --out docs/screenshots --store explorer/example.h5

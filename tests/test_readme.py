@@ -99,6 +99,6 @@ def test_the_published_rows_that_the_readme_shows_are_the_papers():
     )
     assert len(rows) == 5
     for (n_filters, fc_size, *numbers), layer in zip(rows, ("13", "10", "7", "4", "2"), strict=True):
-        row = published("vgg16", "cifar100", 20, layer)
+        row = published("vgg16", "cifar100", 100, layer)
         assert (int(n_filters), int(fc_size)) == (row.n_filters, row.fc_size)
         assert list(map(float, numbers)) == [row.accuracy, row.noise, row.n_clusters, row.cluster_size]
