@@ -21,12 +21,12 @@ _SPREAD = ", sd"
 
 
 def ledger(found: Mapping[str, Sequence[Finding]]) -> pl.DataFrame:
-    """One row a claim and kind of runs, by the name of which the findings are."""
+    """One row a claim and kind of runs, claim by claim; `found` has the findings by the kind's name."""
     rows = [
         {
-            "runs": name,
             "claim": finding.claim.sentence,
             "verdict": WORDS[finding.verdict],
+            "runs": name,
             "numbers": finding.numbers or None,
             "holds at thresholds": intervals(finding) or None,
             "seeds": count(finding.seeds),
@@ -35,10 +35,10 @@ def ledger(found: Mapping[str, Sequence[Finding]]) -> pl.DataFrame:
             "criterion": finding.claim.criterion,
             "in the paper": finding.claim.place,
         }
-        for name, findings in found.items()
-        for finding in findings
+        for claim in zip(*found.values(), strict=True)
+        for name, finding in zip(found, claim, strict=True)
     ]
-    columns = ["runs", "claim", "verdict", "numbers", "holds at thresholds", "seeds", "holds by chance", "missing",
+    columns = ["claim", "verdict", "runs", "numbers", "holds at thresholds", "seeds", "holds by chance", "missing",
                "criterion", "in the paper"]  # fmt: skip
     return pl.DataFrame(rows, schema=dict.fromkeys(columns, pl.String))
 
