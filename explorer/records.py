@@ -180,6 +180,7 @@ def _sweep(run: Run, labels: Iterable[int]) -> str:
         words.append("--untrained")
     elif isinstance(epochs := options.get("epochs"), int):
         words += ["--epochs", str(epochs)]
-    if run.remote is None and run.path.parent != load.RUNS:  # where a sweep puts them if it is not told
+    # A sweep that is not told puts them into runs/, where those of a newcomer belong, who has only the example.
+    if run.remote is None and run.path.parent != load.RUNS and run.path != load.EXAMPLE:
         words += ["--out-dir", str(run.path.parent)]
     return " ".join(["python -m precompute.sweep runs", *map(shlex.quote, words)])

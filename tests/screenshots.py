@@ -11,8 +11,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from tests.explorer_runs import VGG16, afcc_between, cifar100_labels, make_run, served
 
 CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-PAGES = {"run": "", "layer": "layer", "filter": "filter?filter=392", "labels": "labels", "afcc": "afcc?layer=10",
-         "compare": "compare", "scaling": "scaling", "claims": "claims"}  # fmt: skip
+PAGES = {"run": "", "layer": "layer", "filter": "filter?layer=13&filter=437", "labels": "labels",
+         "afcc": "afcc?layer=10", "compare": "compare", "scaling": "scaling", "claims": "claims"}  # fmt: skip
 
 
 def main() -> int:
