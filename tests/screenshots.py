@@ -54,6 +54,9 @@ def _take(browser: Browser, address: str, theme: str, path: Path) -> None:
     page.screenshot(path=path)
     if path.name == "filter-light.png":  # the README's first picture
         page.locator(".fs").first.screenshot(path=path.with_name("live-matrix.png"))
+    if path.name == "labels-light.png":  # and its Figure 2
+        figure = page.locator("[data-testid=stHorizontalBlock]").filter(has=page.locator("svg.marks")).first
+        figure.screenshot(path=path.with_name("figure-2.png"))
     page.close()
     print(path)
 
