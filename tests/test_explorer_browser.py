@@ -268,14 +268,28 @@ def test_it_asks_for_new_files_only_at_rest(page: "sync_api.Page", app: str) -> 
     sent: list[object] = []
     page.on("websocket", lambda socket: socket.on("framesent", lambda frame: sent.append(frame)))
     visit(page, f"{app}/filter")
-    state = "document.querySelector('[data-testid=stApp]').dataset.testScriptState = '{}'"
-    page.evaluate(state.format("running"))
+    page.evaluate(
+        """() => {
+            const app = document.querySelector("[data-testid=stApp]");
+            const run = () => app.dataset.testScriptState === "running" || (app.dataset.testScriptState = "running");
+            window.held = new MutationObserver(run);
+            window.held.observe(app, { attributes: true });
+            run();
+        }"""
+    )
     page.wait_for_timeout(1000)  # what was on its way
     sent.clear()
     page.wait_for_timeout(4000)
     assert not sent
-    page.evaluate(state.format("notRunning"))
-    page.wait_for_timeout(4000)
+    page.evaluate(
+        """() => {
+            window.held.disconnect();
+            document.querySelector("[data-testid=stApp]").dataset.testScriptState = "notRunning";
+        }"""
+    )
+    until = time.monotonic() + 30
+    while not sent and time.monotonic() < until:
+        page.wait_for_timeout(200)
     assert sent
 
 
