@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 from precompute.options import Problem
 from precompute.taps import Tap, watch
@@ -137,15 +138,20 @@ def last_convolution(network: nn.Module, tap: Tap, images: Tensor) -> str:
     ]
     place = network.get_submodule(tap.module)
     hooks.append(place.register_forward_hook(lambda _module, _inputs, _output: tapped.append(len(ran))))
+    _watched_pass(network, images, hooks)
+    if not tapped or not tapped[-1]:
+        raise Problem(f"--afcc: no convolution runs before {tap.module}, so none can be trained with layer {tap.layer}")
+    return ran[tapped[-1] - 1]
+
+
+def _watched_pass(network: nn.Module, images: Tensor, hooks: list[RemovableHandle]) -> None:
+    """One pass of the frozen network with hooks on it, which are gone afterwards."""
     try:
         with torch.no_grad():
             network.eval()(images)
     finally:
         for hook in hooks:
             hook.remove()
-    if not tapped or not tapped[-1]:
-        raise Problem(f"--afcc: no convolution runs before {tap.module}, so none can be trained with layer {tap.layer}")
-    return ran[tapped[-1] - 1]
 
 
 def connection(network: nn.Module, before: Tap, after: Tap, images: Tensor) -> str:
@@ -166,12 +172,7 @@ def connection(network: nn.Module, before: Tap, after: Tap, images: Tensor) -> s
         network.get_submodule(before.module).register_forward_hook(lambda _m, _inputs, output: given.append(output)),
         convolution.register_forward_pre_hook(look),
     ]
-    try:
-        with torch.no_grad():
-            network.eval()(images)
-    finally:
-        for hook in hooks:
-            hook.remove()
+    _watched_pass(network, images, hooks)
     if not all(follows):
         raise Problem(
             f"--afcc-between {before.layer} {after.layer}: the last convolution before the end of layer {after.layer}, "
