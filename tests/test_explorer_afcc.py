@@ -21,7 +21,7 @@ from explorer import afcc_results, charts_afcc, frames_afcc, load
 from explorer import what_if as page_what_if
 from explorer.kept import Kept
 from explorer.state import View
-from tests.test_explorer_pages import HOSTILE, address, open_app, shown, unfold, unharmed  # noqa: F401
+from tests.test_explorer_pages import HOSTILE, address, open_app, shown, table, unfold, unharmed  # noqa: F401
 
 
 @pytest.fixture(scope="module")
@@ -41,11 +41,6 @@ def answers(run: Run, layer: str, threshold: float, silent: Any = ()) -> WhatIf:
     mask = afcc_mask(found.measure(threshold).cluster_of)
     mask[list(silent)] = False
     return what_if(lay_out(found.test_features), found.probe_weights, run.label_of_test_input, mask)
-
-
-def table(at: Any, column: str) -> Any:
-    """The first table that has this column."""
-    return next(frame.value for frame in at.dataframe if column in frame.value)
 
 
 def test_the_accuracy_follows_the_threshold_and_is_exact(open_app, folder: Path) -> None:  # noqa: F811

@@ -14,7 +14,7 @@ from tests.explorer_runs import make_run
 pytest.importorskip("streamlit.testing.v1", reason="Streamlit is in the extra [explore]")
 from explorer import chance as page_chance
 from explorer.frames import defined
-from tests.test_explorer_pages import PAGES, ROOT, address, open_app, shown, unfold, unharmed  # noqa: F401
+from tests.test_explorer_pages import PAGES, ROOT, address, open_app, press, shown, table, unfold, unharmed  # noqa: F401
 
 LAYERS = {"4": (6, 2), "10": (12, 1)}
 NULLS = ["labels shuffled", "rotated filters", "random order", "reversed order"]
@@ -27,15 +27,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     make_run(folder / "none.h5", LAYERS, seed=3, network={"arch": "vgg16", "epochs": 0, "weights": {"from": "none"}})
     make_run(folder / "run.h5", LAYERS, features=("10",))
     return folder
-
-
-def press(at: Any, label: str) -> None:
-    next(button for button in at.button if button.label == label).click().run()
-    unharmed(at)
-
-
-def table(at: Any, column: str) -> Any:
-    return next(frame.value for frame in at.dataframe if column in frame.value)
 
 
 def heads(at: Any) -> list[str]:

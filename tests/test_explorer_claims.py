@@ -3,7 +3,6 @@
 import shlex
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,7 +15,7 @@ from tests.explorer_runs import cifar100_labels, make_run
 
 pytest.importorskip("streamlit.testing.v1", reason="Streamlit is in the extra [explore]")
 from explorer import collection, frames_claims, records
-from tests.test_explorer_pages import HOSTILE, address, open_app, shown, unfold, unharmed  # noqa: F401
+from tests.test_explorer_pages import HOSTILE, address, open_app, press, shown, table, unfold, unharmed  # noqa: F401
 
 PAGES = ["scaling", "claims"]
 LAYERS = {"2": (8, 2), "10": (16, 1)}
@@ -36,15 +35,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             path, labels = folder / f"k{n_labels}-{seed}.h5", cifar100_labels()[:n_labels]
             make_run(path, LAYERS, labels, seed=seed, features=("10",), afcc=("10",), recipe=RECIPE | {"seed": seed})
     return folder
-
-
-def press(at: Any, label: str) -> None:
-    next(button for button in at.button if button.label == label).click().run()
-    unharmed(at)
-
-
-def table(at: Any, column: str) -> Any:
-    return next(frame.value for frame in at.dataframe if column in frame.value)
 
 
 def verdicts_of(folder: Path, *names: str, threshold: float = 0.3) -> dict[str, str]:

@@ -77,6 +77,16 @@ def unfold(at: "AppTest", key: str) -> None:
     unharmed(at)
 
 
+def press(at: "AppTest", label: str) -> None:
+    next(button for button in at.button if button.label == label).click().run()
+    unharmed(at)
+
+
+def table(at: "AppTest", column: str) -> Any:
+    """The first table that has this column."""
+    return next(frame.value for frame in at.dataframe if column in frame.value)
+
+
 def address(at: "AppTest") -> dict[str, str]:
     return {name: values[0] if isinstance(values, list) else values for name, values in at.query_params.items()}
 
