@@ -5,13 +5,14 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help install demo test lint bench example results screenshots clean
+.PHONY: help install demo test lint bench trust example results screenshots clean
 
 help:
 	@echo "make demo         train VGG-16 and its probes on the embedded digits (about 2 minutes), then explore the result"
 	@echo "make test         the whole test suite"
 	@echo "make lint         ruff and mypy"
 	@echo "make bench        the benchmarks of benchmarks/README.md"
+	@echo "make trust        crashes, hostile files and load at full length; writes docs/trust.md (about an hour)"
 	@echo "make example      the explorer's example file, from CIFAR-100 (about 90 minutes)"
 	@echo "make results      the README's numbers from the example file; RUNS=\"FILE ...\" writes docs/results.md of these"
 	@echo "make screenshots  every page of the explorer, light and dark; needs chromium"
@@ -40,6 +41,9 @@ lint: $(INSTALLED)
 
 bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks
+
+trust: $(INSTALLED)
+	$(BIN)/python -m tests.trust
 
 example: $(INSTALLED)
 	$(BIN)/python -m precompute --arch vgg16 --data cifar100 --recipe quick --epochs 14 --features 10 13
