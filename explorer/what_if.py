@@ -71,11 +71,8 @@ def _read(file: FileId, layer_name: str) -> Features:
         raise SourceError(f"the test features of layer {layer_name} are larger than {_MAX_FEATURES_BYTES >> 30} GiB")
     bits = layer.test_features
     assert bits is not None
-    weights = layer.probe_weights
-    if not np.isfinite(weights).all():
-        raise FormatError(f"{file.path}: layers/{layer_name}: a probe weight is not finite")
     try:
-        return Features(lay_out(bits), labels, weights)
+        return Features(lay_out(bits), labels, layer.probe_weights)
     except ValueError as reason:
         raise FormatError(f"{file.path}: layers/{layer_name}: {reason}") from None
 

@@ -1,6 +1,7 @@
 """A result file, lazily: opening reads names and manifest, a matrix is read when it is asked for."""
 
 import hashlib
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePath, PurePosixPath
 from types import TracebackType
 from typing import Any, Self
@@ -12,7 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 from store import format as fmt
 from store.measure import THRESHOLD, LayerMeasure, fields_from_factors, measure_factored, measure_layer
 from store.remote import RemoteFile, close_at_exit, is_address, open_remote, raise_failure
-from store.write import LayerContent, RunContent, content_sha256, sha256
+from store.structure import open_checked
+from store.write import LayerContent, RunContent, content_sha256
 
 
 class Run:
@@ -32,11 +34,11 @@ class Run:
         if self.remote is not None:
             self.path: PurePath = PurePosixPath(urlsplit(self.remote.address).path)  # no file here has it
             self.place, self.size = self.remote.address, self.remote.size
-            self._file, self.manifest = fmt.open_checked(self.remote)
+            self._file, self.manifest = open_checked(self.remote)
             close_at_exit(self)
         else:
             here = self.path = Path(path)
-            self._file, self.manifest = fmt.open_checked(here)
+            self._file, self.manifest = open_checked(here)
             self.place, self.size = str(path), self._file.id.get_filesize()
         self._places = fmt.expected(self.manifest)
         self._verified: set[str] = set()
@@ -99,21 +101,21 @@ class Run:
         """A whole dataset, compared with its checksum in the manifest. Raises FormatError, KeyError."""
         array: NDArray[Any] = self._stored(place)[...]
         if place not in self._verified:
-            self._compare(place, sha256(array))
+            self._verify(place, [array])
         return array
 
     def read_entry(self, place: str, index: int) -> NDArray[Any]:
         """One entry along the first axis. The first entry asked for checks the whole dataset, a part at a time."""
         dataset = self._stored(place)
         if place not in self._verified:
-            self._compare(place, _sha256_of(dataset))
+            self._verify(place, _in_parts(dataset))
         entry: NDArray[Any] = dataset[index]
         return entry
 
     def verify(self) -> None:
         """Read everything and compare it with the manifest, and with what else the file says of the same."""
         for place in self._places:
-            self._compare(place, _sha256_of(self._stored(place)))
+            self._verify(place, _in_parts(self._stored(place)))
         self.verify_labels()
         for layer in self.layers.values():
             layer.verify_fields()
@@ -156,9 +158,16 @@ class Run:
             raise KeyError(f"{self.place} has no {place!r}")
         return _Stored(self._file[place], f"{self.place}: {place}", self.remote)
 
-    def _compare(self, place: str, found: str) -> None:
-        if self.manifest["sha256"].get(place) != found:
+    def _verify(self, place: str, parts: Iterable[NDArray[Any]]) -> None:
+        """Compare a dataset, in parts along its first axis, with its checksum; its numbers must be finite too."""
+        digest, finite = hashlib.sha256(), True
+        for part in parts:
+            digest.update(np.ascontiguousarray(part).data)
+            finite &= fmt.is_finite(place, part)
+        if self.manifest["sha256"].get(place) != digest.hexdigest():
             raise fmt.FormatError(f"{self.place}: {place}: the data is not what was written (sha256 differs); damaged")
+        if not finite:
+            raise fmt.FormatError(f"{self.place}: {place}: {fmt.NOT_FINITE}")
         self._verified.add(place)
 
 
@@ -286,13 +295,11 @@ class _Stored:
         return array
 
 
-def _sha256_of(dataset: Any) -> str:
-    """As `write.sha256`, reading a few chunks at a time."""
-    digest = hashlib.sha256()
+def _in_parts(dataset: Any) -> Iterator[NDArray[Any]]:
+    """A chunk at a time, so that no more is in memory."""
     step = max(1, dataset.chunks[0])
     for first in range(0, dataset.shape[0], step):
-        digest.update(np.ascontiguousarray(dataset[first : first + step]).data)
-    return digest.hexdigest()
+        yield dataset[first : first + step]
 
 
 def _as_text(fixed: NDArray[Any]) -> tuple[str, ...]:

@@ -78,6 +78,9 @@ def file_image(run: RunContent) -> bytes:
     specs = fmt.expected(manifest)
     if specs.keys() != arrays.keys():
         raise fmt.FormatError(f"content and manifest differ in {sorted(specs.keys() ^ arrays.keys())}")
+    for place, array in arrays.items():
+        if not fmt.is_finite(place, array):
+            raise fmt.FormatError(f"{place}: {fmt.NOT_FINITE}")
     if fmt.OF_TEST_INPUT in arrays:
         fmt.check_labels(fmt.OF_TEST_INPUT, arrays[fmt.OF_TEST_INPUT], len(run.label_names))
     for layer in run.layers:

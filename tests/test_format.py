@@ -43,12 +43,29 @@ def test_round_trip(
 def test_special_values_survive(tmp_path: Path) -> None:
     content = small_run({"1": (2, 2)}, n_labels=2)
     layer = content.layers[0]
-    layer.fields[0] = [[np.nan, np.inf], [-np.inf, -0.0]]
+    layer.fields[0] = [[1e-45, 3.4e38], [-3.4e38, -0.0]]
     layer.class_means[0, 0] = [1e-45, 3e38]
     write_run(tmp_path / "run.h5", content)
     with Run(tmp_path / "run.h5") as run:
         assert run.layers["1"].fields().tobytes() == layer.fields.tobytes()
         assert run.layers["1"].class_means.tobytes() == layer.class_means.tobytes()
+
+
+@pytest.mark.parametrize("name", ["fields", "class_means", "probe_weights"])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_what_is_not_finite_is_neither_written_nor_read(name: str, value: float, tmp_path: Path) -> None:
+    content = small_run({"1": (2, 2)}, n_labels=2)
+    getattr(content.layers[0], name)[1, 1, 0] = value
+    with pytest.raises(fmt.FormatError, match=f"layers/1/{name}: {fmt.NOT_FINITE}"):
+        write_run(tmp_path / "run.h5", content)
+    assert list(tmp_path.iterdir()) == []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fmt, "is_finite", lambda place, values: True)  # a stranger's writer
+        write_run(tmp_path / "run.h5", content)
+    with Run(tmp_path / "run.h5") as run:
+        for read in (run.read, lambda place: run.read_entry(place, 0)):
+            with pytest.raises(fmt.FormatError, match=f"run.h5: layers/1/{name}: {fmt.NOT_FINITE}"):
+                read(f"layers/1/{name}")
 
 
 def test_datasets_of_many_chunks_survive(tmp_path: Path) -> None:

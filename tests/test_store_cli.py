@@ -137,7 +137,7 @@ def test_text_of_a_file_commands_no_terminal(arguments: list[str], tmp_path: Pat
         recipe__seed=HOSTILE,
         created={HOSTILE: HOSTILE},
         device=HOSTILE,
-        generator=HOSTILE * 100_000,
+        generator=HOSTILE * 10_000,
     )
     status, text, errors = run_main(arguments[0], path, *arguments[1:])
     assert (status, errors) == (0, "")

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from store.__main__ import main
-from store.measure import fields_from_factors
 from store.nulls import NULLS, Statistics, chance
 from store.pack import packed
 from store.read import Run
@@ -106,19 +105,6 @@ def test_what_is_undefined_is_no_number(tmp_path: Path, nulls) -> None:
         of = cells(lines, row)
         assert [of[column] for column in ("n", "N_c", "C_s", "SNR_I", "SNR_E")] == ["-"] * 5
     assert "super-classes: no two labels that have one are in one cluster" in lines
-
-
-def test_a_layer_that_is_not_finite_is_told_apart_from_its_chance_all_the_same(tmp_path: Path, nulls) -> None:
-    content = small_run({"13": (30, 1)}, features=False)
-    content.layers[0].class_means[3, 1] = np.nan
-    content.layers[0].fields = fields_from_factors(content.layers[0].class_means, content.layers[0].probe_weights)
-    write_run(tmp_path / "run.h5", content)
-    status, text, errors = nulls(tmp_path / "run.h5", "--samples", "2")
-    lines = layers(text)["13"]
-    assert (status, errors) == (0, "")
-    assert "no rotated filters: class means or weights that are not finite cannot be rotated" in lines
-    assert cells(lines, "labels shuffled")["n"] != "-"
-    assert lines[0].endswith("rank of a filter's fields 1.0")  # over the other filters
 
 
 def with_confusion(content: RunContent) -> None:
