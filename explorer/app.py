@@ -25,7 +25,10 @@ def main() -> None:
     chosen = st.navigation({"Filterscope": views})
 
     # Late: these imports take most of a cold start, and the first element on the page has Streamlit look at every
-    # module that is loaded by then.
+    # module that is loaded by then. The process that opens a file first starts meanwhile.
+    from store import guard
+
+    guard.start()
     from explorer import load, opening, page
 
     load.return_memory()

@@ -23,6 +23,7 @@ from explorer.derived import rank as matrix_rank
 from explorer.kept import Kept
 from explorer.matrix import LayerData, is_live
 from store import format as fmt
+from store import guard
 from store.measure import (
     LayerMeasure,
     ScanOrder,
@@ -170,8 +171,11 @@ class Loaded:
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def open_run(file: FileId) -> Run:
-    """Raises FormatError, OSError."""
-    return Run(_ADDRESSES.get(file.path, file.path))
+    """A file of this machine is opened in another process first. Raises FormatError, OSError."""
+    if file.path in _ADDRESSES:
+        return Run(_ADDRESSES[file.path])
+    guard.check(Path(file.path))
+    return Run(file.path)
 
 
 @st.cache_resource(max_entries=6, show_spinner=False)

@@ -109,9 +109,13 @@ def _nulls(arguments: argparse.Namespace) -> int:
 
 
 def _check(path: str) -> int:
+    from store import guard
     from store.read import Run
+    from store.remote import is_address
     from store.text import printable
 
+    if not is_address(path):
+        guard.check(Path(path))  # a file that makes HDF5 loop would hold Ctrl-C up as well
     with Run(path) as run:
         run.verify()
         layers = ", ".join(run.layers) or "none yet"
