@@ -1,15 +1,18 @@
 """Ctrl-C and SIGTERM: stop where nothing is half done."""
 
 import signal
+import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from precompute.distributed import World
 
 EXIT_STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143}
+_SOON = 0.05  # seconds: Python is out of whatever lost the exception by then, or loses it once more
 
 
 class Stopped(BaseException):
@@ -23,27 +26,46 @@ class Stopped(BaseException):
 class Stopping:
     """Turns the two signals into `Stopped`: at once, or, inside `held`, when the loop asks with `check`.
 
-    A second signal is never held back.
+    A second signal is never held back. An exception that is raised while Python is in a callback of its own, as it
+    often is while it imports, goes no further than a line on stderr: then it is raised anew, a moment later.
     """
 
     def __init__(self) -> None:
         self._holding = False
         self._asked: int | None = None
+        self._again: threading.Timer | None = None
 
     def __enter__(self) -> "Stopping":
         for number in EXIT_STATUS:
             signal.signal(number, self._on_signal)
+        self._hook, sys.unraisablehook = sys.unraisablehook, self._on_unraisable
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._forget()
+        sys.unraisablehook = self._hook
         signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
-        if self._holding and self._asked is None:
-            self._asked = number
+        is_second = self._asked is not None and self._again is None
+        self._forget()
+        self._asked = number
+        if self._holding and not is_second:
             return
         raise Stopped(number)
+
+    def _on_unraisable(self, lost: Any) -> None:
+        if self._asked is None or not isinstance(lost.exc_value, Stopped):
+            self._hook(lost)
+            return
+        self._again = threading.Timer(_SOON, signal.raise_signal, [self._asked])
+        self._again.start()
+
+    def _forget(self) -> None:
+        if self._again is not None:
+            self._again.cancel()
+            self._again = None
 
     @property
     def asked(self) -> bool:

@@ -1,0 +1,84 @@
+"""Ctrl-C and SIGTERM reach the program wherever Python is."""
+
+import contextlib
+import signal
+import sys
+import time
+import weakref
+
+import pytest
+
+from precompute.stopping import Stopped, Stopping
+
+SIGNALS = [signal.SIGINT, signal.SIGTERM]
+
+
+class Thing:
+    pass
+
+
+def lose(number: signal.Signals) -> None:
+    """A signal in a callback of a weak reference, out of which no exception comes: imports are full of them."""
+    thing = Thing()
+    reference = weakref.ref(thing, lambda _: signal.raise_signal(number))
+    del thing
+    assert reference() is None
+
+
+def wait() -> None:
+    until = time.monotonic() + 20
+    while time.monotonic() < until:
+        time.sleep(0.001)
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_that_python_loses_arrives_a_moment_later(number: signal.Signals) -> None:
+    before = sys.unraisablehook
+    asked = time.monotonic()
+    with pytest.raises(Stopped) as stopped, Stopping():
+        lose(number)
+        wait()
+    assert time.monotonic() - asked < 10
+    assert stopped.value.exit_status == 128 + number
+    assert sys.unraisablehook is before
+
+
+def test_a_lost_signal_is_held_back_as_any_other() -> None:
+    steps = []
+    with pytest.raises(Stopped), Stopping() as stopping:
+        lose(signal.SIGTERM)
+        with stopping.held():
+            time.sleep(0.3)
+            steps.append("whole")
+        steps.append("one more")
+    assert steps == ["whole"]
+
+
+def test_a_signal_that_was_lost_without_a_trace_ends_the_next_step() -> None:
+    with pytest.raises(Stopped), Stopping() as stopping:
+        with contextlib.suppress(BaseException):  # as compiled code does
+            signal.raise_signal(signal.SIGINT)
+        with stopping.held():
+            pass
+        wait()
+
+
+def test_a_second_signal_is_never_held_back() -> None:
+    with pytest.raises(Stopped), Stopping() as stopping, stopping.held():
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+        wait()
+
+
+def test_what_else_is_lost_is_said_as_before() -> None:
+    said = []
+    before, sys.unraisablehook = sys.unraisablehook, said.append
+    try:
+        with Stopping():
+            thing = Thing()
+            reference = weakref.ref(thing, lambda _: 1 / 0)
+            del thing
+    finally:
+        sys.unraisablehook = before
+    assert reference() is None
+    assert isinstance(said[0].exc_value, ZeroDivisionError)
