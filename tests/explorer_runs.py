@@ -313,7 +313,7 @@ def serving(app: Path, *arguments: str, folder: Path = ROOT) -> Iterator[Server]
 
 
 def _wait_for(address: str, server: "subprocess.Popen[bytes]") -> None:
-    end = time.monotonic() + 60
+    end = time.monotonic() + 180
     while time.monotonic() < end:
         try:
             with urllib.request.urlopen(address, timeout=2):
@@ -322,4 +322,4 @@ def _wait_for(address: str, server: "subprocess.Popen[bytes]") -> None:
             if server.poll() is not None:
                 raise RuntimeError(f"the explorer ended with {server.returncode} before it answered") from None
             time.sleep(0.05)
-    raise TimeoutError(f"{address}: no answer within a minute")
+    raise TimeoutError(f"{address}: no answer within three minutes")

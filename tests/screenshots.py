@@ -1,16 +1,15 @@
 """Every page of the explorer, light and dark, as pictures: `python -m tests.screenshots --out DIR [--store FILE]`."""
 
 import argparse
-import shutil
 import sys
 import tempfile
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser
 
+from tests.browser import CHROMIUM, chromium, patient, settle
 from tests.explorer_runs import VGG16, afcc_between, cifar100_labels, make_run, served
 
-CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 PAGES = {"run": "", "layer": "layer", "filter": "filter?layer=13&filter=437", "labels": "labels",
          "afcc": "afcc?layer=10", "compare": "compare", "scaling": "scaling", "claims": "claims"}  # fmt: skip
 
@@ -22,19 +21,16 @@ def main() -> int:
     parser.add_argument("--only", choices=PAGES, action="append")
     parser.add_argument("--theme", choices=["light", "dark"], action="append")
     arguments = parser.parse_args()
-    chromium = shutil.which("chromium")
-    if chromium is None:
+    if CHROMIUM is None:
         print("error: there is no chromium on this machine; install it (apt-get install chromium)", file=sys.stderr)
         return 1
     arguments.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         store = arguments.store or made_up(Path(folder) / "vgg16-cifar100.h5")
-        with served("--store", str(store)) as address, sync_playwright() as play:
-            browser = play.chromium.launch(executable_path=chromium, args=CHROMIUM)
+        with served("--store", str(store)) as address, chromium() as browser:
             for theme in arguments.theme or ["light", "dark"]:
                 for name in arguments.only or PAGES:
                     _take(browser, f"{address}/{PAGES[name]}", theme, arguments.out / f"{name}-{theme}.png")
-            browser.close()
     return 0
 
 
@@ -44,7 +40,7 @@ def made_up(path: Path) -> Path:
 
 
 def _take(browser: Browser, address: str, theme: str, path: Path) -> None:
-    page = browser.new_page(viewport={"width": 1366, "height": 900}, color_scheme=theme)  # type: ignore[arg-type]
+    page = patient(browser.new_page(viewport={"width": 1366, "height": 900}, color_scheme=theme))  # type: ignore
     page.goto(address)
     settle(page)
     # Streamlit scrolls inside the page, so the window grows to what there is.
@@ -59,14 +55,6 @@ def _take(browser: Browser, address: str, theme: str, path: Path) -> None:
         figure.screenshot(path=path.with_name("figure-2.png"))
     page.close()
     print(path)
-
-
-def settle(page: Page) -> None:
-    """Wait until the page is drawn: the script has ended, and nothing has changed for a moment."""
-    page.wait_for_selector("[data-testid=stMain] .fs-heading, [data-testid=stAlert]", timeout=60_000)
-    drawn = "!document.querySelector('[data-testid=stStatusWidget], [class*=st-key-later]')"
-    page.wait_for_function(drawn, timeout=60_000)
-    page.wait_for_timeout(900)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 import math
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,10 +14,10 @@ import pytest
 from explorer.capsule_page import CapsuleError, Shown, capsule
 from store.measure import ScanOrder, scan_order
 from store.read import Run
+from tests.browser import CHROMIUM, chromium, eventually, patient
 from tests.explorer_runs import ROOT, cifar100_labels, make_run
 from tests.test_explorer_pages import HOSTILE
 
-CHROMIUM = shutil.which("chromium")
 needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no chromium to open the page in")
 
 
@@ -43,20 +42,16 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="no playwright to drive a browser")
-    arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-    with playwright.sync_playwright() as running:
-        chromium = running.chromium.launch(executable_path=CHROMIUM, args=arguments, timeout=180_000)
-        yield chromium
-        chromium.close()
+    pytest.importorskip("playwright.sync_api", reason="no playwright to drive a browser")
+    with chromium() as running:
+        yield running
 
 
 def opened(browser: Any, path: Path, scheme: str = "light", hash: str = "") -> Any:
     """The page from disk; `problems` has every error, and every request for anything but the page itself."""
     context = browser.new_context(viewport={"width": 1200, "height": 1000}, color_scheme=scheme)
     context.set_offline(True)
-    page = context.new_page()
-    page.set_default_timeout(120_000)
+    page = patient(context.new_page())
     page.problems = []
     page.on("pageerror", lambda error: page.problems.append(str(error)))
     page.on("console", lambda message: page.problems.append(message.text))
@@ -71,7 +66,7 @@ def opened(browser: Any, path: Path, scheme: str = "light", hash: str = "") -> A
     page.route("**/*", answer)
     page.goto(path.as_uri() + hash)
     page.wait_for_selector("#layer-table tbody td")
-    page.wait_for_function("document.querySelector('.fs-layer dd').textContent !== '–'")
+    page.wait_for_function("/[0-9]/.test(document.querySelector('.fs-layer dd').textContent)")
     return page
 
 
@@ -129,7 +124,7 @@ def test_it_measures_what_the_store_measures(browser: Any, small: Path, tmp_path
         page.locator("#order").select_option("random")
         page.locator("#average").select_option("all")
         set_threshold(page, 0.25)
-        assert numbers(page) == expected(run, "7", 0.25, "random", over_all=True)
+        eventually(page, lambda: numbers(page), expected(run, "7", 0.25, "random", over_all=True))
         measure = run.layers["7"].measure(0.25, scan_order("random", 20))
         page.locator("summary").first.click()
         cells = page.locator("#label-table tbody tr").nth(4).locator("td").all_inner_texts()
@@ -156,7 +151,7 @@ def test_the_keyboard_and_the_address_hold_the_view(browser: Any, small: Path, t
     again = opened(browser, path, hash="#filter=2&threshold=0.31")
     assert again.locator("#filter").input_value() == "2"
     assert again.locator("#order").input_value() == "reversed"
-    assert numbers(again) == numbers(page)
+    eventually(page, lambda: numbers(page), numbers(again))
     wrong = opened(browser, path, hash="#filter=99999&threshold=7&order=__proto__&average=<b>")
     assert wrong.locator("#filter").input_value() == "0"
     assert page.problems == again.problems == wrong.problems == []
@@ -192,7 +187,7 @@ def test_names_from_a_file_are_text_and_run_nothing(browser: Any, hostile: Path,
     assert HOSTILE[0] in page.locator("h1").text_content()
     page.locator("canvas").first.focus()
     page.keyboard.press("ArrowDown")
-    page.wait_for_timeout(300)
+    page.wait_for_function("document.querySelector('.fs-readout').textContent.startsWith('input <img src=')")
     allowed = page.evaluate("[...new Set([...document.body.querySelectorAll('*')].map(e => e.localName))]")
     assert not set(allowed) & {"img", "a", "iframe", "b", "object", "link", "form", "image"}
     assert page.locator("script").count() == 3
@@ -211,7 +206,7 @@ def test_the_policy_lets_nothing_else_run_or_be_fetched(browser: Any, small: Pat
     page = opened(browser, path)
     page.evaluate("fetch('https://elsewhere.test/').catch(() => 0)")
     assert page.evaluate("window.hacked") is None
-    assert any("Content Security Policy" in problem for problem in page.problems)
+    eventually(page, lambda: any("Content Security Policy" in problem for problem in page.problems), True)
     assert not [problem for problem in page.problems if problem.startswith("https://elsewhere")]
     page.context.close()
 

@@ -1,9 +1,8 @@
 """The explorer as a person meets it: a server, and Chromium without a network beyond this machine."""
 
+import contextlib
 import re
-import shutil
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -11,16 +10,15 @@ import pytest
 
 from store.afcc import afcc_mask, lay_out, what_if
 from store.read import Run
+from tests.browser import CHROMIUM, at_rest, eventually, patient, settle
+from tests.browser import chromium as started
 from tests.explorer_runs import afcc_between, cifar100_labels, make_run, served
 from tests.test_explorer_pages import HOSTILE, PAGES
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is in the extra [dev]")
-from tests.screenshots import CHROMIUM, settle  # noqa: E402
 
-if shutil.which("chromium") is None:
+if CHROMIUM is None:
     pytest.skip("there is no chromium on this machine (apt-get install chromium)", allow_module_level=True)
-
-MINUTE = 60_000
 
 
 @pytest.fixture(scope="module")
@@ -42,10 +40,8 @@ def app(folder: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator["sync_api.Browser"]:
-    with sync_api.sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=shutil.which("chromium"), args=CHROMIUM)
+    with started() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -57,9 +53,7 @@ def page(chromium: "sync_api.Browser") -> Iterator["sync_api.Page"]:
 
 def person(chromium: "sync_api.Browser", **options: object) -> "sync_api.Page":
     """Somebody with a browser of their own."""
-    page = chromium.new_context(viewport={"width": 1366, "height": 1600}, **options).new_page()
-    page.set_default_timeout(MINUTE)
-    return page
+    return patient(chromium.new_context(viewport={"width": 1366, "height": 1600}, **options).new_page())
 
 
 def visit(page: "sync_api.Page", address: str) -> None:
@@ -75,22 +69,38 @@ def wait_for_address(page: "sync_api.Page", pattern: str) -> None:
     page.wait_for_url(re.compile(pattern), wait_until="commit")
 
 
-def at_rest(element: "sync_api.Locator") -> dict[str, float]:
-    """Where the element is, once what is above it has stopped growing: on a busy machine that takes a while."""
-    element.scroll_into_view_if_needed()
-    before, since = element.bounding_box(), time.monotonic()
-    while time.monotonic() < since + 1:
-        element.page.wait_for_timeout(100)
-        element.scroll_into_view_if_needed()
-        now = element.bounding_box()
-        if now != before:
-            before, since = now, time.monotonic()
-    assert before is not None
-    return before
+def arrive(page: "sync_api.Page", wanted: str) -> None:
+    """Wait for the page with this heading, and until it is drawn."""
+    eventually(page, lambda: heading(page), wanted)
+    settle(page)
+
+
+def click_until(page: "sync_api.Page", place: Callable[[], tuple[float, float]], pattern: str) -> None:
+    """Click at a place of a picture until the address follows: a picture that is there may not listen yet."""
+    for _ in range(10):
+        page.mouse.click(*place())
+        with contextlib.suppress(sync_api.TimeoutError):
+            page.wait_for_url(re.compile(pattern), wait_until="commit", timeout=20_000)
+            return
+    pytest.fail(f"ten clicks did not lead to {pattern}, but to {page.url}")
+
+
+def first_row(page: "sync_api.Page") -> Callable[[], tuple[float, float]]:
+    """The box of the first row of the first table."""
+
+    def place() -> tuple[float, float]:
+        table = at_rest(page.locator("[data-testid=stDataFrame]").first)
+        return table["x"] + 18, table["y"] + 52
+
+    return place
 
 
 def heading(page: "sync_api.Page") -> str:
-    return page.locator(".fs-heading").inner_text()
+    return page.locator(".fs-heading").first.inner_text()
+
+
+def numbers_of(page: "sync_api.Page") -> Callable[[], list[str]]:
+    return page.locator("[data-testid=stMetricValue]").all_inner_texts
 
 
 def test_it_opens_on_the_newest_run(page: "sync_api.Page", app: str) -> None:
@@ -98,7 +108,7 @@ def test_it_opens_on_the_newest_run(page: "sync_api.Page", app: str) -> None:
     assert heading(page) == "VGG-16 on CIFAR-100, 30 labels"
     page.locator("svg.marks").nth(3).wait_for()
     assert page.locator("svg.marks").count() == 4
-    assert parameters(page) == {"store": "run.h5", "layer": "10"}
+    eventually(page, lambda: parameters(page), {"store": "run.h5", "layer": "10"})
     page.get_by_text("Training of the network").click()
     page.locator("svg.marks").nth(4).wait_for()
 
@@ -110,8 +120,7 @@ def test_the_keyboard_moves_the_threshold_and_everything_follows(page: "sync_api
     for _ in range(20):
         page.keyboard.press("ArrowRight")
     wait_for_address(page, r"threshold=0\.5\b")
-    settle(page)
-    assert page.locator("[data-testid=stMetricValue]").nth(1).inner_text() != before
+    eventually(page, lambda: page.locator("[data-testid=stMetricValue]").nth(1).inner_text() != before, True)
 
 
 def test_the_live_threshold_reaches_the_page_and_the_address(page: "sync_api.Page", app: str) -> None:
@@ -121,7 +130,7 @@ def test_the_live_threshold_reaches_the_page_and_the_address(page: "sync_api.Pag
     for _ in range(5):
         page.keyboard.press("ArrowRight")
     page.keyboard.press("Tab")
-    wait_for_address(page, r"threshold=0\.3[0-9]+")
+    eventually(page, lambda: parameters(page).get("threshold"), "0.35")
     assert parameters(page)["filter"] == "3"
 
 
@@ -130,11 +139,11 @@ def test_an_address_shows_somebody_else_the_same(chromium: "sync_api.Browser", p
     other = person(chromium)
     visit(other, page.url)
     for seen in (page, other):
-        assert heading(seen) == "The 30 labels in layer 7"
-        assert seen.locator(".fs-lead").inner_text() == cifar100_labels()[12][0]
-    values = [seen.locator("[data-testid=stMetricValue]").all_inner_texts() for seen in (page, other)]
-    assert values[0] == values[1]
-    assert parameters(page) == parameters(other)
+        eventually(seen, lambda seen=seen: heading(seen), "The 30 labels in layer 7")  # type: ignore[misc]
+        eventually(seen, seen.locator(".fs-lead").inner_text, cifar100_labels()[12][0])
+    eventually(other, numbers_of(other), numbers_of(page)())
+    assert numbers_of(page)()
+    eventually(other, lambda: parameters(other), parameters(page))
     other.context.close()
 
 
@@ -142,8 +151,7 @@ def test_the_view_stays_with_another_page_and_the_back_button(page: "sync_api.Pa
     visit(page, f"{app}/layer?threshold=0.4&layer=7")
     page.get_by_role("link", name="Labels").click()
     wait_for_address(page, r"/labels\?.*threshold=0\.4")
-    settle(page)
-    assert heading(page) == "The 30 labels in layer 7"
+    arrive(page, "The 30 labels in layer 7")
     page.go_back()
     page.get_by_text("Layer 7: 16 filters").wait_for()
 
@@ -167,11 +175,8 @@ def test_a_view_replaces_the_bare_entry_of_its_page(page: "sync_api.Page", app: 
 def test_a_label_drills_down_to_a_filter(page: "sync_api.Page", app: str) -> None:
     visit(page, f"{app}/labels?layer=10&label=5")
     page.get_by_text("Filters that hold it").scroll_into_view_if_needed()
-    table = at_rest(page.locator("[data-testid=stDataFrame]").first)
-    page.mouse.click(table["x"] + 18, table["y"] + 52)  # the box of the first row
-    wait_for_address(page, r"/filter\?")
-    settle(page)
-    assert re.fullmatch(r"Layer 10, filter \d+", heading(page))
+    click_until(page, first_row(page), r"/filter\?")
+    eventually(page, lambda: bool(re.fullmatch(r"Layer 10, filter \d+", heading(page))), True)
 
 
 def test_the_exact_accuracy_follows_the_threshold(page: "sync_api.Page", app: str, folder: Path) -> None:
@@ -186,28 +191,26 @@ def test_the_exact_accuracy_follows_the_threshold(page: "sync_api.Page", app: st
         result = what_if(lay_out(layer.test_features), layer.probe_weights, run.label_of_test_input, mask)
     numbers = page.get_by_test_id("stMetricValue")
     numbers.get_by_text(f"{result.accuracy:.4f}").first.wait_for()
-    settle(page)
-    assert numbers.nth(0).inner_text() == f"{result.accuracy:.4f}"
-    assert numbers.nth(2).inner_text() == f"{result.weights_kept:,}"
+    eventually(page, numbers.nth(0).inner_text, f"{result.accuracy:.4f}")
+    eventually(page, numbers.nth(2).inner_text, f"{result.weights_kept:,}")
 
 
 def test_what_a_filter_gives_leads_to_it(page: "sync_api.Page", app: str) -> None:
     visit(page, f"{app}/afcc?store=tested.h5&layer=10&test_input=731")
     page.get_by_text("Given to the predicted label").scroll_into_view_if_needed()
-    table = at_rest(page.locator("[data-testid=stDataFrame]").first)
-    page.mouse.click(table["x"] + 18, table["y"] + 52)  # the box of the first row
-    wait_for_address(page, r"/filter\?")
-    settle(page)
-    assert re.fullmatch(r"Layer 10, filter \d+", heading(page))
+    click_until(page, first_row(page), r"/filter\?")
+    eventually(page, lambda: bool(re.fullmatch(r"Layer 10, filter \d+", heading(page))), True)
 
 
 def test_a_click_on_the_gallery_opens_the_filter(page: "sync_api.Page", app: str) -> None:
     visit(page, f"{app}/layer?layer=10")
-    gallery = at_rest(page.locator(".st-key-picture_gallery svg.marks"))
-    page.mouse.click(gallery["x"] + gallery["width"] * 2.5 / 8, gallery["y"] + gallery["height"] * 1.5 / 3)
-    wait_for_address(page, r"/filter\?.*filter=10\b")
-    settle(page)
-    assert heading(page) == "Layer 10, filter 10"
+
+    def place() -> tuple[float, float]:
+        gallery = at_rest(page.locator(".st-key-picture_gallery svg.marks"))
+        return gallery["x"] + gallery["width"] * 2.5 / 8, gallery["y"] + gallery["height"] * 1.5 / 3
+
+    click_until(page, place, r"/filter\?.*filter=10\b")
+    eventually(page, lambda: heading(page), "Layer 10, filter 10")
 
 
 def test_a_filter_and_the_next_one(page: "sync_api.Page", app: str) -> None:
@@ -221,10 +224,13 @@ def test_a_filter_and_the_next_one(page: "sync_api.Page", app: str) -> None:
 def test_the_theme_is_the_readers(chromium: "sync_api.Browser", app: str, scheme: str, dark: bool) -> None:
     page = person(chromium, color_scheme=scheme)
     visit(page, app)
-    ground = page.evaluate("getComputedStyle(document.querySelector('.stApp')).backgroundColor")
-    text = page.locator("svg.marks text").first.evaluate("element => getComputedStyle(element).fill")
-    assert (_lightness(ground) < 80) == dark
-    assert (_lightness(text) > 160) == dark
+
+    def colours() -> tuple[bool, bool]:
+        ground = page.evaluate("getComputedStyle(document.querySelector('.stApp')).backgroundColor")
+        text = page.locator("svg.marks text").first.evaluate("element => getComputedStyle(element).fill")
+        return _lightness(ground) < 80, _lightness(text) > 160
+
+    eventually(page, colours, (dark, dark))
     page.context.close()
 
 
@@ -260,6 +266,7 @@ def test_a_file_that_appears_is_opened(page: "sync_api.Page", tmp_path: Path) ->
         make_run(tmp_path / "another.h5", {"4": (4, 1)})
         boxes = page.get_by_test_id("stSidebar").get_by_test_id("stSelectbox")
         boxes.nth(3).wait_for()  # with two files there is a box to choose the run
+        settle(page)
         assert parameters(page)["store"] == "going.h5"  # and nothing has jumped
 
 
@@ -277,8 +284,9 @@ def test_it_asks_for_new_files_only_at_rest(page: "sync_api.Page", app: str) -> 
             run();
         }"""
     )
-    page.wait_for_timeout(1000)  # what was on its way
-    sent.clear()
+    while sent:  # what was on its way
+        sent.clear()
+        page.wait_for_timeout(2000)
     page.wait_for_timeout(4000)
     assert not sent
     page.evaluate(
@@ -287,10 +295,7 @@ def test_it_asks_for_new_files_only_at_rest(page: "sync_api.Page", app: str) -> 
             document.querySelector("[data-testid=stApp]").dataset.testScriptState = "notRunning";
         }"""
     )
-    until = time.monotonic() + 30
-    while not sent and time.monotonic() < until:
-        page.wait_for_timeout(200)
-    assert sent
+    eventually(page, lambda: bool(sent), True)
 
 
 def test_names_from_a_file_cause_no_request_and_no_element(page: "sync_api.Page", app: str) -> None:
@@ -305,7 +310,7 @@ def test_names_from_a_file_cause_no_request_and_no_element(page: "sync_api.Page"
     local = ("data:", "blob:", app, app.replace("http", "ws"))
     assert not [url for url in requests if not url.startswith(local)]
     visit(page, f"{app}/labels?store=hostile.h5&label=1")
-    assert page.locator(".fs-lead").inner_text() == HOSTILE[1]
+    eventually(page, page.locator(".fs-lead").inner_text, HOSTILE[1])
 
 
 FOCUSED = """() => {
@@ -348,10 +353,13 @@ def walk(page: "sync_api.Page", most: int = 260) -> list[dict[str, str]]:
 )  # fmt: skip
 def test_the_keyboard_reaches_everything(page: "sync_api.Page", app: str, address: str, expected: list[str]) -> None:
     visit(page, f"{app}/{address}")
-    found = walk(page)
-    names = [focused["name"] for focused in found]
-    missing = [name for name in expected if not any(name in each for each in names)]
-    assert not missing, names
+
+    def missing() -> list[str]:
+        """What a walk did not meet; a part that is drawn during a walk takes the focus with it, so walk again."""
+        names = [focused["name"] for focused in walk(page)]
+        return [name for name in expected if not any(name in each for each in names)]
+
+    eventually(page, missing, [])
 
 
 def test_a_filter_is_opened_without_a_mouse(page: "sync_api.Page", app: str) -> None:
@@ -363,8 +371,7 @@ def test_a_filter_is_opened_without_a_mouse(page: "sync_api.Page", app: str) -> 
     page.keyboard.type("17")
     page.keyboard.press("Enter")
     wait_for_address(page, r"/filter\?.*filter=17\b")
-    settle(page)
-    assert heading(page) == "Layer 10, filter 17"
+    eventually(page, lambda: heading(page), "Layer 10, filter 17")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -377,18 +384,25 @@ def test_it_prints_on_paper(chromium: "sync_api.Browser", app: str, scheme: str)
     page.emulate_media(media="print", color_scheme=scheme)  # type: ignore[arg-type]
     assert not page.locator("[data-testid=stSidebar]").is_visible()
     assert page.locator("[data-testid=stSlider]").is_visible()  # it tells the threshold
-    colours = page.evaluate(
-        """() => [getComputedStyle(document.querySelector(".stApp")).backgroundColor,
-            getComputedStyle(document.querySelector(".fs-heading")).color,
-            getComputedStyle(document.querySelector("svg.marks text")).fill]"""
-    )
-    assert _lightness(colours[0]) > 240 and all(_lightness(colour) < 140 for colour in colours[1:])
-    widest = page.evaluate(
-        """() => {
-            const left = document.querySelector(".block-container").getBoundingClientRect().left;
-            const parts = [...document.querySelectorAll("svg.marks, [data-testid=stDataFrame]")];
-            return Math.max(...parts.map((part) => part.getBoundingClientRect().right)) - left;
-        }"""
-    )
-    assert widest <= 690  # pixels between the margins of A4
+
+    def is_light() -> bool:
+        ground, *words = page.evaluate(
+            """() => [getComputedStyle(document.querySelector(".stApp")).backgroundColor,
+                getComputedStyle(document.querySelector(".fs-heading")).color,
+                getComputedStyle(document.querySelector("svg.marks text")).fill]"""
+        )
+        return _lightness(ground) > 240 and all(_lightness(colour) < 140 for colour in words)
+
+    def is_narrow() -> bool:
+        widest = page.evaluate(
+            """() => {
+                const left = document.querySelector(".block-container").getBoundingClientRect().left;
+                const parts = [...document.querySelectorAll("svg.marks, [data-testid=stDataFrame]")];
+                return Math.max(...parts.map((part) => part.getBoundingClientRect().right)) - left;
+            }"""
+        )
+        return float(widest) <= 690  # pixels between the margins of A4
+
+    eventually(page, is_light, True)
+    eventually(page, is_narrow, True)
     page.context.close()

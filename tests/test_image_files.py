@@ -275,7 +275,7 @@ def test_the_next_batch_is_decoded_while_this_one_is_used_and_no_other(files, mo
 
 
 def wait_for(begun: list[Path], number: int) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while len(begun) < number:
         assert time.monotonic() < deadline
         time.sleep(0.001)
@@ -285,7 +285,7 @@ def test_a_batch_does_not_wait_for_the_next_one(files, monkeypatch):
     may_go_on = threading.Event()
 
     def decode_when_allowed(path: Path, *how: object) -> np.ndarray:
-        assert path in files.paths[:4] or may_go_on.wait(20)
+        assert path in files.paths[:4] or may_go_on.wait(120)
         return decode(path, *how)
 
     monkeypatch.setattr(image_files, "decode", decode_when_allowed)

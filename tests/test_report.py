@@ -16,6 +16,7 @@ import pytest
 
 from store.measure import measure_layer
 from store.published import layers, published, settings
+from tests.browser import CHROMIUM, chromium, patient
 from tests.explorer_runs import SMALL, cifar100_labels, make_run
 
 pl = pytest.importorskip("polars", reason="polars is in the extra [explore]")
@@ -310,16 +311,13 @@ def test_the_page_fetches_nothing_and_links_to_what_is_there(made: Path) -> None
 
 @drawn
 def test_it_is_readable_in_light_and_dark_without_a_network(made: Path) -> None:
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is in the extra [dev]")
-    chromium = shutil.which("chromium")
-    if chromium is None:
+    pytest.importorskip("playwright.sync_api", reason="playwright is in the extra [dev]")
+    if CHROMIUM is None:
         pytest.skip("chromium is not installed")
-    arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
     grounds = []
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=arguments)
+    with chromium() as browser:
         for scheme in ("light", "dark"):
-            page = browser.new_page(color_scheme=scheme, viewport={"width": 390, "height": 800})
+            page = patient(browser.new_page(color_scheme=scheme, viewport={"width": 390, "height": 800}))
             requests: list[str] = []
             said: list[str] = []
             page.on("request", lambda request, to=requests: to.append(request.url))
@@ -330,7 +328,6 @@ def test_it_is_readable_in_light_and_dark_without_a_network(made: Path) -> None:
             assert page.locator("figure svg").count() == 6
             words = "getComputedStyle(document.querySelector('figure svg text')).fill"
             grounds.append((page.evaluate("getComputedStyle(document.body).backgroundColor"), page.evaluate(words)))
-        browser.close()
     (light, dark_words), (dark, light_words) = grounds
     assert light != dark and dark_words != light_words
 
