@@ -27,7 +27,8 @@ class Stopping:
     """Turns the two signals into `Stopped`: at once, or, inside `held`, when the loop asks with `check`.
 
     A second signal is never held back. An exception that is raised while Python is in a callback of its own, as it
-    often is while it imports, goes no further than a line on stderr: then it is raised anew, a moment later.
+    often is while it imports, goes no further than a line on stderr: then it is raised anew, a moment later. And where
+    it comes out as another exception that it was the cause of, `Stopped` is what leaves the `with` block.
     """
 
     def __init__(self) -> None:
@@ -41,11 +42,13 @@ class Stopping:
         self._hook, sys.unraisablehook = sys.unraisablehook, self._on_unraisable
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
         self._forget()
         sys.unraisablehook = self._hook
         signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        if isinstance(error, Exception) and (stopped := _stopped_behind(error)):
+            raise stopped from None
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         is_second = self._asked is not None and self._again is None
@@ -90,3 +93,9 @@ class Stopping:
     def check(self) -> None:
         if self._asked is not None:
             raise Stopped(self._asked)
+
+
+def _stopped_behind(error: BaseException | None) -> Stopped | None:
+    while error is not None and not isinstance(error, Stopped):
+        error = error.__cause__ or error.__context__
+    return error

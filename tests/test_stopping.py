@@ -43,6 +43,16 @@ def test_a_signal_that_python_loses_arrives_a_moment_later(number: signal.Signal
     assert sys.unraisablehook is before
 
 
+def test_a_signal_that_comes_out_as_another_error_is_a_stop_all_the_same() -> None:
+    with pytest.raises(Stopped), Stopping():
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except BaseException as stopped:  # as Python 3.11 does where a class is being made
+            raise RuntimeError("Error calling __set_name__") from stopped
+    with pytest.raises(ZeroDivisionError), Stopping():
+        _ = 1 / 0
+
+
 def test_a_lost_signal_is_held_back_as_any_other() -> None:
     steps = []
     with pytest.raises(Stopped), Stopping() as stopping:
