@@ -49,8 +49,9 @@ class Workspace:
                 self._sweep()
                 yield
             finally:
-                self._lock.unlink(missing_ok=True)
-                with contextlib.suppress(OSError):  # not empty: there is something to go on from
+                # Not empty: there is something to go on from. Not to be written to any more: that has been said.
+                with contextlib.suppress(OSError):
+                    self._lock.unlink(missing_ok=True)
                     self.folder.rmdir()
 
     def clear(self) -> None:

@@ -161,6 +161,17 @@ def test_a_lock_that_was_removed_while_it_was_waited_for_does_not_count(work, mo
         pass
 
 
+def test_a_disk_that_takes_nothing_any_more_hides_no_error(work, monkeypatch):
+    def read_only(path: Path, missing_ok: bool = False) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", str(path))
+
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="the checkpoint"), work.locked():
+        patch.setattr(Path, "unlink", read_only)
+        raise OSError(errno.EROFS, "Read-only file system", "the checkpoint")
+    with work.locked():  # what stayed of the lock is in nobody's way
+        pass
+
+
 def test_nothing_stays_where_nothing_was_done(work):
     with work.locked():
         assert work.folder.is_dir()
