@@ -132,12 +132,15 @@ class Process:
 
 
 class Place:
-    """A run's command, and the folder that its result stands in."""
+    """A run's command, and the folder that its result stands in.
 
-    def __init__(self, folder: Path, arguments: list[str]) -> None:
+    notes: where its processes write down what they do, if not beside the folder.
+    """
+
+    def __init__(self, folder: Path, arguments: list[str], notes: Path | None = None) -> None:
         self.arguments, self._starts = [*arguments, "--out", str(folder / "run.h5")], 0
         self.folder, self.out, self.network = folder, folder / "run.h5", folder / "run.work" / "network.ckpt"
-        self._notes = folder.with_name(f"{folder.name} printed")  # not on a disk that is full
+        self._notes = notes or folder.with_name(f"{folder.name} printed")
         for made in (folder, self._notes):
             made.mkdir(parents=True, exist_ok=True)
 
