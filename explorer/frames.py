@@ -146,6 +146,7 @@ def filters(measured: LayerMeasure, squares: NDArray[np.float64]) -> pl.DataFram
     np.maximum.at(largest, of, measured.cluster_sizes)
     labels = np.bincount(of, measured.cluster_sizes, n_filters)
     total = squares.sum()
+    numbers = pl.col(pl.Float64, pl.Float32)
     return pl.DataFrame(
         {
             "filter": np.arange(n_filters),
@@ -158,10 +159,10 @@ def filters(measured: LayerMeasure, squares: NDArray[np.float64]) -> pl.DataFram
             "noise": measured.noise,
             "above threshold": measured.n_above,
             "maximum": measured.maximum,
-            "share of fields": squares / total if total > 0 else squares * np.nan,
+            "share of fields": squares / total if 0 < total < np.inf else np.full(len(squares), np.nan),
             "silent": measured.silent,
         }
-    ).with_columns(pl.col(pl.Float64, pl.Float32).fill_nan(None))
+    ).with_columns(pl.when(numbers.is_finite()).then(numbers))  # a maximum may be infinite: fields that overflowed
 
 
 def labels(run: Run, measured: LayerMeasure) -> pl.DataFrame:

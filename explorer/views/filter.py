@@ -53,7 +53,7 @@ def _filter() -> None:
     )
     loaded = load.loaded(file, view.layer)
     total = float(loaded.squares.sum())
-    share = loaded.squares[view.filter] / total if total > 0 else np.nan
+    share = loaded.squares[view.filter] / total if 0 < total < np.inf else np.nan
     rank, of = load.rank(file, view.layer, view.filter), min(layer.positions, layer.n_labels)
     st.subheader(f"This {unit}")
     page.facts(

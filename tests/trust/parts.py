@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.trust import damage, hostile, kills, resume, signals
+from tests.trust import damage, disk, edges, hostile, kills, readers, resume, signals
 from tests.trust.finding import Finding
 
 
@@ -18,6 +18,9 @@ PARTS = {
     1: Part("Kills", kills.findings, kills.__doc__ or ""),
     2: Part("Ctrl-C and SIGTERM", signals.findings, signals.__doc__ or ""),
     3: Part("Stops", resume.findings, resume.__doc__ or ""),
+    4: Part("Disks", disk.findings, disk.__doc__ or ""),
     5: Part("Damage", damage.findings, damage.__doc__ or ""),
     6: Part("Files made to harm", hostile.findings, hostile.__doc__ or ""),
+    11: Part("Writing and reading at once", readers.findings, readers.__doc__ or ""),
+    12: Part("The edges of the method", edges.findings, edges.__doc__ or ""),
 }
