@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.trust import damage, disk, edges, hostile, kills, readers, resume, signals
+from tests.trust import damage, disk, edges, hostile, kills, payloads, readers, resume, signals
 from tests.trust.finding import Finding
 
 
@@ -21,6 +21,7 @@ PARTS = {
     4: Part("Disks", disk.findings, disk.__doc__ or ""),
     5: Part("Damage", damage.findings, damage.__doc__ or ""),
     6: Part("Files made to harm", hostile.findings, hostile.__doc__ or ""),
+    7: Part("Weights and data from elsewhere", payloads.findings, payloads.__doc__ or ""),
     11: Part("Writing and reading at once", readers.findings, readers.__doc__ or ""),
     12: Part("The edges of the method", edges.findings, edges.__doc__ or ""),
 }
