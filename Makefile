@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help install demo test lint bench trust example results screenshots clean
+.PHONY: help install demo test lint bench trust audit example results screenshots clean
 
 help:
 	@echo "make demo         train VGG-16 and its probes on the embedded digits (about 2 minutes), then explore the result"
@@ -13,6 +13,7 @@ help:
 	@echo "make lint         ruff and mypy"
 	@echo "make bench        the benchmarks of benchmarks/README.md"
 	@echo "make trust        crashes, hostile files and load at full length; writes docs/trust.md (about an hour)"
+	@echo "make audit        known weaknesses of the pinned dependencies, by pip-audit"
 	@echo "make example      the explorer's example file, from CIFAR-100 (about 90 minutes)"
 	@echo "make results      the README's numbers from the example file; RUNS=\"FILE ...\" writes docs/results.md of these"
 	@echo "make screenshots  every page of the explorer, light and dark; needs chromium"
@@ -45,6 +46,11 @@ bench: $(INSTALLED)
 trust: $(INSTALLED)
 	$(BIN)/python -m tests.trust
 
+audit:
+	$(PYTHON) -m venv $(VENV)-audit
+	$(VENV)-audit/bin/pip install --quiet --disable-pip-version-check pip-audit
+	$(VENV)-audit/bin/pip-audit -r constraints.txt --no-deps --disable-pip
+
 example: $(INSTALLED)
 	$(BIN)/python -m precompute --arch vgg16 --data cifar100 --recipe quick --epochs 14 --features 10 13
 	$(BIN)/python -m store pack runs/vgg16-cifar100-quick.h5 --out explorer/example.h5
@@ -56,4 +62,4 @@ screenshots: $(INSTALLED)
 	$(BIN)/python -m tests.screenshots --out docs/screenshots --store explorer/example.h5
 
 clean:
-	rm -rf $(VENV) build *.egg-info
+	rm -rf $(VENV) $(VENV)-audit build *.egg-info

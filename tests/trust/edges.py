@@ -90,7 +90,7 @@ def findings(full: bool, folder: Path) -> list[Finding]:
             run.verify()
             assert not re.search(r"\bnan\b", table(run), re.I), table(run)
     pages = PAGES if full else PAGES[:2]
-    shown, problems, bad = asyncio.run(_visit(folder / "runs", names, pages))
+    shown, problems, bad = asyncio.run(visit(folder / "runs", names, pages))
     found += [
         Finding(
             "pages of files with these", "none fails", f"{shown} shown, {len(problems)} with an error", not problems
@@ -125,7 +125,7 @@ def _with_fields(layer: Any, class_means: NDArray[np.float32], probe_weights: ND
     layer.fields = None if layer.fields is None else fields_from_factors(class_means, probe_weights)
 
 
-async def _visit(folder: Path, names: list[str], pages: tuple[str, ...]) -> tuple[int, list[str], list[str]]:
+async def visit(folder: Path, names: list[str], pages: tuple[str, ...]) -> tuple[int, list[str], list[str]]:
     """-> pages that were shown, what was an error on them, where NaN stood."""
     shown, problems, bad = 0, [], []
     with served("--store", str(folder)) as address:

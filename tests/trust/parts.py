@@ -4,7 +4,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.trust import damage, disk, edges, hostile, kills, payloads, readers, resume, signals
+from tests.trust import (
+    damage,
+    dependencies,
+    disk,
+    edges,
+    fuzz,
+    hostile,
+    kills,
+    payloads,
+    readers,
+    resume,
+    signals,
+    versions,
+)
 from tests.trust.finding import Finding
 
 
@@ -24,4 +37,7 @@ PARTS = {
     7: Part("Weights and data from elsewhere", payloads.findings, payloads.__doc__ or ""),
     11: Part("Writing and reading at once", readers.findings, readers.__doc__ or ""),
     12: Part("The edges of the method", edges.findings, edges.__doc__ or ""),
+    13: Part("Fuzzing", fuzz.findings, fuzz.__doc__ or ""),
+    14: Part("Old files", versions.findings, versions.__doc__ or ""),
+    15: Part("Dependencies", dependencies.findings, dependencies.__doc__ or ""),
 }
