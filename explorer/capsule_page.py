@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from explorer.matrix.pack import Average, LayerData, layer_numbers
+from explorer.matrix.script import joined
 from store.citation import PAPER, bibtex, software
 from store.measure import THRESHOLD, ScanOrder, scan_order
 from store.published import published
@@ -145,7 +146,7 @@ def _version() -> str:
 
 
 def _html(content: dict[str, Any], data: LayerData) -> bytes:
-    script = "\n".join((_FOLDER / name).read_text("utf-8") for name in ("matrix/matrix.js", "capsule.js"))
+    script = joined(_FOLDER / "capsule.js")
     # Base64 as it is: deflate would take a tenth off it, and a sixth with the bytes of the floats in order.
     layer = base64.b64encode(data.message).decode()
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

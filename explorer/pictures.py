@@ -1,4 +1,4 @@
-"""Matrices -> pixels: a layer's filters as one picture. NumPy only; the colours are those of matrix.js."""
+"""Matrices -> pixels: a layer's filters as one picture. NumPy only; the colours are those of matrix/paint.js."""
 
 from collections.abc import Sequence
 from typing import Literal

@@ -1,7 +1,8 @@
-"""The live matrix: `explorer/matrix/matrix.js` gives what `store.measure` gives, to the bit, and moves with a drag."""
+"""The live matrix: `measure.js` gives what `store.measure` gives, to the bit, and the view moves with a drag."""
 
 import base64
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -14,12 +15,13 @@ import pytest
 from numpy.typing import NDArray
 
 from explorer.matrix.pack import LayerData, frame, layer_numbers
+from explorer.matrix.script import MODULES, joined
 from store.measure import ScanOrder, fields_from_factors, measure_layer, permutation, scan_order
 from store.read import Run
 from tests.browser import CHROMIUM, chromium, eventually, patient, two_frames
 from tests.explorer_runs import make_run
 
-MODULE = Path(__file__).parents[1] / "explorer" / "matrix" / "matrix.js"
+MODULE = Path(__file__).parents[1] / "explorer" / "matrix" / "measure.js"
 EXAMPLE = MODULE.parents[1] / "example.h5"
 RUNNER = Path(__file__).with_name("matrix_run.mjs")
 NODE = shutil.which("node")
@@ -208,6 +210,16 @@ def test_a_difference_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         assert_same([case], tmp_path)
 
 
+def test_a_module_stands_after_those_that_it_imports() -> None:
+    exported: set[tuple[str, str]] = set()
+    for path in [*(MODULE.with_name(name) for name in MODULES), MODULE.parents[1] / "capsule.js"]:
+        text = path.read_text("utf-8")
+        for names, module in re.findall(r'^import \{ (.*?) \} from ".*?(\w+\.js)";$', text, re.MULTILINE):
+            assert {(module, name) for name in names.split(", ")} <= exported
+        exported |= {(path.name, name) for name in re.findall(r"^export (?:const|function) (\w+)", text, re.MULTILINE)}
+    assert "import" not in {line.split(" ", 1)[0] for line in joined(MODULE.parents[1] / "capsule.js").splitlines()}
+
+
 # ---- On a page, without Streamlit -----------------------------------------------------------------------------------
 
 HOSTILE = ["<img src=x onerror='window.hacked = 1'>", "![](http://elsewhere.test/a.png)", "</script><b>bold</b>"]
@@ -247,7 +259,7 @@ def _show(browser: Any, layer: LayerData, **state: Any) -> Any:
     page.problems = []
     page.on("pageerror", lambda error: page.problems.append(str(error)))
     message = base64.b64encode(layer.message).decode()
-    html = PAGE % (MODULE.read_text("utf-8"), message, json.dumps(state))
+    html = PAGE % (joined(), message, json.dumps(state))
 
     def answer(route: Any) -> None:
         page.requests.append(route.request.url)

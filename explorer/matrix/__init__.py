@@ -1,7 +1,8 @@
 """The live matrix: a threshold that re-clusters a filter, and its layer, while it is dragged.
 
-`matrix.js` measures and draws, free of Streamlit; `pack` makes the bytes that it reads; `component` puts both on a
-Streamlit page. Streamlit is imported when `live_matrix` is asked for: a page that is exported does without.
+`measure.js` measures; `paint.js`, `page.js` and `matrix.js` draw, free of Streamlit; `script` makes them one text, and
+`pack` the bytes that they read; `component` puts both on a Streamlit page. Streamlit is imported when `live_matrix` is
+asked for: a page that is exported does without.
 """
 
 from typing import TYPE_CHECKING, Any

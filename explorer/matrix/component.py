@@ -1,17 +1,16 @@
-"""The live matrix on a Streamlit page. Streamlit is imported here only; `matrix.js` and `pack` do without."""
+"""The live matrix on a Streamlit page. Streamlit is imported here only; the JavaScript and `pack` do without."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import streamlit as st
 from numpy.typing import ArrayLike
 
 from explorer.matrix.pack import Average, LayerData, frame, layer_numbers
+from explorer.matrix.script import joined
 from store.measure import LayerMeasure
 
 _LAYERS_KEPT = 4  # in the browser: a layer may take 24 MB
-_MODULE = Path(__file__).with_name("matrix.js").read_text("utf-8")
 
 # Streamlit calls the default export with whatever a run brings, and again when the theme changes; what it returned
 # earlier it calls when the element goes. All mounts of a page share the module, and so its memory of layers.
@@ -42,7 +41,7 @@ export default function ({ parentElement, data, setTriggerValue }) {
 }
 """
 
-JAVASCRIPT = _MODULE + _GLUE.replace("LAYERS_KEPT", str(_LAYERS_KEPT))
+JAVASCRIPT = joined() + _GLUE.replace("LAYERS_KEPT", str(_LAYERS_KEPT))
 _mount = st.components.v2.component("filterscope_live_matrix", js=JAVASCRIPT)
 
 

@@ -1,4 +1,4 @@
-"""One layer as the bytes that `matrix.js` reads, in a page of ours or in an exported one."""
+"""One layer as the bytes that `measure.js` reads, in a page of ours or in an exported one."""
 
 import hashlib
 import json
