@@ -11,6 +11,7 @@ import polars as pl
 
 from explorer import frames
 from store import format as fmt
+from store.manifest import defined, mapping
 from store.measure import THRESHOLD
 from store.read import Run
 from store.write import content_sha256
@@ -134,7 +135,7 @@ def _setting(run: Run) -> dict[str, Any]:
         "untrained": epochs == 0 and source in (None, "none"),
         "weights": "none" if source is None else str(source),
         "epochs": epochs,
-        "network_accuracy": frames.defined(network.get("test_accuracy")),
+        "network_accuracy": defined(network.get("test_accuracy")),
     }
 
 
@@ -148,8 +149,7 @@ def _measured_data(run: Run) -> str:
 
 
 def _record(of: dict[str, Any], name: str) -> dict[str, Any]:
-    value = of.get(name)
-    return value if isinstance(value, dict) else {}
+    return mapping(of.get(name))
 
 
 def _whole(value: object) -> int | None:

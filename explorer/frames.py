@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from explorer.derived import Partners, SweepPoint
 from explorer.state import Average
+from store.manifest import defined
 from store.measure import LayerMeasure, estimates, permutation, ratio
 from store.published import Published, published
 from store.read import Layer, Run
@@ -18,16 +19,6 @@ from store.read import Layer, Run
 def unit_of(layer: Layer) -> str:
     """The word for what a layer is made of: "filter", or "unit" where the file says that it is something else."""
     return "filter" if layer.record.get("unit", "filter") == "filter" else "unit"
-
-
-def defined(value: object) -> float | None:
-    """A finite number, or None: what a file's manifest holds may be anything, and a mean of nothing is NaN."""
-    if isinstance(value, bool) or not isinstance(value, int | float | np.number):
-        return None
-    try:
-        return float(value) if math.isfinite(value) else None
-    except OverflowError:  # a whole number beyond a float's
-        return None
 
 
 def means(measured: LayerMeasure, average: Average) -> tuple[float, float, float]:

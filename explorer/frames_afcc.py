@@ -5,10 +5,10 @@ from collections.abc import Iterable
 import numpy as np
 import polars as pl
 
-from explorer.afcc_results import BATCHES, BetweenResults, Costs, LayerResults
-from explorer.frames import defined
 from explorer.what_if import OneInput
 from store.afcc import EXTERNAL, INTERNAL, REST, SIGNAL, SilencingCurve, WhatIf
+from store.afcc_results import BATCHES, BetweenResults, Costs, LayerResults
+from store.manifest import defined
 from store.measure import LayerMeasure
 from store.read import Run
 

@@ -18,6 +18,7 @@ from explorer.report_tables import (
     setting_name,
     sweep_command,
 )
+from store.manifest import defined
 from store.measure import LayerMeasure, estimates
 from store.published import published, settings
 from store.read import Layer, Run
@@ -175,7 +176,7 @@ def _three(found: Any) -> list[float]:
 
 
 def _listed(values: list[Any]) -> str:
-    parts = ["-" if frames.defined(x) is None else f"{x:.0f}" if x >= 1000 else f"{x:.3g}" for x in values]
+    parts = ["-" if defined(x) is None else f"{x:.0f}" if x >= 1000 else f"{x:.3g}" for x in values]
     return f"signal {parts[0]}, noise_I {parts[1]}, noise_I + noise_E {parts[2]}"
 
 

@@ -43,10 +43,11 @@ def test_kept_weights_and_accuracies_before_and_after(tmp_path):
     assert "of 20,480 weights" in lines[0]
     assert "0.986" in lines[0]
     assert lines[2].split() == ["clusters", "6,520", "0.914", "0.980", "0.970"]
-    assert "multiply-adds 20,480 dense, 6,520 sparse" in lines[3]
-    assert "bytes 81,920 dense, 52,204 sparse" in lines[3]
-    assert "5.5 us dense, - sparse" in lines[3]
-    assert "identical in 82.8% of filters" in lines[4]
+    assert (
+        lines[3] == "dense: 81,920 bytes, 20,480 multiply-adds an input, 5.5 us for a batch of 1, - for a batch of 100"
+    )
+    assert lines[4].startswith("sparse (CSR): 52,204 bytes, 6,520 multiply-adds an input, - for a batch of 1")
+    assert "identical in 82.8% of filters" in lines[5]
 
 
 def test_layers_one_after_another(tmp_path):

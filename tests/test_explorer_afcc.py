@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from store import afcc_results
 from store.afcc import WhatIf, afcc_mask, lay_out, silencing, silencing_order, what_if
 from store.measure import measure_factored
 from store.read import Run
@@ -17,7 +18,7 @@ from tests.builders import edit_manifest
 from tests.explorer_runs import INPUTS, afcc_between, make_run
 
 pytest.importorskip("streamlit.testing.v1", reason="Streamlit is in the extra [explore]")
-from explorer import afcc_results, charts_afcc, frames_afcc, load
+from explorer import charts_afcc, frames_afcc, load
 from explorer import what_if as page_what_if
 from explorer.kept import Kept
 from explorer.state import View

@@ -13,7 +13,7 @@ from tests.explorer_runs import make_run
 
 pytest.importorskip("streamlit.testing.v1", reason="Streamlit is in the extra [explore]")
 from explorer import chance as page_chance
-from explorer.frames import defined
+from store.manifest import defined
 from tests.test_explorer_pages import PAGES, ROOT, address, open_app, press, shown, table, unfold, unharmed  # noqa: F401
 
 LAYERS = {"4": (6, 2), "10": (12, 1)}

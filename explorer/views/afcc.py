@@ -4,10 +4,12 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from explorer import afcc_results, charts, charts_afcc, controls, elements, frames, frames_afcc, load, page, what_if
-from explorer.afcc_results import LayerResults
+from explorer import charts, charts_afcc, controls, elements, frames, frames_afcc, load, page, what_if
 from explorer.state import View
+from store import afcc_results
 from store.afcc import WhatIf
+from store.afcc_results import LayerResults
+from store.manifest import defined
 from store.measure import LayerMeasure
 from store.read import Layer, Run
 
@@ -68,7 +70,7 @@ def _weights(layer: Layer, kept: NDArray[np.bool_], measured: LayerMeasure) -> l
     return [
         ("weights kept", number, ",.0f"),
         ("% of all", 100 * number / (kept.size * layer.positions), ".1f"),
-        ("N_f S C_s N_c", frames.defined(estimate), ",.0f"),
+        ("N_f S C_s N_c", defined(estimate), ",.0f"),
     ]
 
 

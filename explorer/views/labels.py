@@ -7,6 +7,7 @@ import streamlit as st
 
 from explorer import chance, charts, controls, derived, elements, frames, load, page
 from explorer.state import LabelSort
+from store.manifest import defined
 
 _SORTS: dict[LabelSort, str] = {"label": "as stored"}  # the others by their names
 _ASCENDING = ("label", "name", "super-class")
@@ -78,7 +79,7 @@ def _figure() -> None:
         signal, internal, external = (float(value.mean()) for value in values)
         pairs += [(f"signal{where}", signal, shape), (f"noise_I{where}", internal, shape)]
         pairs += [(f"noise_I + noise_E{where}", internal + external, shape)]
-    page.numbers([(name, frames.defined(value), shape) for name, value, shape in pairs])
+    page.numbers([(name, defined(value), shape) for name, value, shape in pairs])
     page.folded("All labels in a table", "all_labels", lambda: _all_labels(table))
 
 

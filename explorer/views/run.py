@@ -1,11 +1,11 @@
 """Run: what it is, the paper's table, and how the layers differ with depth."""
 
 import json
-from typing import Any
 
 import streamlit as st
 
 from explorer import controls, elements, frames, load, page
+from store.manifest import defined, mapping
 from store.measure import LayerMeasure
 from store.read import Run
 
@@ -109,7 +109,7 @@ def _history() -> None:
 
 def _what(run: Run) -> list[tuple[str, str]]:
     manifest = run.manifest
-    network, data, recipe = (_mapping(manifest.get(name)) for name in ("network", "data", "recipe"))
+    network, data, recipe = (mapping(manifest.get(name)) for name in ("network", "data", "recipe"))
     kinds = len({kind for kind in run.superclasses if kind})
     labels = f"{run.n_labels}" + (f" in {kinds} super-classes" if kinds else "")
     is_paper = "the paper's" if recipe.get("is_paper") is True else "not the paper's"
@@ -120,16 +120,16 @@ def _what(run: Run) -> list[tuple[str, str]]:
         ("Inputs", f"{_text(data.get('train_inputs'))} to train, {_text(data.get('test_inputs'))} to test"),
         ("Recipe", f"{_text(recipe.get('name'))} ({is_paper}), {_text(network.get('epochs'))} epochs"),
         ("Seed", _text(recipe.get("seed"))),
-        ("Test accuracy", _text(frames.defined(network.get("test_accuracy")))),
-        ("Train accuracy", _text(frames.defined(network.get("train_accuracy")))),
+        ("Test accuracy", _text(defined(network.get("test_accuracy")))),
+        ("Train accuracy", _text(defined(network.get("train_accuracy")))),
     ]
     return pairs
 
 
 def _provenance(run: Run, name: str, size: int) -> list[tuple[str, str]]:
     manifest = run.manifest
-    data = _mapping(manifest.get("data"))
-    durations = [value for value in map(frames.defined, _mapping(manifest.get("durations")).values()) if value]
+    data = mapping(manifest.get("data"))
+    durations = [value for value in map(defined, mapping(manifest.get("durations")).values()) if value]
     return [
         ("File", f"{name}, {size / 1e6:.1f} MB, format {manifest['version']}"),
         ("Made", _text(manifest.get("created"))),
@@ -137,7 +137,7 @@ def _provenance(run: Run, name: str, size: int) -> list[tuple[str, str]]:
         ("On", _text(manifest.get("device")) + (f", in {_duration(sum(durations))}" if durations else "")),
         (
             "Software",
-            frames.joined(f"{key} {value}" for key, value in _mapping(manifest.get("software")).items()) or "-",
+            frames.joined(f"{key} {value}" for key, value in mapping(manifest.get("software")).items()) or "-",
         ),
         ("Data from", _text(data.get("source"))),
         ("Licence", _text(data.get("licence"))),
@@ -153,10 +153,6 @@ def _duration(seconds: float) -> str:
         if seconds < 7200
         else f"{seconds / 3600:.1f} h"
     )
-
-
-def _mapping(value: object) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
 
 
 def _text(value: object) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from explorer.frames import defined
+from store.manifest import defined, mapping
 
 _LONGEST_TEXT = 200
 _MOST_MASKS = 50
@@ -102,8 +102,8 @@ def of_layer(record: Mapping[str, Any]) -> LayerResults | None:
         for name, mask in _entries(found.get("masks"))
         if isinstance(mask, dict)
     )
-    clusters = _mapping(found.get("train_clusters"))
-    alike = _mapping(clusters.get("alike"))
+    clusters = mapping(found.get("train_clusters"))
+    alike = mapping(clusters.get("alike"))
     return LayerResults(
         threshold=_share(found.get("threshold")),
         weights=_count(found.get("weights")),
@@ -159,17 +159,13 @@ def _costs(found: object) -> Costs | None:
     return Costs(dense, sparse)
 
 
-def _mapping(value: object) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
 def _listed(value: object) -> list[Any]:
     return value[:_MOST_VALUES] if isinstance(value, list) else []
 
 
 def _entries(value: object) -> Iterator[tuple[str, Any]]:
     """By name, the clusters' before the others that they are held against."""
-    for name, entry in sorted(_mapping(value).items(), key=lambda item: item[0] != "clusters")[:_MOST_MASKS]:
+    for name, entry in sorted(mapping(value).items(), key=lambda item: item[0] != "clusters")[:_MOST_MASKS]:
         yield _text(name), entry
 
 
