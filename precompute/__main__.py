@@ -12,51 +12,60 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from precompute.stopping import Stopped, Stopping
+
 if TYPE_CHECKING:
     from precompute.distributed import World
     from precompute.job import Job, Todo
     from precompute.options import Options
-    from precompute.stopping import Stopping
     from store.write import RunContent
 
 
 def main() -> int:
     """Run and return the exit status; a person gets messages, not tracebacks."""
     try:
+        with Stopping() as stopping:
+            return attempt(stopping)
+    except Stopped as stopped:
         from precompute.distributed import World, say
-        from precompute.options import Problem, output_path, parse
-        from precompute.stopping import Stopped, Stopping
 
         world = World.of_environment()
         command = shlex.join([*world.command, *(a for a in sys.argv[1:] if a != "--fresh")])
-        try:
-            with world.quiet(errors=True):
-                options = parse(sys.argv[1:])
-            with Stopping() as stopping, world.quiet(), world.connected(options.device):
-                run(options, stopping, world)
-            return 0
-        except Problem as problem:
-            say(f"error: {problem}", world)
-        except Stopped as stopped:
-            say(f"stopped ({stopped}). What is done is kept; the same command goes on:\n  {command}", world)
-            return stopped.exit_status
-        except BrokenPipeError:  # who read the output has left, as `head` does
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains once more at its end
-        except OSError as error:
-            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-            hint = ": no space is left on that disk. Free some; the same command then goes on" if full else ""
-            place = error.filename or output_path(options)
-            say(f"error: cannot write or read {place}: {error.strerror or error}{hint}", world)
-        except RuntimeError as error:
-            if not world.is_loss(error):
-                raise
-            say("error: another process of this run has ended. What is done is kept; the same command goes on", world)
-        return 1
+        say(f"stopped ({stopped}). What is done is kept; the same command goes on:\n  {command}", world)
+        return stopped.exit_status
     except KeyboardInterrupt:  # before `Stopping` stands ready
         return 130
 
 
-def run(options: "Options", stopping: "Stopping", world: "World") -> None:
+def attempt(stopping: Stopping) -> int:
+    """Run as the command line says; says what went wrong. Returns the exit status, raises Stopped."""
+    from precompute.distributed import World, say
+    from precompute.options import Problem, output_path, parse
+
+    world = World.of_environment()
+    try:
+        with world.quiet(errors=True):
+            options = parse(sys.argv[1:])
+        with world.quiet(), world.connected(options.device):
+            run(options, stopping, world)
+        return 0
+    except Problem as problem:
+        say(f"error: {problem}", world)
+    except BrokenPipeError:  # who read the output has left, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains once more at its end
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        hint = ": no space is left on that disk. Free some; the same command then goes on" if full else ""
+        place = error.filename or output_path(options)
+        say(f"error: cannot write or read {place}: {error.strerror or error}{hint}", world)
+    except RuntimeError as error:
+        if not world.is_loss(error):
+            raise
+        say("error: another process of this run has ended. What is done is kept; the same command goes on", world)
+    return 1
+
+
+def run(options: "Options", stopping: Stopping, world: "World") -> None:
     """One run, from images to the file. Raises Problem, Stopped, OSError."""
     # Imported here, so that `--help` and a wrong option answer at once.
     from precompute.job import prepare

@@ -9,6 +9,7 @@ import weakref
 import pytest
 
 from precompute.stopping import Stopped, Stopping
+from tests.commands import run_here
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM]
 
@@ -78,6 +79,16 @@ def test_a_second_signal_is_never_held_back() -> None:
         signal.raise_signal(signal.SIGINT)
         signal.raise_signal(signal.SIGINT)
         wait()
+
+
+def test_a_signal_before_the_options_are_read_says_how_to_go_on(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("precompute.options.parse", lambda _: signal.raise_signal(signal.SIGTERM))
+    status, printed, errors = run_here(["--data", "digits", "--out", "my run.h5"], capfd)
+    assert (status, printed) == (143, "")
+    assert errors.splitlines()[0] == "stopped (SIGTERM). What is done is kept; the same command goes on:"
+    assert errors.splitlines()[1] == "  python -m precompute --data digits --out 'my run.h5'"
 
 
 def test_what_else_is_lost_is_said_as_before() -> None:
