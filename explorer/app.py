@@ -32,6 +32,7 @@ def main() -> None:
     from explorer import load, opening, page
 
     load.return_memory()
+    load.ask_nobody()
     with page.problems_as_messages():
         if opening.open_file():
             chosen.run()

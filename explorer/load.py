@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
+from streamlit import net_util
 
 from explorer.derived import SWEEP, SweepPoint, field_squares, rank_from_factors, sweep_point
 from explorer.derived import rank as matrix_rank
@@ -201,6 +202,14 @@ def return_memory() -> None:
     release of the threshold, of a layer with 1000 labels. Elsewhere than with glibc nothing is done."""
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL("libc.so.6").mallopt(_M_MMAP_THRESHOLD, 1 << 20)
+
+
+@st.cache_resource(show_spinner=False)
+def ask_nobody() -> None:
+    """Once a server: where a page of another server tries to open a session, Streamlit asks a server of Amazon's for
+    this machine's public address, and all others wait for up to 2 s, each time. It gets an answer that allows none."""
+    with contextlib.suppress(AttributeError):
+        net_util._external_ip = net_util._external_ip or "127.0.0.1"
 
 
 @st.cache_resource(show_spinner=False)

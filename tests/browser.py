@@ -46,6 +46,11 @@ def eventually(page: "Page", read: Callable[[], Value], expected: Value, seconds
     assert found == expected
 
 
+def eventually_true(page: "Page", script: str, argument: object = None) -> None:
+    """As `page.wait_for_function`, which fails on a page whose policy forbids eval unless it is true at once."""
+    eventually(page, lambda: bool(page.evaluate(script, argument)), True)
+
+
 def two_frames(page: "Page") -> None:
     """Until what was asked for is drawn: for a check that something has *not* changed, which polling cannot make."""
     page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done())))")

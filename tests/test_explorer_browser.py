@@ -13,7 +13,6 @@ from store.read import Run
 from tests.browser import CHROMIUM, at_rest, eventually, patient, settle
 from tests.browser import chromium as started
 from tests.explorer_runs import afcc_between, cifar100_labels, make_run, served
-from tests.test_explorer_pages import HOSTILE, PAGES
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is in the extra [dev]")
 
@@ -24,9 +23,6 @@ if CHROMIUM is None:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs")
-    make_run(
-        folder / "hostile.h5", labels=[(name, name) for name in HOSTILE], device=HOSTILE[0], recipe={"name": HOSTILE[1]}
-    )
     make_run(folder / "tested.h5", features=("10",), afcc=("10",), afcc_between=afcc_between("4", "7", "10"))
     make_run(folder / "run.h5", labels=cifar100_labels()[:30])
     return folder
@@ -296,21 +292,6 @@ def test_it_asks_for_new_files_only_at_rest(page: "sync_api.Page", app: str) -> 
         }"""
     )
     eventually(page, lambda: bool(sent), True)
-
-
-def test_names_from_a_file_cause_no_request_and_no_element(page: "sync_api.Page", app: str) -> None:
-    requests: list[str] = []
-    page.on("request", lambda request: requests.append(request.url))
-    page.on("dialog", lambda dialog: pytest.fail(f"a script ran: {dialog.message}"))
-    for name in PAGES:
-        path = "" if name == "run" else name
-        visit(page, f"{app}/{path}?store=hostile.h5&threshold=0.1")
-        assert page.locator("img[src*=evil], a[href*=evil], image[*|href*=evil]").count() == 0
-    assert page.locator(".katex, .fs-heading b, .fs-note em").count() == 0
-    local = ("data:", "blob:", app, app.replace("http", "ws"))
-    assert not [url for url in requests if not url.startswith(local)]
-    visit(page, f"{app}/labels?store=hostile.h5&label=1")
-    eventually(page, page.locator(".fs-lead").inner_text, HOSTILE[1])
 
 
 FOCUSED = """() => {

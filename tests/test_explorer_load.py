@@ -63,3 +63,19 @@ for _ in range(3):  # glibc would keep blocks of this size from the second on
     subprocess.run(
         [sys.executable, "-c", program], check=True, cwd=Path(__file__).parents[1]
     )  # its heap has no holes yet
+
+
+def test_a_page_of_another_server_makes_the_server_ask_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Streamlit would ask the outside for this machine's address, to compare it with where that page is from."""
+    from streamlit import net_util
+    from streamlit.web.server.server_util import is_url_from_allowed_origins
+
+    asked: list[str] = []
+    monkeypatch.setattr(net_util, "_external_ip", None)
+    monkeypatch.setattr(net_util, "_make_blocking_http_get", lambda url, timeout=5: asked.append(url))
+    monkeypatch.setattr(net_util, "get_internal_ip", lambda: None)
+    assert not is_url_from_allowed_origins("http://elsewhere.test") and asked  # else there is nothing to prevent
+    asked.clear()
+    load.ask_nobody.clear()
+    load.ask_nobody()
+    assert not is_url_from_allowed_origins("http://elsewhere.test") and not asked

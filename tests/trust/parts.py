@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.trust import (
+    crowd,
     damage,
     dependencies,
     disk,
@@ -15,6 +16,8 @@ from tests.trust import (
     payloads,
     readers,
     resume,
+    server,
+    shown_text,
     signals,
     versions,
 )
@@ -35,6 +38,9 @@ PARTS = {
     5: Part("Damage", damage.findings, damage.__doc__ or ""),
     6: Part("Files made to harm", hostile.findings, hostile.__doc__ or ""),
     7: Part("Weights and data from elsewhere", payloads.findings, payloads.__doc__ or ""),
+    8: Part("Text from a file", shown_text.findings, shown_text.__doc__ or ""),
+    9: Part("The server", server.findings, server.__doc__ or ""),
+    10: Part("Fifty people at once", crowd.findings, crowd.__doc__ or ""),
     11: Part("Writing and reading at once", readers.findings, readers.__doc__ or ""),
     12: Part("The edges of the method", edges.findings, edges.__doc__ or ""),
     13: Part("Fuzzing", fuzz.findings, fuzz.__doc__ or ""),

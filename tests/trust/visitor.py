@@ -7,6 +7,7 @@ import asyncio
 import json
 import time
 from typing import Any
+from urllib.parse import parse_qs
 
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.Delta_pb2 import Delta
@@ -14,7 +15,6 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 from websockets.asyncio.client import ClientConnection, connect
 
-_LOOK_EVERY = 2.0  # seconds, as explorer/opening.py has it
 _TRIGGER = "$$STREAMLIT_INTERNAL_KEY_{}__events"  # Streamlit's name for what a component tells
 _LARGEST = 200 << 20  # bytes of a message: Streamlit's own limit
 
@@ -31,6 +31,7 @@ class Visitor:
         self._is_part = False  # whether a part of the page is being drawn, and the rest stays
         self.elements: dict[tuple[int, ...], tuple[Delta, str]] = {}
         self.problems: list[str] = []
+        self.session = ""  # Streamlit's name for it
 
     @classmethod
     async def arrive(cls, address: str, patience: float = 300) -> "Visitor":
@@ -103,17 +104,14 @@ class Visitor:
         header: dict[str, Any] = json.loads(data[4 : 4 + int.from_bytes(data[:4], "little")])
         return header
 
-    async def look_for_files(self, until: asyncio.Event) -> int:
-        """What a page at rest asks every two seconds, until told to stop; how often it asked."""
-        times = 0
-        while not until.is_set():
-            try:
-                await asyncio.wait_for(until.wait(), _LOOK_EVERY)
-            except TimeoutError:
-                place = next(place for place, (delta, _) in self.elements.items() if _is_look(delta))
-                await self.tell(place, "rest", True)
-                times += 1
-        return times
+    async def look(self) -> None:
+        """Ask for new files, as a page at rest does every two seconds."""
+        place = next(place for place, (delta, _) in self.elements.items() if _is_look(delta))
+        await self.tell(place, "rest", True)
+
+    def parameter(self, name: str) -> str | None:
+        """Of the address that the page has now."""
+        return parse_qs(self._address).get(name, [None])[0]
 
     async def _run(self, trigger: WidgetState | None = None, fragment: str = "", page_name: str = "") -> float:
         """Ask for a run of the page, or of a part of it, and read all that comes; the seconds that it took."""
@@ -136,11 +134,13 @@ class Visitor:
         """Take a message in; True where it is the last of a run."""
         kind = message.WhichOneof("type")
         if kind == "new_session":
-            self._page = message.new_session.page_script_hash
+            self.session = message.new_session.initialize.session_id or self.session
             if not self._is_part:
                 self.elements.clear()
         elif kind == "delta":
             self._take(tuple(message.metadata.delta_path), message.delta)
+        elif kind == "navigation":
+            self._page = message.navigation.page_script_hash
         elif kind == "page_info_changed":
             self._address = message.page_info_changed.query_string
         elif kind == "session_event" and message.session_event.HasField("script_compilation_exception"):
