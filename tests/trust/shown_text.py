@@ -3,8 +3,8 @@ HTML, scripts, style sheets, Markdown, links, images, formulas, emoji codes, con
 direction of reading, and as many characters as fit (250 in a name, 1,000 in the manifest). Each that names an address
 names a port of this machine where a server really listens. Chromium then opens every page of the app, with all that is
 folded on it unfolded at full length, the exported page of a layer and the HTML report. No request may reach the port,
-or go anywhere else; no script of the texts may run, no element may be made of them, and each label must be there letter by letter. First the
-same texts are put into a page as HTML, to see that what is looked for would be seen."""
+or go anywhere else; no script of the texts may run, no element may be made of them, and each label must be there letter
+by letter. First the same texts are put into a page as HTML, to see that what is looked for would be seen."""
 
 import contextlib
 import json
