@@ -6,7 +6,7 @@ from typing import Any, get_args
 import streamlit as st
 
 from explorer import page
-from explorer.state import Average, NullChoice, Weights
+from explorer.state import Average, NullChoice, Scope, Weights
 from store.afcc import SilencingOrder
 from store.measure import ScanOrder
 from store.read import Run
@@ -117,6 +117,24 @@ def choose_number(label: str, name: str, last: int, first: int = 0) -> None:
 def choose_other(label: str, name: str, options: Sequence[str], value: str, shown: Callable[[str], str] = str) -> None:
     """As `choose`, of a value that the view may leave at its default."""
     st.selectbox(label, options, format_func=shown, **_bound(name, f"choose_{name}", value))
+
+
+def choose_scope(titles: dict[Scope, str]) -> None:
+    st.segmented_control(
+        "Runs", list(titles), format_func=titles.__getitem__, required=True,
+        **_bound("scope", "choose_scope", page.view().scope),
+    )  # fmt: skip
+
+
+def choose_kind(names: Sequence[str], files: Sequence[Sequence[str]]) -> int:
+    """Which of the kinds of runs, each with the names of its files: by default that of the file that is open."""
+    present = page.opened()[0].name
+    found = (k for name in (page.view().kind, present) for k, of_kind in enumerate(files) if name in of_kind)
+    chosen = next(found, 0)
+    firsts = [of_kind[0] for of_kind in files]
+    title = dict(zip(firsts, names, strict=True))
+    choose_other("Kind of runs: one network, data set and recipe", "kind", firsts, firsts[chosen], title.__getitem__)
+    return chosen
 
 
 def open_number(label: str, last: int) -> None:

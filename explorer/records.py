@@ -22,8 +22,6 @@ from store.published import settings
 from store.read import Layer, Run
 from store.remote import RemoteError
 
-KIND = tuple(name for name in collection.SETTING if name != "K")
-"""Runs that agree in these differ in K and in their samples alone."""
 DRAWS = 5  # of each null
 UNTRAINED = "untrained network"
 _QUICK = 40_000_000  # elements of field matrices: half a second to a second at one threshold
@@ -76,11 +74,6 @@ def _elements(file: FileId) -> int:
         return sum(layer.n_filters * layer.n_labels**2 for layer in load.open_run(file).layers.values())
     except (FormatError, RemoteError, OSError):
         return 0
-
-
-def kind(file: FileId, threshold: float) -> tuple[Any, ...]:
-    """Equal for files that differ in K and in their samples alone."""
-    return tuple(rows(file, threshold).row(0, named=True)[name] for name in KIND)
 
 
 # ---- Records --------------------------------------------------------------------------------------------------------

@@ -18,11 +18,13 @@ LabelSort = Literal[  # columns of frames.labels
 ]
 Weights = Literal["clusters", "all"]  # of a probe: those of its filters' clusters, or all
 NullChoice = Literal["none", Null]
+Scope = Literal["file", "folder"]
 Range = tuple[int, int] | None  # from and to, both included; None: any
 _CHOICES = {
     "order": ScanOrder, "average": Average, "style": Style, "sort": FilterSort, "label_sort": LabelSort,
-    "null": NullChoice, "silencing": SilencingOrder, "weights": Weights,
+    "null": NullChoice, "silencing": SilencingOrder, "weights": Weights, "scope": Scope,
 }  # fmt: skip
+_NAMES = ("store", "layer", "store_b", "layer_b", "kind")
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,8 @@ class View:
     seed: int = 0  # of that order, where it is random
     weights: Weights = "clusters"  # of the silencing curve
     test_input: int = 0
+    scope: Scope = "file"  # what the claims are tested on: the open file, or all runs of its folder
+    kind: str = ""  # of runs that stand together, by the name of one of its files
 
 
 def to_address(view: View) -> dict[str, str]:
@@ -80,7 +84,7 @@ def from_address(parameters: Mapping[str, str]) -> View:
     >>> from_address({"threshold": "0.25", "order": "sideways", "filter": "-1"}) == View(threshold=0.25)
     True
     """
-    values: dict[str, Any] = {name: parameters.get(name, "")[:256] for name in ("store", "layer", "store_b", "layer_b")}
+    values: dict[str, Any] = {name: parameters.get(name, "")[:256] for name in _NAMES}
     threshold = _number(parameters.get("threshold", ""))
     if 0 <= threshold <= 1:
         values["threshold"] = threshold

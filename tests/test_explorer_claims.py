@@ -20,7 +20,6 @@ from tests.test_explorer_pages import HOSTILE, address, open_app, press, shown, 
 PAGES = ["scaling", "claims"]
 LAYERS = {"2": (8, 2), "10": (16, 1)}
 LABELS = (10, 20, 40)
-FOLDER = "all runs of the folder"
 RECIPE = {"name": "quick", "is_paper": False, "departures": [], "options": {"recipe": "quick", "arch": "vgg16"}}
 
 
@@ -92,7 +91,7 @@ def test_thresholds_and_chance_are_measured_when_asked_for(open_app, folder: Pat
 
 def test_runs_of_one_kind_stand_together(open_app, folder: Path) -> None:  # noqa: F811
     at = open_app("--store", folder, page="claims")
-    at.segmented_control(key="claims_scope").set_value(FOLDER).run()
+    at.segmented_control(key="choose_scope").set_value("folder").run()
     unharmed(at)
     ledger = table(at, "runs")
     names = ledger["runs"].unique().tolist()
@@ -102,6 +101,20 @@ def test_runs_of_one_kind_stand_together(open_app, folder: Path) -> None:  # noq
     assert dict(zip(trained["claim"], trained["verdict"], strict=True)) == verdicts_of(folder, *files)
     seeds = dict(zip(trained["claim"], trained["seeds"], strict=True))
     assert seeds[CLAIMS[1].sentence].endswith("of 6") and seeds[CLAIMS[2].sentence].endswith("of 2")
+
+
+def test_the_address_holds_the_runs_and_their_kind(open_app, folder: Path) -> None:  # noqa: F811
+    at = open_app("--store", folder, page="claims", store="k10-0.h5", scope="folder", kind="untrained.h5")
+    chosen = at.selectbox(key="choose_kind")
+    assert chosen.value == "untrained.h5"
+    other = next(value for value in ("k10-0.h5", "k10-1.h5") if value != chosen.value)
+    chosen.set_value(other).run()
+    unharmed(at)
+    assert address(at)["scope"] == "folder" and address(at)["kind"] == other
+    at = open_app("--store", folder, page="scaling", store="k10-0.h5", kind="untrained.h5")
+    assert at.selectbox(key="choose_kind").value == "untrained.h5"
+    at = open_app("--store", folder, page="scaling", store="k10-0.h5", kind="no-such.h5")
+    assert at.selectbox(key="choose_kind").value != "untrained.h5"
 
 
 def test_what_is_missing_is_shown_with_its_command(open_app, folder: Path, tmp_path: Path) -> None:  # noqa: F811
@@ -163,7 +176,7 @@ def test_a_damaged_file_is_named_and_the_rest_is_shown(open_app, folder: Path, t
     for page in PAGES:
         at = open_app("--store", tmp_path, page=page, store="good.h5")
         if page == "claims":
-            at.segmented_control(key="claims_scope").set_value(FOLDER).run()
+            at.segmented_control(key="choose_scope").set_value("folder").run()
         unharmed(at)
         assert at.warning and "bad.h5" in shown(at) and at.dataframe
 
@@ -195,7 +208,7 @@ def test_names_from_files_are_never_markdown(open_app, tmp_path: Path, page: str
     make_run(tmp_path / "a.h5", {"4": (6, 1)}, labels, network=network, recipe=recipe, data=data)
     at = open_app("--store", tmp_path, page=page)
     if page == "claims":
-        at.segmented_control(key="claims_scope").set_value(FOLDER).run()
+        at.segmented_control(key="choose_scope").set_value("folder").run()
     unharmed(at)
     for kind in ("markdown", "caption", "subheader", "error", "info", "warning", "success"):
         assert not [element for element in at.get(kind) if "evil" in str(element.value)], kind
@@ -212,7 +225,7 @@ def test_one_layer_two_labels_and_a_bare_manifest_are_enough(open_app, tmp_path:
     if page == "claims":
         press(at, "Measure thresholds")
         press(at, "Test chance")
-        at.segmented_control(key="claims_scope").set_value(FOLDER).run()
+        at.segmented_control(key="choose_scope").set_value("folder").run()
         unharmed(at)
 
 

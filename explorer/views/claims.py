@@ -1,21 +1,21 @@
 """Claims: each claim of the paper as a test on the runs at hand."""
 
 from collections.abc import Callable, Sequence
-from typing import Literal, get_args
+from typing import Literal
 
 import streamlit as st
 
 from explorer import controls, elements, frames_claims, load, page, records
 from explorer.load import FileId, SourceError
 from explorer.records import Problem
+from explorer.state import Scope
 from store.claim_records import RunRecord
 from store.claims import OF_SEVERAL, THRESHOLDS, Finding, Verdict, judge
 from store.format import FormatError
 from store.read import Run
 from store.remote import RemoteError
 
-Scope = Literal["the open file", "all runs of the folder"]
-
+_SCOPES: dict[Scope, str] = {"file": "the open file", "folder": "all runs of the folder"}
 _ICONS: dict[Verdict, str] = {"holds": ":material/check_circle:", "fails": ":material/cancel:",
                               "not enough runs": ":material/help:"}  # fmt: skip
 _COLOURS: dict[Verdict, Literal["green", "red", "gray"]] = {"holds": "green", "fails": "red", "not enough runs": "gray"}
@@ -28,7 +28,7 @@ def show() -> None:
         "count, up to the one where its accuracy saturates; clusters are searched in the stored order of the labels "
         "and means are over filters with clusters, whatever the sidebar says."
     )
-    st.segmented_control("Runs", get_args(Scope), default="the open file", key="claims_scope", required=True)
+    controls.choose_scope(_SCOPES)
     _everything()
 
 
@@ -36,8 +36,8 @@ def show() -> None:
 def _everything() -> None:
     file, run = page.opened()
     controls.choose_threshold()
-    if st.session_state.get("claims_scope") == "all runs of the folder":
-        _folder(file)
+    if page.view().scope == "folder":
+        _folder()
     else:
         page.text(page.run_title(run), "lead")
         page.not_the_papers(run)
@@ -48,7 +48,7 @@ def _everything() -> None:
     _python(file)
 
 
-def _folder(present: FileId) -> None:
+def _folder() -> None:
     """Runs that differ in K and in their samples alone stand for each claim together."""
     files: list[FileId] = st.session_state["files"]
     if not page.asked(
@@ -64,13 +64,8 @@ def _folder(present: FileId) -> None:
     if not groups:
         st.info("There is no run to test.")
         return
-    own = records.kind(present, page.view().threshold)
-    of_present = next((k for k, group in enumerate(groups) if _kind(group[0]) == own), 0)
-    chosen = st.selectbox(
-        "Kind of runs: one network, data set and recipe", range(len(groups)), of_present,
-        format_func=lambda k: f"{names[k]} ({len(groups[k])} {'run' if len(groups[k]) == 1 else 'runs'})",
-        key=f"claims_kind_{len(names)}_{of_present}",
-    )  # fmt: skip
+    titles = [f"{names[k]} ({len(group)} {'run' if len(group) == 1 else 'runs'})" for k, group in enumerate(groups)]
+    chosen = controls.choose_kind(titles, [[file.name for file in group] for group in groups])
     everything: dict[str, list[Finding]] = {}
     for k, group in enumerate(groups):
         if k == chosen:
@@ -87,10 +82,6 @@ def _folder(present: FileId) -> None:
     st.subheader("All kinds of runs in this folder")
     ordered = {name: everything[name] for name in names}
     elements.table(frames_claims.ledger(ordered), "claims-of-folder", height=420)
-
-
-def _kind(file: FileId) -> tuple[object, ...]:
-    return records.kind(file, page.view().threshold)
 
 
 def _groups(files: Sequence[FileId]) -> tuple[list[list[FileId]], list[str], list[Problem]]:

@@ -43,24 +43,16 @@ def _everything() -> None:
         return
     table = frames_claims.against_labels(rows)
     kinds = frames_claims.kinds(rows)
-    name = _choose_kind(kinds)
+    names = list(kinds)
+    name = names[
+        controls.choose_kind(names, [part["file"].unique(maintain_order=True).to_list() for part in kinds.values()])
+    ]
     of_kind = frames_claims.at_saturated(kinds[name])
     _kind(of_kind, table.filter(pl.col("runs") == name))
     st.subheader("All runs of this folder")
     st.caption("A row is a kind of runs and a K: means over its samples, their standard deviation, and the paper's.")
     elements.table(table, "scaling", height="content")
     _python()
-
-
-def _choose_kind(kinds: Mapping[str, pl.DataFrame]) -> str:
-    file, _ = page.opened()
-    names = list(kinds)
-    present = next((k for k, part in enumerate(kinds.values()) if file.name in part["file"]), 0)
-    chosen = st.selectbox(
-        "Kind of runs: one network, data set and recipe", range(len(names)), present,
-        format_func=lambda k: names[k], key=f"scaling_kind_{len(names)}_{present}",
-    )  # fmt: skip
-    return names[chosen]
 
 
 def _kind(rows: pl.DataFrame, means: pl.DataFrame) -> None:
