@@ -6,6 +6,7 @@ between; and all of it again. The file is the example, a layer of 512 filters an
 with what `store.measure` gives at this person's own threshold. The times are a report: no limit is set to them."""
 
 import asyncio
+import os
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
@@ -149,6 +150,7 @@ async def _measured(address: str, process: int, run: Run, people: int, pause: fl
     await alone.rounds(1, _ROUNDS, nothing)
     before = memory.now()
     memory.most()
+    load = os.getloadavg()[0]
     start = time.monotonic()
     await crowd.rounds(people, _ROUNDS, keep_peak)
     taken = time.monotonic() - start
@@ -175,6 +177,8 @@ async def _measured(address: str, process: int, run: Run, people: int, pause: fl
         if times := crowd.seconds(*wanted):
             measured = f"{np.percentile(times, 95):.2f} s; one person alone {one} s"
             found.append(Finding(f"{name}, 95th percentile", "a report", measured, True))
+    other = f"{load:.1f} on {os.cpu_count()} cores, this server at rest"
+    found.append(Finding("processes that waited for a core in the minute before", "a report", other, True))
     if before:
         limit = MEASURES.most
         grown = peaks[1] - peaks[0]
