@@ -148,19 +148,20 @@ def _schema() -> dict[str, Any]:
 
 
 def fits(found: Mapping[str, Mapping[Kind, Fit | NotEnough]]) -> pl.DataFrame:
-    """One row a curve, of this run's errors or the paper's."""
+    """One row a curve, of these runs' errors or the paper's; from and to: the 95% interval of the slope or power."""
     rows = []
     for of, by_kind in found.items():
         for kind, fitted in by_kind.items():
             row: dict[str, Any] = {"of": of, "curve": kind}
             if isinstance(fitted, Fit):
                 low, high = fitted.slope_interval or (None, None)
-                row |= {"formula": fitted.formula, "slope or power": fitted.slope, "from": low, "to": high}
+                row |= {"formula": fitted.formula, "intercept": fitted.intercept}
+                row |= {"slope or power": fitted.slope, "from": low, "to": high}
                 row |= {"root mean square residual": fitted.rms, "at K = 1": fitted.at_one, "points": fitted.n_points}
             else:
                 row["formula"] = fitted.reason
             rows.append(row)
-    numbers = ("slope or power", "from", "to", "root mean square residual", "at K = 1")
+    numbers = ("intercept", "slope or power", "from", "to", "root mean square residual", "at K = 1")
     schema: dict[str, Any] = dict.fromkeys(("of", "curve", "formula"), pl.String) | dict.fromkeys(numbers, pl.Float64)
     return pl.DataFrame(rows, schema=schema | {"points": pl.Int64})
 

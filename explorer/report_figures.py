@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import polars as pl
 
-from explorer import charts, frames, report_charts
+from explorer import charts, frames, frames_claims, report_charts
 from explorer.report_tables import (
     Setting,
     chosen,
@@ -254,7 +254,7 @@ def scaling_figure(frame: pl.DataFrame, key: str, folder: Path) -> Figure:
     picture = report_charts.error_by_labels(points, curves, drawn, max(points["K"]))
     state: State = "missing" if there.is_empty() else "partly" if missing else "there"
     notes = _scaling_notes(there, points, by_source["these runs"])
-    return Figure(key, title, state, notes, picture, points, _fits_frame(by_source), tuple(commands))
+    return Figure(key, title, state, notes, picture, points, frames_claims.fits(by_source), tuple(commands))
 
 
 def _scaling_notes(there: pl.DataFrame, points: pl.DataFrame, ours: Any) -> list[str]:
@@ -275,20 +275,3 @@ def _scaling_notes(there: pl.DataFrame, points: pl.DataFrame, ours: Any) -> list
     if len(set(there["K"])) > 2:
         return [*notes, "Below: what the fits leave over."]
     return [*notes, "A line through two K says nothing of whether the error is linear in K."]
-
-
-def _fits_frame(by_source: dict[str, dict[Any, Fit | NotEnough]]) -> pl.DataFrame:
-    rows = []
-    for source, found in by_source.items():
-        for kind, fit in found.items():
-            row: dict[str, Any] = {"source": source, "fit": kind}
-            if isinstance(fit, NotEnough):
-                rows.append(row | {"formula": fit.reason})
-                continue
-            low, high = fit.slope_interval or (None, None)
-            row |= {"formula": fit.formula, "a": fit.intercept, "b": fit.slope, "b, 95% from": low, "b, 95% to": high}
-            rows.append(row | {"rms residual": fit.rms, "error at K = 1": fit.at_one, "points": fit.n_points})
-    texts = {"source": pl.String, "fit": pl.String, "formula": pl.String}
-    numbers = dict.fromkeys(["a", "b", "b, 95% from", "b, 95% to", "rms residual", "error at K = 1"], pl.Float64)
-    schema: dict[str, Any] = texts | numbers | {"points": pl.Int64}
-    return pl.DataFrame([dict.fromkeys(schema) | row for row in rows], schema=schema)

@@ -181,17 +181,22 @@ def _figure(figure: Figure, drawn: str | None) -> str:
 def _fits(fits: pl.DataFrame) -> str:
     rows = []
     for row in fits.iter_rows(named=True):
-        if row["a"] is None:
+        if row["intercept"] is None:
             cells = [f'<td class="text" colspan="5">{text(row["formula"])}</td>']
         else:
-            inside = row["b, 95% from"] is not None
-            interval = f"{row['b, 95% from']:.2g} to {row['b, 95% to']:.2g}" if inside else "-"
-            numbers = [f"{row['b']:.3g}", interval, f"{row['rms residual']:.2g}", f"{row['error at K = 1']:.3f}"]
+            inside = row["from"] is not None
+            interval = f"{row['from']:.2g} to {row['to']:.2g}" if inside else "-"
+            numbers = [
+                f"{row['slope or power']:.3g}",
+                interval,
+                f"{row['root mean square residual']:.2g}",
+                f"{row['at K = 1']:.3f}",
+            ]
             if row["points"] == 2:
                 numbers[2] = "-"
             formula = rich(row["formula"]).replace("-", "−")
             cells = [f'<td class="text">{formula}</td>', *(f"<td>{_signed(cell)}</td>" for cell in numbers)]
-        rows.append(f'<tr><td>{text(row["source"])}</td><td class="text">{text(row["fit"])}</td>{"".join(cells)}</tr>')
+        rows.append(f'<tr><td>{text(row["of"])}</td><td class="text">{text(row["curve"])}</td>{"".join(cells)}</tr>')
     head = "".join(
         f'<th scope="col"{style}>{name}</th>'
         for name, style in [

@@ -185,11 +185,11 @@ def test_error_against_k_has_our_points_and_the_papers_with_their_fits(runs: Pat
     paper = found.data.filter(source="paper")
     assert paper["K"].to_list() == [10, 20, 40, 60, 100]
     assert paper["error"][4] == pytest.approx(1 - published("vgg16", "cifar100", 100, "10").accuracy)
-    by = {(row["source"], row["fit"]): row for row in found.fits.iter_rows(named=True)}
+    by = {(row["of"], row["curve"]): row for row in found.fits.iter_rows(named=True)}
     line = by["paper", "linear"]
     slope, intercept = np.polyfit(paper["K"], paper["error"], 1)
-    assert (line["a"], line["b"]) == pytest.approx((intercept, slope))
-    assert line["b, 95% from"] < slope < line["b, 95% to"] and line["points"] == 5
+    assert (line["intercept"], line["slope or power"]) == pytest.approx((intercept, slope))
+    assert line["from"] < slope < line["to"] and line["points"] == 5
     assert by["these runs", "linear"]["points"] == 4
     assert found.commands == (  # K = 60 from Table 4, K = 100 from Table 1
         f"python -m precompute.sweep tables --tables 4 --labels 60 --recipe quick --out-dir {runs}",
@@ -203,8 +203,8 @@ def test_the_slope_of_figure_4_is_the_papers() -> None:
 
     found = scaling_figure(empty(), "4", Path("runs"))
     assert found.state == "missing" and found.fits is not None
-    assert found.fits.filter(source="paper", fit="linear")["b"][0] == pytest.approx(0.0013, abs=1e-4)
-    ours = found.fits.filter(source="these runs")
+    assert found.fits.filter(of="paper", curve="linear")["slope or power"][0] == pytest.approx(0.0013, abs=1e-4)
+    ours = found.fits.filter(of="these runs")
     assert ours["a"].null_count() == 3 and all("not enough" in text for text in ours["formula"])
 
 
