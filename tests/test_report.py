@@ -205,7 +205,7 @@ def test_the_slope_of_figure_4_is_the_papers() -> None:
     assert found.state == "missing" and found.fits is not None
     assert found.fits.filter(of="paper", curve="linear")["slope or power"][0] == pytest.approx(0.0013, abs=1e-4)
     ours = found.fits.filter(of="these runs")
-    assert ours["a"].null_count() == 3 and all("not enough" in text for text in ours["formula"])
+    assert ours["intercept"].null_count() == 3 and all("not enough" in text for text in ours["formula"])
 
 
 def test_nothing_on_a_page_or_in_a_table_is_nan(made: Path) -> None:
