@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from store.claim_criteria import HARDLY
 from store.claim_records import (
     LayerAt,
     LayerRecord,
@@ -20,7 +21,7 @@ from store.claim_records import (
     stand_in,
     the_papers,
 )
-from store.claims import CLAIMS, HARDLY, THRESHOLDS, Count, Finding, judge, without_accuracy
+from store.claims import CLAIMS, THRESHOLDS, Count, Finding, judge, without_accuracy
 from store.measure import measure_layer
 from store.published import published, settings
 from store.read import Run

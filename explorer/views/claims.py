@@ -9,8 +9,9 @@ from explorer import controls, elements, frames_claims, load, page, records
 from explorer.load import FileId, SourceError
 from explorer.records import Problem
 from explorer.state import Scope
+from store.claim_criteria import OF_SEVERAL, Verdict
 from store.claim_records import RunRecord
-from store.claims import OF_SEVERAL, THRESHOLDS, Finding, Verdict, judge
+from store.claims import THRESHOLDS, Finding, judge
 from store.format import FormatError
 from store.read import Run
 from store.remote import RemoteError
