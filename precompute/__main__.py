@@ -25,7 +25,10 @@ def main() -> int:
     """Run and return the exit status; a person gets messages, not tracebacks."""
     try:
         with Stopping() as stopping:
-            return attempt(stopping)
+            status = attempt(stopping)
+            if status == 0:
+                stopping.check()  # where the exception was lost on the last steps
+            return status
     except Stopped as stopped:
         from precompute.distributed import World, say
 

@@ -91,6 +91,14 @@ def test_a_signal_before_the_options_are_read_says_how_to_go_on(
     assert errors.splitlines()[1] == "  python -m precompute --data digits --out 'my run.h5'"
 
 
+def test_a_signal_that_is_lost_on_the_last_steps_is_a_stop_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("precompute.__main__.run", lambda *_: lose(signal.SIGTERM))
+    status, _, errors = run_here(["--data", "digits"], capfd)
+    assert (status, errors.splitlines()[0][:18]) == (143, "stopped (SIGTERM).")
+
+
 def test_what_else_is_lost_is_said_as_before() -> None:
     said = []
     before, sys.unraisablehook = sys.unraisablehook, said.append
