@@ -1,10 +1,10 @@
 """One run is killed with SIGKILL at a random moment, started again by the same command, killed again, until it is
-finished; then the next run begins, until 50 kills have landed. The moments are drawn so that each stage of a run is as
-likely as any other, however short it is: start (data and plan), an epoch of training, the writing of a checkpoint, the
-activations, the training of a probe, the field matrices, the writing of the result. The processes are forked from one
-that has done Python's imports. After each kill the result file is opened and verified, every layer in it is compared
-with that of a run that nobody disturbed, and the checkpoint is read; the training lost is the difference between the
-last step before the kill and the step from which the next start says that it goes on."""
+finished; then the next run begins, until 50 kills have landed. A moment is drawn from a stage of the run into which the
+fewest fell so far, however short it is: start (data and plan), an epoch of training, the writing of a
+checkpoint, the activations, the training of a probe, the field matrices, the writing of the result. The processes are
+forked from one that has done Python's imports. After each kill the result file is opened and verified, every layer in
+it is compared with that of a run that nobody disturbed, and the checkpoint is read; the training lost is the difference
+between the last step before the kill and the step from which the next start says that it goes on."""
 
 import random
 from collections import Counter
@@ -117,7 +117,10 @@ class Kills:
 
     def killed(self, place: Place) -> Process:
         """A start that was killed, or has ended before the moment came."""
-        moment, delay = draw(self.chance, self.pieces, *progress_of(place))
+        drawn = draw(self.chance, self.pieces, progress_of(place), self.fell_into)
+        if drawn is None:
+            return place.finish()
+        moment, delay = drawn
         process = place.start()
         if process.wait_for(moment.stage, moment.time):
             process.process.join(delay)

@@ -82,7 +82,7 @@ def payloads(trace: Path) -> dict[str, Any]:
         "shutil.copy": Runs(shutil.copy, __file__, str(trace)),
         "torch.save": Runs(torch.save, 1, str(trace)),
         "numpy.savetxt": Runs(np.savetxt, str(trace), [1]),
-        "__setstate__": Sets(trace),
+        "setting a state": Sets(trace),
     }
 
 

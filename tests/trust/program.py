@@ -7,12 +7,15 @@ It writes down what it begins, line by line and at once: a kill cannot take that
 import contextlib
 import functools
 import itertools
+import math
 import multiprocessing
 import os
 import random
 import shutil
+import statistics
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -100,6 +103,12 @@ class Process:
     def stage(self) -> str:
         """What it is at, or was at when it was killed."""
         return next((noted for _, noted in reversed(self._noted()) if not noted.startswith("step ")), STAGES[0])
+
+    @property
+    def ended_at(self) -> float:
+        """When it had done all that it was to do, by the monotonic clock; infinite where it has not."""
+        at, noted = self._noted()[-1]
+        return at if noted == ENDED else math.inf
 
     @property
     def printed(self) -> str:
@@ -196,17 +205,26 @@ def content_of(path: Path) -> str:
         return run.content_sha256
 
 
-def draw(chance: random.Random, pieces: list[Piece], epochs_done: int, layers_done: int) -> tuple[Moment, float]:
+def draw(
+    chance: random.Random, pieces: list[Piece], progress: tuple[int, int], fell_into: Counter[str]
+) -> tuple[Moment, float] | None:
     """A random moment that is still to come: a stage, which time of it, and how long after its begin (s).
 
-    Each stage is as likely as any other, however short it is: most of a run's time is training and start.
+    The stage is one of those into which the fewest fell so far, however short it is: most of a run's time is start and
+    training. None where the run is past all of these: then it is left to end. An epoch, or a layer, is one of the next
+    two, so that a run is disturbed many times.
+    progress: (epochs of training in the checkpoint, layers in the file).
     """
-    epochs, layers = EPOCHS - epochs_done, len(LAYERS) - layers_done
+    epochs, layers = min(2, EPOCHS - progress[0]), min(2, len(LAYERS) - progress[1])
     to_come = {"start": 1, "training": epochs, "checkpoint": epochs, "activations": 1}
     to_come |= {"probe": layers, "fields": layers, "writing": layers}
-    stage = chance.choice([stage for stage in STAGES if to_come[stage]])
-    lasting = [piece.seconds for piece in pieces if piece.stage == stage]
-    return Moment(stage, chance.randint(1, to_come[stage])), chance.uniform(0, chance.choice(lasting))
+    fewest = min(fell_into[stage] for stage in STAGES)
+    stages = [stage for stage in STAGES if to_come[stage] and fell_into[stage] == fewest]
+    if not stages:
+        return None
+    stage = chance.choice(stages)
+    lasting = statistics.median(piece.seconds for piece in pieces if piece.stage == stage)
+    return Moment(stage, chance.randint(1, to_come[stage])), chance.uniform(0, lasting)
 
 
 def progress_of(place: Place) -> tuple[int, int]:

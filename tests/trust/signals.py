@@ -32,7 +32,7 @@ from tests.trust.program import (
 
 STATUS = {signal.SIGTERM: 143, signal.SIGINT: 130}
 IMPORTS = "imports"
-_IMPORTING = 6.0  # seconds, about, that imports take on a machine that is not busy
+_IMPORTING = 3.0  # seconds, about, that imports take on a machine that is not busy
 
 
 def findings(full: bool, folder: Path) -> list[Finding]:
@@ -118,17 +118,22 @@ class Signals:
 
     def stop(self, process: Process, place: Place) -> signal.Signals | None:
         """Send the next signal at a random moment; None where it has ended by then."""
-        moment, delay = draw(self.chance, self.pieces, *progress_of(place))
+        drawn = draw(self.chance, self.pieces, progress_of(place), self.fell_into)
+        if drawn is None:
+            return None
+        moment, delay = drawn
         if not process.wait_for(moment.stage, moment.time):
             return None
         process.process.join(delay)
         stage, number = process.stage, self.next_signal()
         if stage == ENDED or process.process.exitcode is not None or process.process.pid is None:
             return None
-        self.fell_into[stage] += 1
         os.kill(process.process.pid, number)
         asked = time.monotonic()
         process.wait()
+        if process.ended_at < asked:  # the signal came too late
+            return None
+        self.fell_into[stage] += 1
         self.sent(number, asked)
         return number
 
