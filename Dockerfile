@@ -8,7 +8,6 @@ WORKDIR /app
 COPY pyproject.toml constraints.txt README.md LICENSE CITATION.cff ./
 COPY store store
 COPY explorer explorer
-COPY .streamlit .streamlit
 RUN pip install --constraint constraints.txt --editable '.[explore,remote]'
 RUN ln -s /app/explorer/example.h5 /runs/example.h5
 

@@ -84,7 +84,10 @@ def make_large(path: Path) -> Path:
 
 def floor_rows(browser: Any) -> list[Row]:
     """Key press to redrawn image, of an app with nothing else on it."""
-    with serving(FLOOR) as server, _visit(browser, server.address, "img") as page:
+    with (
+        serving(FLOOR, settings=["--server.address", "127.0.0.1"]) as server,
+        _visit(browser, server.address, "img") as page,
+    ):
         page.get_by_role("slider").focus()
         taken = []
         for _ in range(ROUNDS):

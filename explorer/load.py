@@ -175,8 +175,20 @@ def open_run(file: FileId) -> Run:
     """A file of this machine is opened in another process first. Raises FormatError, OSError."""
     if file.path in _ADDRESSES:
         return Run(_ADDRESSES[file.path])
-    guard.check(Path(file.path))
+    if refusal := _refusal(file):
+        raise fmt.FormatError(refusal)
     return Run(file.path)
+
+
+@st.cache_resource(max_entries=1024, show_spinner=False)
+def _refusal(file: FileId) -> str:
+    """Why another process, which opens it first, refuses a file; "" where it does not. Kept: a file that takes all the
+    time that it may is not to take it for each visitor."""
+    try:
+        guard.check(Path(file.path))
+    except fmt.FormatError as error:
+        return str(error)
+    return ""
 
 
 @st.cache_resource(max_entries=6, show_spinner=False)
@@ -206,8 +218,9 @@ def return_memory() -> None:
 
 @st.cache_resource(show_spinner=False)
 def ask_nobody() -> None:
-    """Once a server: where a page of another server tries to open a session, Streamlit asks a server of Amazon's for
-    this machine's public address, and all others wait for up to 2 s, each time. It gets an answer that allows none."""
+    """From a server's first page on: where a page of another server tries to open a session, Streamlit asks a server of
+    Amazon's for this machine's public address, and all others wait for up to 2 s, each time. It gets an answer that
+    allows none. Before the first page, and at a start with `--server.address 0.0.0.0`, it does ask."""
     with contextlib.suppress(AttributeError):
         net_util._external_ip = net_util._external_ip or "127.0.0.1"
 

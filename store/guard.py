@@ -2,13 +2,14 @@
 
 `store.structure` refuses what is known to harm. What is not known may still make HDF5 loop, holding the interpreter's
 lock, or take all memory, and with it a server that many use: so one other process, kept for this, opens each file
-first. It has a limit of memory, and is killed and begun anew where it takes too long or dies.
+first. It has limits of time and memory; where it dies, or has met a file that is refused, the next file has a new one.
 
     check(Path("run.h5"))   # raises FormatError; after it `store.read.Run` opens the file in this process
 """
 
 import contextlib
 import json
+import signal
 import subprocess
 import sys
 import threading
@@ -18,44 +19,41 @@ from queue import Empty, SimpleQueue
 
 from store.format import FormatError
 
-SECONDS = 10.0  # what takes milliseconds on an idle machine, on one where fifty people have just opened the same page
+SECONDS = 10  # what takes milliseconds on an idle machine, on one where fifty people have just opened the same page
 MEGABYTES = 300
 
-PROGRAM = (sys.executable, "-m", "store.guard", str(MEGABYTES))
+PROGRAM = (sys.executable, "-m", "store.guard", str(SECONDS), str(MEGABYTES))
+_STARTING = 60.0  # seconds that Python and its imports may take before
 
 
 class Guard:
     """The process that opens files first. One request at a time; safe to call from several threads."""
 
-    def __init__(self, program: Sequence[str] = PROGRAM, seconds: float = SECONDS) -> None:
-        self._program, self._seconds = program, seconds
+    def __init__(self, program: Sequence[str] = PROGRAM, patience: float = SECONDS + _STARTING) -> None:
+        self._program, self._patience = program, patience
         self._lock = threading.Lock()
         self._process: subprocess.Popen[str] | None = None
         self._answers: SimpleQueue[str] = SimpleQueue()
 
     def start(self) -> None:
-        """Begin the process now, so that it is there at the first `check`; else that one begins it."""
-        with self._lock:
-            self._running()
+        """Begin the process now, so that it is there at the first `check`; else that one begins it. Never waits."""
+        if self._lock.acquire(blocking=False):
+            try:
+                self._running()
+            finally:
+                self._lock.release()
 
     def check(self, path: Path) -> None:
         """Raises FormatError where the file's structure is refused, or cannot be checked within the limits."""
         with self._lock:
             process = self._running()
-            assert process.stdin is not None
-            with contextlib.suppress(BrokenPipeError):  # it has died, and says nothing either
-                process.stdin.write(json.dumps(str(path)) + "\n")
-                process.stdin.flush()
             try:
-                answer = self._answers.get(timeout=self._seconds)
-            except Empty:
+                refusal = self._ask(process, path)
+            except BaseException:  # its answer is still to come, and would be taken for that about the next file
                 self._end()
-                raise FormatError(f"{path}: not checked within {self._seconds:g} s; refused") from None
-            if not answer:
-                status = process.wait()
+                raise
+            if refusal is not None:
                 self._end()
-                raise FormatError(f"{path}: checking it ended the process that did so (exit status {status}); refused")
-        refusal: str | None = json.loads(answer)
         if refusal is not None:
             raise FormatError(refusal)
 
@@ -64,7 +62,27 @@ class Guard:
         with self._lock:
             self._end()
 
+    def _ask(self, process: subprocess.Popen[str], path: Path) -> str | None:
+        """Why the file is refused, None where it is not."""
+        assert process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):  # it has died, and says nothing either
+            process.stdin.write(json.dumps(str(path)) + "\n")
+            process.stdin.flush()
+        try:
+            answer = self._answers.get(timeout=self._patience)
+        except Empty:
+            return f"{path}: not checked within {self._patience:g} s; refused"
+        if answer:
+            refusal: str | None = json.loads(answer)
+            return refusal
+        status = process.wait()
+        if status == -getattr(signal, "SIGALRM", 0):
+            return f"{path}: not checked within {SECONDS} s; refused"
+        return f"{path}: checking it ended the process that did so (exit status {status}); refused"
+
     def _running(self) -> subprocess.Popen[str]:
+        if self._process is not None and self._process.poll() is not None:
+            self._end()  # nobody's file has done that
         if self._process is None:
             pipe = subprocess.PIPE
             self._process = subprocess.Popen(self._program, stdin=pipe, stdout=pipe, text=True, encoding="utf-8")
@@ -105,26 +123,30 @@ def _limit_memory(megabytes: int) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
 
-def _serve() -> None:
-    """A path a line in, as JSON; out why it is refused, or null. Ends with its input, so with who began it."""
+def _serve(seconds: int, megabytes: int) -> None:
+    """A path a line in, as JSON; out why it is refused, or null. Ends with its input, so with who began it, or by an
+    alarm: that ends loops of HDF5 too, also where nobody waits for them any more."""
     from store.structure import open_checked
 
-    _limit_memory(int(sys.argv[1]))
+    alarm = getattr(signal, "alarm", lambda seconds: None)
+    _limit_memory(megabytes)
     for line in sys.stdin:
         path = Path(json.loads(line))
         refusal = None
+        alarm(seconds)
         try:
             file, _ = open_checked(path)
             file.close()
         except FormatError as error:
             refusal = str(error)
         except MemoryError:
-            refusal = f"{path}: more than {sys.argv[1]} MB of memory are needed to check it; refused"
+            refusal = f"{path}: more than {megabytes} MB of memory are needed to check it; refused"
         except OSError:
             pass  # who asked meets it too, and knows better what to say
+        alarm(0)
         print(json.dumps(refusal), flush=True)
 
 
 if __name__ == "__main__":
     with contextlib.suppress(KeyboardInterrupt, BrokenPipeError):  # Ctrl-C reaches the whole group
-        _serve()
+        _serve(*map(int, sys.argv[1:]))

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
@@ -287,23 +287,22 @@ class Server(NamedTuple):
 
 @contextmanager
 def served(*arguments: str, folder: Path = ROOT) -> Iterator[str]:
-    """The explorer on a free port of this machine, started in `folder`: its address, once it answers."""
+    """The explorer as it is shipped, on a free port, started in `folder`: its address, once it answers."""
     with serving(ROOT / "explorer" / "app.py", *arguments, folder=folder) as server:
         yield server.address
 
 
 @contextmanager
-def serving(app: Path, *arguments: str, folder: Path = ROOT) -> Iterator[Server]:
-    """Any app of Streamlit, as `served`."""
+def serving(app: Path, *arguments: str, folder: Path = ROOT, settings: Sequence[str] = ()) -> Iterator[Server]:
+    """Any app of Streamlit, as `served`, with the settings that lie beside it and these."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "streamlit", "run", str(app)]
-    options = ["--server.port", str(port), "--server.address", "127.0.0.1", "--server.fileWatcherType", "none"]
-    config = ["--browser.gatherUsageStats", "false", "--server.headless", "true"]
+    options = ["--server.port", str(port), "--server.headless", "true", *settings]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     with subprocess.Popen(
-        [*command, *options, *config, "--", *arguments], cwd=folder, env=environment, stdout=subprocess.DEVNULL
+        [*command, *options, "--", *arguments], cwd=folder, env=environment, stdout=subprocess.DEVNULL
     ) as server:
         try:
             _wait_for(f"http://127.0.0.1:{port}/_stcore/health", server)

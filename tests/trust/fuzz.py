@@ -28,7 +28,7 @@ from tests.builders import write_small
 from tests.trust.finding import Finding
 
 CORPUS = Path(__file__).parents[1] / "data"
-HANG = 2  # seconds
+HANG = 2.0  # seconds; in the short form more, for a machine that is busy
 WORDS = """info check pack unpack run.h5 none.h5 . --threshold 0.3 nan 1e400 --nulls --samples --layer 10 --seed -1
 --out --to hf:a/b --help -h --arch vgg16 timm: efficientnet_b0 --data digits cifar10 folder imagenet --data-dir
 --labels 0 1 99999999999999999999 --label-seed --recipe quick paper --epochs --batch-size --layers --device cpu cuda
@@ -41,7 +41,7 @@ Content = dict[str, object]
 def findings(full: bool, folder: Path) -> list[Finding]:
     """A minute (some seconds in the short form), two thirds of it for the reader."""
     seconds = 40 if full else 4
-    command = [sys.executable, "-m", "tests.trust.fuzz", str(seconds), "0"]
+    command = [sys.executable, "-m", "tests.trust.fuzz", str(seconds), "0", *([] if full else ["60"])]
     done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 120)
     if done.returncode:
         last = " / ".join(done.stderr.splitlines()[-3:])
@@ -119,7 +119,7 @@ def read(path: Path) -> Content:
         return content | {"names": run.label_names, "superclasses": run.superclasses, "manifest": run.manifest}
 
 
-def fuzz_reader(seconds: float, first_seed: int, folder: Path) -> dict[str, object]:
+def fuzz_reader(seconds: float, first_seed: int, folder: Path, hang: float = HANG) -> dict[str, object]:
     """Until the time is over; a hang ends the process with a traceback, a wrong number is told by its seed."""
     seeds = corpus(folder)
     contents = [read(path) for path in seeds]
@@ -133,7 +133,7 @@ def fuzz_reader(seconds: float, first_seed: int, folder: Path) -> dict[str, obje
         one = chance.randrange(len(seeds))
         path.write_bytes(mutated(wholes[one], wholes, chance))
         outcomes["files"] += 1
-        faulthandler.dump_traceback_later(HANG, exit=True)  # also where the interpreter's lock is held
+        faulthandler.dump_traceback_later(hang, exit=True)  # also where the interpreter's lock is held
         try:
             found = read(path)
         except FormatError:
@@ -216,4 +216,5 @@ def _command_lines(seconds: float, folder: Path) -> tuple[int, list[str]]:
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as temporary:
-        print(json.dumps(fuzz_reader(float(sys.argv[1]), int(sys.argv[2]), Path(temporary))))
+        hang = float(sys.argv[3]) if len(sys.argv) > 3 else HANG
+        print(json.dumps(fuzz_reader(float(sys.argv[1]), int(sys.argv[2]), Path(temporary), hang)))

@@ -27,23 +27,32 @@ SECRET = "SECRET-of-another-file-"
 ROOT = Path(__file__).parents[2]
 SECONDS, MEGABYTES, HEALTHY = 2.0, 300, 1.0
 
-# The command, in a process whose memory is full of what was secret and is free again. Last, the most memory that it and
-# the process that opens files first have had.
+# The command, in a process whose memory is full of what was secret and is free again. At their ends it writes down the
+# most memory that it and the process that opens files first have had, and waits for that one: its time then counts.
 CHECK = """
 import runpy, sys
 from pathlib import Path
 from store import guard
 secret, report = sys.argv.pop(1), sys.argv.pop(1)
+
+def note(process):
+    status = Path(f"/proc/{process}/status").read_text()
+    with open(report, "a") as file:
+        file.write(status.partition("VmHWM:")[2].split()[0] + "\\n")
+
+def ended(end=guard._GUARD._end):
+    if guard._GUARD._process is not None:
+        note(guard._GUARD._process.pid)
+    end()
+
+guard._GUARD._end = ended
 planted = [(secret * (1 + size % 40)).encode() + bytes([size % 256]) for size in range(100_000)]
 del planted
 try:
     runpy.run_module("store", run_name="__main__", alter_sys=True)
 finally:
-    other = guard._GUARD._process
-    for process in ("self", *([str(other.pid)] if other else [])):
-        status = Path(f"/proc/{process}/status").read_text()
-        with open(report, "a") as file:
-            file.write(status.partition("VmHWM:")[2].split()[0] + "\\n")
+    guard._GUARD.close()
+    note("self")
 """
 PLUGIN = """
 #include <stdio.h>
@@ -112,7 +121,7 @@ def findings(full: bool, folder: Path) -> list[Finding]:
             and (taken.seconds if full else taken.processor_seconds) <= SECONDS
             and taken.megabytes <= MEGABYTES,
         ),
-        _server(paths, folder / "served"),
+        _server(paths, folder / "served", HEALTHY if full else 30.0),
     ]
     if shutil.which("strace") is None:
         found[3] = Finding("other files opened (strace)", "0", "there is no strace on this machine", not full)
@@ -185,7 +194,7 @@ def _traced(command: list[str], path: Path, environment: dict[str, str]) -> set[
     return {name for name in found - own if not name.startswith(python)}
 
 
-def _server(paths: list[Path], folder: Path) -> Finding:
+def _server(paths: list[Path], folder: Path, limit: float) -> Finding:
     """All files in one folder, opened one after another, while the server is asked for its health."""
     folder.mkdir()
     names = []
@@ -194,15 +203,20 @@ def _server(paths: list[Path], folder: Path) -> Finding:
         shutil.copy(path, folder / names[-1])
     for name in ("secret.h5", "secret.bin"):
         shutil.copy(paths[0].with_name(name), folder / name)
-    slowest, done = [0.0], threading.Event()
+    answers: list[float] = []
+    failed: list[OSError] = []
+    done = threading.Event()
     with served("--store", str(folder)) as address:
 
         def ask() -> None:
             while not done.is_set():
                 start = time.perf_counter()
-                with urllib.request.urlopen(f"{address}/_stcore/health", timeout=60) as answer:
-                    answer.read()
-                slowest.append(time.perf_counter() - start)
+                try:
+                    with urllib.request.urlopen(f"{address}/_stcore/health", timeout=60) as answer:
+                        answer.read()
+                except OSError as error:
+                    failed.append(error)
+                answers.append(time.perf_counter() - start)
                 done.wait(0.05)
 
         asker = threading.Thread(target=ask)
@@ -214,10 +228,10 @@ def _server(paths: list[Path], folder: Path) -> Finding:
             asker.join()
     refused = sum("damaged, or it is not a Filterscope result" in text and SECRET not in text for text in said)
     return Finding(
-        f"a server that is given them: health answered within {HEALTHY:g} s, all refused on the page",
-        f"{HEALTHY:g} s, all",
-        f"slowest of {len(slowest)} answers {max(slowest):.2f} s, {refused} of {len(names)}",
-        max(slowest) <= HEALTHY and refused == len(names),
+        "a server that is given them: its health answered at any time, all refused on the page",
+        f"{limit:g} s, all",
+        f"slowest of {len(answers)} answers {max(answers):.2f} s, {len(failed)} failed, {refused} of {len(names)}",
+        len(answers) > 3 and max(answers) <= limit and not failed and refused == len(names),
     )
 
 

@@ -71,7 +71,7 @@ def findings(full: bool, folder: Path) -> list[Finding]:
     make_run(inside / "other.h5", {"4": (4, 1)})
     make_run(inside / "run.h5", {"4": (4, 1)})
     (inside / "linked").symlink_to(outside)
-    with listening() as (address, asked), served("--store", str(inside)) as app:
+    with listening() as (address, asked), served("--store", ".", folder=inside) as app:
         names = hostile_names(inside, address)
         chosen = names if full else names[::2]
         refused, problems = asyncio.run(_asked_for(app, inside, chosen, full))
@@ -83,10 +83,11 @@ def findings(full: bool, folder: Path) -> list[Finding]:
                 refused == len(chosen) and not problems,
             ),
             Finding("addresses among them that were asked", "0", str(len(asked)), not asked),
+            _listens(int(app.rpartition(":")[2])),
             *_beside_the_page(app),
             asyncio.run(_linked(app, inside, outside)),
         ]
-    shipped = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text("utf-8"))
+    shipped = tomllib.loads((ROOT / "explorer" / ".streamlit" / "config.toml").read_text("utf-8"))
     other = [
         f"{section}.{name} = {shipped.get(section, {}).get(name)!r}"
         for section, settings in SETTINGS.items()
@@ -96,6 +97,20 @@ def findings(full: bool, folder: Path) -> list[Finding]:
     number = sum(map(len, SETTINGS.values()))
     said = f"{number - len(other)} of {number}" + "".join(f"; {one}" for one in other)
     return [*found, Finding("settings for several people that are shipped (docs/serving.md)", "all", said, not other)]
+
+
+def _listens(port: int) -> Finding:
+    """The settings lie beside the app, so that they hold wherever it is started from: here in the folder of results."""
+    wanted, what = "127.0.0.1", "addresses of this machine that it answers, started in another folder, none named"
+    if not Path("/proc/net/tcp").exists():
+        return Finding(what, wanted, "this system does not tell", True)
+    found = set()
+    for table in ("tcp", "tcp6"):
+        for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
+            address, _, at = line.split()[1].rpartition(":")
+            if line.split()[3] == "0A" and int(at, 16) == port:  # listens
+                found.add("127.0.0.1" if address == "0100007F" else f"{table} {address}")
+    return Finding(what, wanted, ", ".join(sorted(found)), found == {"127.0.0.1"})
 
 
 async def _asked_for(app: str, folder: Path, names: list[str], both: bool) -> tuple[int, list[str]]:
