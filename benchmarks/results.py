@@ -76,8 +76,9 @@ def how(run: Run) -> str:
     manifest = run.manifest
     durations = manifest.get("durations") or {}
     probes = sum(layer.record.get("seconds") or 0.0 for layer in run.layers.values())
+    before = manifest["network"].get("went_on_after")
     took = [
-        ("the network", durations.get("train_network")),
+        (f"the network{f' after its first {before:g} epochs' if before else ''}", durations.get("train_network")),
         ("activations", durations.get("record_activations")),
         (f"{len(run.layers)} probes", probes or None),
     ]

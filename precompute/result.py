@@ -45,6 +45,8 @@ def new_content(job: Job, trained: Trained, recorded: Recorded) -> RunContent:
         "citation": citation(versions["filterscope"]),
         "durations": {"train_network": trained.seconds, "record_activations": recorded.seconds},
     }
+    if trained.went_on_after:  # then the duration is that of the epochs since
+        manifest["network"]["went_on_after"] = round(trained.went_on_after, 2)
     return RunContent(
         manifest=manifest,
         label_names=data.label_names,

@@ -60,7 +60,8 @@ class Trained:
 
     network: nn.Module
     history: dict[str, list[float]]
-    seconds: float  # of this process, which may have gone on from an earlier one
+    seconds: float  # of this process
+    went_on_after: float = 0.0  # epochs of an earlier one, whose seconds are not among these
 
 
 def train_network(job: Job, data: DataOnDevice) -> Trained:
@@ -94,14 +95,16 @@ def train_network(job: Job, data: DataOnDevice) -> Trained:
         evaluate=test_accuracy,
         world=job.world,
     )
+    before = 0.0
     state = job.world.from_first(job.work.load_training(NETWORK) if job.world.is_first else None)
     if state is not None:
         training.restore(state)
         epoch, step = divmod(training.step, training.steps_an_epoch)
+        before = training.step / training.steps_an_epoch
         print(f"going on with the network's training after {epoch} epochs and {step} steps", flush=True)
     start = time.monotonic()
     history = training.run(job.stopping, partial(job.work.save_training, NETWORK))
-    return Trained(network.requires_grad_(False), history, time.monotonic() - start)
+    return Trained(network.requires_grad_(False), history, time.monotonic() - start, before)
 
 
 def _n_outputs(job: Job, network: nn.Module) -> int:

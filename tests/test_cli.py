@@ -228,6 +228,10 @@ def test_a_stopped_run_says_how_to_go_on_and_does(number, status, moment, finish
         assert status == 0
         assert GOING_ON in printed
         assert content_sha256() == content_sha256(finished[0])
+        with Run("my run.h5") as run:  # the duration is of the rest
+            assert 1 <= run.manifest["network"]["went_on_after"] <= EPOCHS
+        with Run(finished[0] / "my run.h5") as run:
+            assert "went_on_after" not in run.manifest["network"]
 
 
 def test_two_processes_for_one_file(command, place, run_main):
