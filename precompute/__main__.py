@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from precompute.stopping import Stopped, Stopping
+from precompute.stopping import Stopped, Stopping, undisguised
 
 if TYPE_CHECKING:
     from precompute.distributed import World
@@ -45,12 +45,13 @@ def attempt(stopping: Stopping) -> int:
     from precompute.distributed import World, say
     from precompute.options import Problem, output_path, parse
 
-    world = World.of_environment()
+    world, options = World.of_environment(), None
     try:
-        with world.quiet(errors=True):
-            options = parse(sys.argv[1:])
-        with world.quiet(), world.connected(options.device):
-            run(options, stopping, world)
+        with undisguised():
+            with world.quiet(errors=True):
+                options = parse(sys.argv[1:])
+            with world.quiet(), world.connected(options.device):
+                run(options, stopping, world)
         return 0
     except Problem as problem:
         say(f"error: {problem}", world)
@@ -59,7 +60,7 @@ def attempt(stopping: Stopping) -> int:
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         hint = ": no space is left on that disk. Free some; the same command then goes on" if full else ""
-        place = error.filename or output_path(options)
+        place = error.filename or (output_path(options) if options else "what the options name")
         say(f"error: cannot write or read {place}: {error.strerror or error}{hint}", world)
     except RuntimeError as error:
         if not world.is_loss(error):

@@ -62,7 +62,8 @@ class Stopping:
         if self._asked is None or not isinstance(lost.exc_value, Stopped):
             self._hook(lost)
             return
-        self._again = threading.Timer(_SOON, signal.raise_signal, [self._asked])
+        # To the main thread, which runs the handler: a system call that it waits for is then interrupted.
+        self._again = threading.Timer(_SOON, _signal_main_thread, [self._asked])
         self._again.start()
 
     def _forget(self) -> None:
@@ -93,6 +94,24 @@ class Stopping:
     def check(self) -> None:
         if self._asked is not None:
             raise Stopped(self._asked)
+
+
+def _signal_main_thread(number: int) -> None:
+    if hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(threading.main_thread().ident or 0, number)
+    else:
+        signal.raise_signal(number)
+
+
+@contextmanager
+def undisguised() -> Iterator[None]:
+    """An error that a stop was the cause of, such as Python's own when a class is being made, leaves as the stop."""
+    try:
+        yield
+    except Exception as error:
+        if stopped := _stopped_behind(error):
+            raise stopped from None
+        raise
 
 
 def _stopped_behind(error: BaseException | None) -> Stopped | None:

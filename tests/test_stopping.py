@@ -54,12 +54,13 @@ def test_a_signal_that_comes_out_as_another_error_is_a_stop_all_the_same() -> No
         _ = 1 / 0
 
 
-def test_a_lost_signal_is_held_back_as_any_other() -> None:
+def test_a_lost_signal_is_held_back_as_any_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("precompute.stopping._SOON", 1.0)  # it comes when the block below has long begun
     steps = []
     with pytest.raises(Stopped), Stopping() as stopping:
         lose(signal.SIGTERM)
         with stopping.held():
-            time.sleep(0.3)
+            time.sleep(2.0)
             steps.append("whole")
         steps.append("one more")
     assert steps == ["whole"]
@@ -95,6 +96,20 @@ def test_a_signal_that_is_lost_on_the_last_steps_is_a_stop_all_the_same(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("precompute.__main__.run", lambda *_: lose(signal.SIGTERM))
+    status, _, errors = run_here(["--data", "digits"], capfd)
+    assert (status, errors.splitlines()[0][:18]) == (143, "stopped (SIGTERM).")
+
+
+def test_a_stop_that_comes_out_as_an_error_is_a_stop_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def run(*_: object) -> None:
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        except Stopped as stopped:
+            raise OSError("a library's own") from stopped
+
+    monkeypatch.setattr("precompute.__main__.run", run)
     status, _, errors = run_here(["--data", "digits"], capfd)
     assert (status, errors.splitlines()[0][:18]) == (143, "stopped (SIGTERM).")
 

@@ -40,7 +40,9 @@ def findings(full: bool, folder: Path) -> list[Finding]:
     """All troubles (three of them)."""
     with _disk(folder / "disk") as reason:
         if reason:
-            return [Finding("a full, read-only or vanished disk", "nothing is harmed", f"not measured: {reason}", True)]
+            return [
+                Finding("a full, read-only or vanished disk", "nothing is harmed", f"not measured: {reason}", not full)
+            ]
         scene = Scene(folder)
         return [scene.finding(number, trouble) for number, trouble in enumerate(TROUBLES) if full or trouble.in_short]
 
