@@ -12,6 +12,7 @@ import multiprocessing
 import os
 import random
 import shutil
+import signal
 import statistics
 import sys
 import time
@@ -26,6 +27,7 @@ from precompute import checkpoint, result, stages
 from precompute.__main__ import main
 from precompute.models import find_arch
 from precompute.options import Options
+from precompute.stopping import EXIT_STATUS
 from precompute.train import Training
 from precompute.workspace import Workspace
 from store.measure import fields_from_factors
@@ -210,9 +212,10 @@ def draw(
 ) -> tuple[Moment, float] | None:
     """A random moment that is still to come: a stage, which time of it, and how long after its begin (s).
 
-    The stage is one of those into which the fewest fell so far, however short it is: most of a run's time is start and
-    training. None where the run is past all of these: then it is left to end. An epoch, or a layer, is one of the next
-    two, so that a run is disturbed many times.
+    The stage is one of those into which the fewest fell so far: most of a run's time is start and training. One that
+    takes less than a millisecond may be over when the caller acts, since that sees its begin later. None where the run
+    is past all of these: then it is left to end. An epoch, or a layer, is one of the next two, so that a run is
+    disturbed many times.
     progress: (epochs of training in the checkpoint, layers in the file).
     """
     epochs, layers = min(2, EPOCHS - progress[0]), min(2, len(LAYERS) - progress[1])
@@ -306,5 +309,7 @@ def _child(
     sys.argv = ["precompute", *arguments]
     status = main()
     sys.stdout.flush()
+    for number in EXIT_STATUS:  # one that comes from here on comes too late: it must not change how the run ended
+        signal.signal(number, signal.SIG_IGN)
     journal.note(ENDED)
     sys.exit(status)
