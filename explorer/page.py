@@ -19,6 +19,7 @@ from explorer import load
 from explorer.load import FileId, SourceError
 from explorer.state import View, to_address
 from store.format import FormatError
+from store.manifest import mapping
 from store.read import Run
 from store.remote import RemoteError
 
@@ -178,8 +179,7 @@ with Run({file.path!r}) as run:
 
 def not_the_papers(run: Run) -> None:
     """A note wherever a recipe is not the paper's."""
-    recipe = run.manifest.get("recipe")
-    recipe = recipe if isinstance(recipe, dict) else {}
+    recipe = mapping(run.manifest.get("recipe"))
     if recipe.get("is_paper") is True:
         return
     departures = recipe.get("departures")

@@ -17,6 +17,7 @@ from store import claim_records
 from store.claim_records import STANDS, At, LayerAt, LayerRecord, RunRecord, Stand, measured_at, stand_in
 from store.claims import without_accuracy
 from store.format import FormatError
+from store.manifest import mapping
 from store.measure import ScanOrder
 from store.published import settings
 from store.read import Layer, Run
@@ -160,9 +161,7 @@ def with_train_clusters(run: Run, layer: str) -> str:
 
 
 def _sweep(run: Run, labels: Iterable[int]) -> str:
-    recipe = run.manifest.get("recipe")
-    options = recipe.get("options") if isinstance(recipe, dict) else None
-    options = options if isinstance(options, dict) else {}
+    options = mapping(mapping(run.manifest.get("recipe")).get("options"))
     words = ["--arch", str(run.manifest["network"]["arch"]), "--data", str(run.manifest["data"]["name"])]
     words += ["--labels", ",".join(map(str, labels))]
     for name in ("recipe", "batch_size", "image_size", "weights"):

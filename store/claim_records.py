@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from store.manifest import mapping
 from store.measure import THRESHOLD, LayerMeasure, measure_factored, measure_layer, scan_order
 from store.nulls import rotated, shuffled_fields, shuffled_weights
 from store.published import published, settings
@@ -158,7 +159,7 @@ def of_run(
     run: Run, thresholds: Sequence[float] = (THRESHOLD,), measure: Callable[[Layer, float], At] = measure
 ) -> RunRecord:
     """A file's record; what its manifest says may be missing, or be anything. Raises FormatError, OSError."""
-    arch = str(_record(run.manifest, "network").get("arch"))
+    arch = str(mapping(run.manifest["network"]).get("arch"))
     layers = []
     for name in the_papers(arch, list(run.layers)):
         layer = run.layers[name]
@@ -169,26 +170,21 @@ def of_run(
                 _number(layer.record.get("test_accuracy")),
                 {threshold: at for threshold, (at, _) in found.items()},
                 {threshold: scans for threshold, (_, scans) in found.items()},
-                _train_clusters(_record(layer.record, "afcc")),
+                _train_clusters(mapping(layer.record.get("afcc"))),
             )
         )
     saturated = saturated_layer(arch, {layer.name: layer.accuracy for layer in layers}) if layers else ""
-    seed = _record(run.manifest, "recipe").get("seed")
+    seed = mapping(run.manifest.get("recipe")).get("seed")
     return RunRecord(
         run.name, run.n_labels, seed if isinstance(seed, int) else None, int(run.test_inputs.sum()), saturated, layers
     )
 
 
 def _train_clusters(afcc: dict[str, Any]) -> TrainClusters | None:
-    alike = _record(_record(afcc, "train_clusters"), "alike")
+    alike = mapping(mapping(afcc.get("train_clusters")).get("alike"))
     values = [_number(value) for value in (afcc.get("threshold"), alike.get("identical"), alike.get("mean"))]
     threshold, identical, mean = values
     return None if threshold is None or identical is None or mean is None else TrainClusters(threshold, identical, mean)
-
-
-def _record(of: dict[str, Any], name: str) -> dict[str, Any]:
-    value = of.get(name)
-    return value if isinstance(value, dict) else {}
 
 
 def _number(value: object) -> float | None:
