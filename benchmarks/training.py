@@ -6,9 +6,9 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from benchmarks.timing import Row, interleaved, median_ratio
-from precompute.augment import Draws, Images, Preprocessing
 from precompute.device import choose_device
-from precompute.models import find_arch
+from precompute.images.augment import Draws, Images, Preprocessing
+from precompute.networks.models import find_arch
 from precompute.options import Options, parse
 from precompute.probe import KEPT, probe_training
 from precompute.recipes import recipe_for
@@ -30,7 +30,10 @@ def network_training(n_inputs: int) -> Training:
 
 
 def network_rows() -> list[Row]:
-    """Benchmark 4: steps with drawing, cutting, augmenting and counting, against steps on one fixed batch."""
+    """Benchmark 4: steps with cutting, augmenting and counting, against steps on one fixed batch.
+
+    What is drawn is drawn once an epoch, before its steps.
+    """
     ours, bare = network_training(5_000), network_training(BATCH)
     draws = Draws.of_epoch(5_000, 0, 0, DEVICE.target)
     fixed = bare.inputs(torch.arange(BATCH), Draws.of_epoch(BATCH, 0, 0, DEVICE.target))

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from precompute.memory import is_lack_of_memory
 from precompute.stopping import Stopped, Stopping, undisguised
 
 if TYPE_CHECKING:
@@ -62,11 +63,24 @@ def attempt(stopping: Stopping) -> int:
         hint = ": no space is left on that disk. Free some; the same command then goes on" if full else ""
         place = error.filename or (output_path(options) if options else "what the options name")
         say(f"error: cannot write or read {place}: {error.strerror or error}{hint}", world)
-    except RuntimeError as error:
-        if not world.is_loss(error):
+    except (MemoryError, RuntimeError) as error:
+        if is_lack_of_memory(error):
+            say(f"error: {out_of_memory(error)}", world)
+        elif isinstance(error, RuntimeError) and world.is_loss(error):
+            say("error: another process of this run has ended. What is done is kept; the same command goes on", world)
+        else:
             raise
-        say("error: another process of this run has ended. What is done is kept; the same command goes on", world)
     return 1
+
+
+def out_of_memory(error: BaseException) -> str:
+    from precompute.options import one_line
+
+    return (
+        f"memory does not suffice ({one_line(error)}). What is done is kept. The same command with fewer --layers (the "
+        "others later), or with less beside it on this machine, goes on; a smaller --batch-size or --image-size needs "
+        "less for each step, but is another recipe: with another --out, or --fresh"
+    )
 
 
 def run(options: "Options", stopping: Stopping, world: "World") -> None:
@@ -77,7 +91,7 @@ def run(options: "Options", stopping: Stopping, world: "World") -> None:
     from precompute.plan import make_plan
 
     if options.list_taps:
-        from precompute.listing import list_taps
+        from precompute.networks.listing import list_taps
 
         print(list_taps(options))
         return
@@ -117,8 +131,8 @@ def help_first(job: "Job") -> None:
 
     todo: Todo | None = job.world.from_first(None)
     if todo:
-        data = stages.DataOnDevice(job)
-        stages.record_activations(job, None, data, stages.train_network(job, data).network, todo.recorded)
+        data = stages.DataOnDevice(job, job.world.from_first({}))
+        stages.record_activations(job, None, data, stages.train_network(job, data, None).network, todo.recorded)
 
 
 def make_layers(job: "Job", earlier: "RunContent | None", todo: "Todo") -> None:
@@ -126,13 +140,19 @@ def make_layers(job: "Job", earlier: "RunContent | None", todo: "Todo") -> None:
     from precompute import pruning, stages
     from precompute.plan import make_plan
     from precompute.result import new_content, write
+    from precompute.workspace import NETWORK
 
+    # What can still be wrong is found out before minutes of measuring.
+    saved = job.work.load_training(NETWORK) if job.recipe.network.epochs else None
+    if job.origin["from"] == "hub":
+        job.network()  # downloaded now, and read from this machine's copy later
     plan = make_plan(job)
     print(plan.text(), flush=True)
-    data = stages.DataOnDevice(job)
+    data = stages.DataOnDevice(job, job.world.from_first(plan.places))
     # "In the first stage, the entire deep architecture is trained using optimized parameters to minimize the loss
     # function."
-    trained = stages.train_network(job, data)
+    trained = stages.train_network(job, data, saved)
+    del saved  # weights and momentum once more
     # "In the second stage, the weights of the first m trained layers remain unchanged and their outputs are FC with
     # random initial weights to the output layer, which represent the labels."
     recorded = stages.record_activations(job, plan, data, trained.network, todo.recorded)
@@ -157,8 +177,8 @@ def make_layers(job: "Job", earlier: "RunContent | None", todo: "Todo") -> None:
 
 def add_thumbnails(job: "Job", earlier: "RunContent") -> None:
     """What was asked for after the run: its test images, which are those of then (`earlier_result` compares them)."""
+    from precompute.images.thumbnails import thumbnails
     from precompute.result import write
-    from precompute.thumbnails import thumbnails
 
     assert job.data is not None, "only a dry run has no data"
     earlier.thumbnails = thumbnails(job.data.test.images)
@@ -167,12 +187,13 @@ def add_thumbnails(job: "Job", earlier: "RunContent") -> None:
 
 def print_result(path: Path) -> None:
     """The paper's table for the finished file, and what to do with it."""
+    from precompute.wording import megabytes
     from store.read import Run
     from store.table import table
 
     with Run(path) as run:
         print(f"\n{table(run)}")
-    print(f"\n{path} ({path.stat().st_size / 1e6:.1f} MB). The same table at any time: python -m store info {path}")
+    print(f"\n{path} ({megabytes(path.stat().st_size, 1)}). The same table at any time: python -m store info {path}")
 
 
 if __name__ == "__main__":

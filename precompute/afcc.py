@@ -6,6 +6,7 @@ weights remain zero" while what is left is trained again (supplement). Masks her
 
 import statistics
 import time
+import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -15,11 +16,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
+from precompute.networks.taps import Tap, watch
 from precompute.options import Problem
-from precompute.taps import Tap, watch
 from store.afcc import afcc_mask
 
 RANDOM_LABELS = 5  # a filter: the baseline of Tzach et al. 2501.12880
+AS_MANY = "as many random labels"
 _REPEATS = 30
 
 
@@ -44,7 +46,7 @@ def probe_masks(cluster_of: NDArray[np.integer[Any]], weights: NDArray[np.float3
     kept = int(held.sum()) * positions
     by_label = {
         "clusters": held,
-        "as many random labels": draw.permuted(held, axis=1),
+        AS_MANY: draw.permuted(held, axis=1),
         f"{RANDOM_LABELS} random labels": random_labels(held.shape, draw),
     }
     masks = {name: np.repeat(mask[:, :, None], positions, axis=2) for name, mask in by_label.items()}
@@ -80,16 +82,30 @@ def shared_label(of_inputs: NDArray[np.bool_], of_outputs: NDArray[np.bool_]) ->
     return common
 
 
+def as_many_labels(held: NDArray[np.bool_], seed: int) -> NDArray[np.bool_]:
+    """(N_f, K): random labels, as many for each filter as it holds.
+
+    The draw belongs to the layer: a filter keeps its labels from the step in which its weights are masked to the next,
+    in which it is an input.
+    """
+    draw = np.random.default_rng([seed, zlib.crc32(np.ascontiguousarray(held).tobytes())])
+    chosen: NDArray[np.bool_] = draw.permuted(held, axis=1)
+    return chosen
+
+
 def layer_mask(name: str, held: tuple[NDArray[np.bool_], NDArray[np.bool_]], weight: Tensor, seed: int) -> Tensor:
     """The mask of a convolution's weight (N_out, N_in, height, width), by the clusters or by a baseline's name.
 
-    held: the labels of the filters of the layer before and of the layer itself.
+    held: the labels of the filters of the layer before and of the layer itself. The weights' masks keep as many weights
+    as the clusters; `as many random labels` leaves each filter as many labels, which connect about as many filters.
     """
     draw = np.random.default_rng(seed)
     pairs = shared_label(*held)
     if name == f"{RANDOM_LABELS} random labels":
         pairs = shared_label(random_labels(held[0].shape, draw), random_labels(held[1].shape, draw))
-    if name in ("clusters", f"{RANDOM_LABELS} random labels"):
+    if name == AS_MANY:
+        pairs = shared_label(as_many_labels(held[0], seed), as_many_labels(held[1], seed))
+    if name in ("clusters", AS_MANY, f"{RANDOM_LABELS} random labels"):
         return torch.from_numpy(pairs)[:, :, None, None].expand(weight.shape).to(weight.device)
     kept = int(pairs.sum()) * weight[0, 0].numel()
     values = weight.detach().abs().cpu().numpy() if name == "largest weights" else draw.random(tuple(weight.shape))

@@ -21,6 +21,8 @@ def synchronize(network: nn.Module, device: torch.device) -> None:
     for module in network.modules():
         if isinstance(module, _BatchNorm):
             kind = type(module)
+            # A module in its place would have to be hung into its parent, under every name that it has there, and
+            # would not be what isinstance, hooks and what timm's networks keep of their own modules expect.
             module.__class__ = type(f"Synchronized{kind.__name__}", (_Synchronized, kind), {})
 
 

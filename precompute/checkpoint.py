@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from precompute.disk import named_in_errors
 from precompute.options import Problem
 from store.write import replace_file
 
@@ -15,11 +16,12 @@ MAGIC = b"filterscope checkpoint 1\n"
 
 
 def save(path: Path, state: dict[str, Any]) -> None:
-    """Replace the file atomically. Raises OSError."""
+    """Replace the file atomically. Raises OSError, which names it."""
     buffer = io.BytesIO()
     torch.save(state, buffer)
     payload = buffer.getbuffer()
-    replace_file(path, b"".join([MAGIC, hashlib.sha256(payload).digest(), payload]))
+    with named_in_errors(path):
+        replace_file(path, b"".join([MAGIC, hashlib.sha256(payload).digest(), payload]))
 
 
 def load(path: Path) -> dict[str, Any] | None:

@@ -1,6 +1,5 @@
 """Which device computes, and in which precision."""
 
-import os
 import platform
 from dataclasses import dataclass, replace
 
@@ -56,18 +55,9 @@ def _choose(wanted: str) -> Device:
     return Device(device, low, f"{name}, {torch.get_num_threads()} threads, {_precision(low)}")
 
 
-def free_memory() -> int:
-    """Bytes of main memory that a program can still take."""
-    try:
-        with open("/proc/meminfo") as lines:
-            available = next(line for line in lines if line.startswith("MemAvailable"))
-        return int(available.split()[1]) * 1024
-    except (OSError, StopIteration):
-        pass
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
-    except (AttributeError, ValueError, OSError):
-        return 4 << 30
+def free_on_device(device: Device) -> int:
+    """Bytes of a GPU's memory that are free beside what torch holds already; none where it computes in main memory."""
+    return int(torch.cuda.mem_get_info(device.target)[0]) if device.target.type == "cuda" else 0
 
 
 def peak_memory(device: Device) -> int:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from torch import Tensor
     from torch.distributed import Store  # type: ignore[attr-defined]
 
-    from precompute.image_files import ImageFiles
+    from precompute.images.image_files import ImageFiles
 
 _PATIENCE = datetime.timedelta(hours=2)  # with a process that downloads, or measures its plan, while the others wait
 _LAST_WORD = datetime.timedelta(seconds=5)
@@ -86,6 +86,7 @@ class World:
             yield
             return
         import torch
+        import torch.distributed.nn.functional  # its default arguments would keep a group that is there already alive
         from torch import distributed
 
         uses_gpu = device == "cuda" or (device == "auto" and torch.cuda.is_available())
@@ -222,7 +223,7 @@ class World:
         """All images in one file that each process maps into its memory, having decoded its part. Raises OSError."""
         import numpy as np
 
-        from precompute.image_files import allocate
+        from precompute.images.image_files import allocate
 
         if self.is_first:
             allocate(place, images.nbytes)

@@ -5,17 +5,20 @@ from itertools import pairwise
 from typing import Any
 
 import torch
+from torch import nn
 
-from precompute import data, weights
 from precompute.afcc import connection
-from precompute.data import DataSet, Sizes
 from precompute.device import Device, choose_device
 from precompute.distributed import ALONE, World
-from precompute.models import Arch, choose_layers, choose_taps, find_arch
+from precompute.images import data
+from precompute.images.data import DataSet, Sizes
+from precompute.networks import weights
+from precompute.networks.arch import Arch
+from precompute.networks.models import choose_layers, choose_taps, find_arch
+from precompute.networks.taps import Tap
 from precompute.options import Options, Problem, output_path
 from precompute.recipes import Recipe, recipe_for
 from precompute.stopping import Stopping
-from precompute.taps import Tap
 from precompute.workspace import Workspace
 from store.write import RunContent
 
@@ -71,6 +74,7 @@ class Job:
     stopping: Stopping
     data: DataSet | None  # None in a dry run that would have to download it
     world: World
+    start: weights.State | None  # of the file that the network starts from; None where it starts from none
 
     def todo(self, earlier: RunContent | None) -> Todo:
         """What is left to do, with a file that holds so much."""
@@ -90,9 +94,26 @@ class Job:
         source = "still to be downloaded" if self.data is None else f"read from {self.data.source}"
         return f"{what} -> {self.work.out} ({self.device.description}; images {source})"
 
+    def network(self) -> nn.Module:
+        """The network that the run starts with, made anew. Raises Problem, OSError."""
+        as_it_is, n_labels = self.recipe.network.epochs == 0, self.sizes.n_labels
+        network = weights.network(self.options, self.arch, n_labels, as_it_is, self.start)
+        if self.options.afcc_between and self.n_outputs(network) != n_labels:
+            raise Problem(
+                f"--afcc-between trains the network's own outputs: it has {self.n_outputs(network)}, the data "
+                f"{n_labels} labels"
+            )
+        return network
+
+    def n_outputs(self, network: nn.Module) -> int:
+        return len(network.get_submodule(self.arch.output[0]).get_parameter("weight"))
+
 
 def prepare(options: Options, stopping: Stopping, world: World = ALONE) -> Job:
-    """Settle everything that can be wrong before work begins. Raises Problem, OSError."""
+    """Settle everything that can be wrong before work begins. Raises Problem, OSError.
+
+    But for weights of the hub: a dry run does not download, and a run that is done needs none.
+    """
     arch = find_arch(options)
     origin = weights.origin(options, arch)
     taps = choose_taps(arch, options.layers)
@@ -109,7 +130,7 @@ def prepare(options: Options, stopping: Stopping, world: World = ALONE) -> Job:
     batch = min(recipe.network.batch_size, sizes.train)
     if recipe.network.epochs and batch < world.size:
         raise Problem(f"a batch of {batch} for {world.size} processes: each needs one input at least; start fewer")
-    return Job(
+    job = Job(
         options=options,
         device=device,
         arch=arch,
@@ -128,7 +149,11 @@ def prepare(options: Options, stopping: Stopping, world: World = ALONE) -> Job:
         stopping=stopping,
         data=images,
         world=world,
+        start=weights.of_file(options, arch),
     )
+    if job.start is not None:
+        job.network()  # whether the file's weights fit
+    return job
 
 
 def _check_between(arch: Arch, taps: list[Tap], layers: tuple[str, ...]) -> None:

@@ -9,19 +9,26 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from precompute.augment import Draws, Images, Preprocessing
-from precompute.device import Device, free_memory, peak_memory
-from precompute.image_files import ImageFiles
+from precompute.device import Device, free_on_device, peak_memory
+from precompute.images.augment import Draws, Images, Preprocessing
+from precompute.images.image_files import ImageFiles
+from precompute.images.thumbnails import thumbnail_bytes
 from precompute.job import Job
+from precompute.memory import Costs, Place, free_memory, places
+from precompute.networks.taps import tap_shapes
 from precompute.probe import KEPT, batch_of, passes, probe_training
 from precompute.progress import seconds
 from precompute.recipes import Schedule
-from precompute.taps import tap_shapes
-from precompute.thumbnails import thumbnail_bytes
 from precompute.train import Training
+from precompute.wording import counted, megabytes
 from store.write import stores_fields
 
 _DECODED = 64  # images
+_MEMORY_OF: dict[str, tuple[Place, ...]] = {  # the places that are the device's own memory
+    "cpu": ("memory",),
+    "cuda": ("device",),
+    "mps": ("device", "memory"),
+}
 _LONG = 5.0  # seconds; what takes longer is measured less often
 
 
@@ -31,8 +38,7 @@ class Plan:
 
     job: Job
     shapes: dict[str, tuple[int, int, int]]  # layer -> (filters, height, width)
-    activation_device: torch.device  # where activations are kept: with the GPU where they fit
-    on_disk: bool  # whether they are kept on disk, since half the free memory does not hold them
+    places: dict[str, Place]  # where what is kept lies: images as "train" and "test", and "activations"
     train_step: float  # seconds
     pass_rate: float  # images a second
     probe_step: dict[str, float]  # layer -> seconds
@@ -49,9 +55,28 @@ class Plan:
 
     @property
     def memory_bytes(self) -> int:
-        """The most that the device needs: while it computes, or for the activations that are kept."""
-        kept_there = self.activation_device == self.job.device.target and not self.on_disk
-        return self.peak_bytes + (self.activation_bytes if kept_there else 0)
+        """The most that the device needs: while it computes, and for what is kept there."""
+        return self.peak_bytes + sum(self._kept(place) for place in _MEMORY_OF[self.job.device.target.type])
+
+    def _kept(self, place: Place, *names: str) -> int:
+        """Bytes of what is kept in a place: of the names, or of all that it is."""
+        needs = _needs(self.job, self.activation_bytes)
+        return sum(needs[name][place] for name in names or self.places if self.places.get(name) == place)
+
+    def _memory_line(self) -> str:
+        whose = ", for the first process" if self.job.world.several else ""
+        line = f"memory: about {self.memory_bytes / 1e9:.1f} GB on {self.job.device.target}{whose}"
+        images = sum(self._kept(place, "train", "test") for place in _MEMORY_OF[self.job.device.target.type])
+        line += f"; {megabytes(images)} of it for images" if images else ""
+        if self.job.device.target.type == "cuda" and (kept := self._kept("memory")):
+            line += f"; {megabytes(kept)} of main memory"
+        n_bytes = math.prod(self.job.sizes.image_shape)
+        on_disk = sum(
+            n_bytes * n_inputs
+            for name, n_inputs in (("train", self.job.sizes.train), ("test", self.job.sizes.test))
+            if self.places.get(name) == "disk"
+        )
+        return line + (f"; {megabytes(on_disk)} of images on disk" if on_disk else "")
 
     @property
     def _times(self) -> tuple[float, float, float]:
@@ -73,7 +98,7 @@ class Plan:
         if not schedule.epochs:
             return "1. the network is probed as it is, without training"
         return (
-            f"1. train the network: {schedule.epochs} epochs of {self.job.sizes.train} images, batches of "
+            f"1. train the network: {counted(schedule.epochs, 'epoch')} of {self.job.sizes.train} images, batches of "
             f"{schedule.batch_size}, {schedule.batch_size / self.train_step:.0f} images/s: about {seconds(train_time)}"
         )
 
@@ -96,7 +121,8 @@ class Plan:
         probe = recipe.probe
         units = {tap.layer: tap.unit for tap in self.job.taps}
         train_time, pass_time, probe_time = self._times
-        kept = f"{self.activation_bytes / 1e6:.0f} MB {'on disk' if self.on_disk else 'in memory'}"
+        where = "on disk" if self.places["activations"] == "disk" else "in memory"
+        kept = f"{megabytes(self.activation_bytes)} {where}"
         note = "" if recipe.is_paper else ", NOT THE PAPER'S"
         changes = f" ({'; '.join(recipe.departures)})" if recipe.departures else ""
         lines = [
@@ -105,7 +131,7 @@ class Plan:
             self._training_line(train_time),
             f"2. activations of {sizes.train} + {sizes.test} images, once for all layers, {kept}: "
             f"about {seconds(pass_time)}",
-            f"3. a probe a layer: {probe.epochs} epochs each: about {seconds(probe_time)}",
+            f"3. a probe a layer: {counted(probe.epochs, 'epoch')} each: about {seconds(probe_time)}",
         ]
         for layer, (n_filters, height, width) in self.shapes.items():
             lines.append(
@@ -114,14 +140,13 @@ class Plan:
             )
         lines.append(
             f"4. field matrices of {sum(shape[0] for shape in self.shapes.values())} filters, {sizes.n_labels} x "
-            f"{sizes.n_labels} each: a file of about {self.file_bytes / 1e6:.1f} MB"
+            f"{sizes.n_labels} each: a file of about {megabytes(self.file_bytes, 1)}"
         )
         if self.job.pruned or self.job.options.afcc_between:
             places = [f"layer {layer}" for layer in self.job.pruned]
             places += [f"between {' '.join(self.job.options.afcc_between)}"] if self.job.options.afcc_between else []
             lines.append(f"5. AFCC ({', '.join(places)}), whose time is not in the sum below")
-        whose = ", for the first process" if self.job.world.several else ""
-        lines.append(f"memory: about {self.memory_bytes / 1e9:.1f} GB on {self.job.device.target}{whose}")
+        lines.append(self._memory_line())
         lines.append(f"in all about {seconds(self.duration)}")
         return "\n".join(lines)
 
@@ -139,7 +164,7 @@ def make_plan(job: Job) -> Plan:
     batch = min(recipe.network.batch_size, sizes.train) if recipe.network.epochs else batch_of(side)
     if job.world.several and recipe.network.epochs:
         batch = max(2, -(-batch // job.world.size))  # of one input, batch normalization may have no variance
-    pixels = torch.randint(0, 256, (batch, height, width, channels), dtype=torch.uint8)
+    pixels = torch.randint(0, 256, (batch, height, width, channels), dtype=torch.uint8).to(target)
     images = Images(pixels, target, Preprocessing(side, (0.5,) * 3, (0.5,) * 3, warps=job.arch.warps))
     labels = torch.arange(max(batch, recipe.probe.batch_size), device=target) % sizes.n_labels
     pass_time = _seconds(lambda: list(passes(network, job.taps, images, job.device)), job.device, times=2)
@@ -157,16 +182,42 @@ def make_plan(job: Job) -> Plan:
     plan = Plan(
         job=job,
         shapes=shapes,
-        activation_device=torch.device("cpu"),
-        on_disk=False,
+        places={},
         train_step=train_step,
         pass_rate=min(batch / pass_time * job.world.size, _decoding_rate(job)),
         probe_step=probe_step,
         peak_bytes=peak_memory(job.device),
     )
-    if target.type == "cuda" and plan.activation_bytes < torch.cuda.mem_get_info()[0] // 2:
-        return replace(plan, activation_device=target)
-    return replace(plan, on_disk=plan.activation_bytes > free_memory() // 2)
+    return replace(plan, places=places(_needs(job, plan.activation_bytes), _free(job.device)))
+
+
+def _needs(job: Job, activation_bytes: int) -> dict[str, Costs]:
+    """What a run keeps of its data, and the bytes that it takes of each place that it may lie in, the quickest first.
+
+    Arrays are in main memory from the start; files are decoded once where a network is trained on them, by several
+    processes into one file; for a single pass, as it comes to them, and nothing is kept.
+    """
+    device, needs = job.device.target.type, dict[str, Costs]()
+    for name, n_inputs in (("train", job.sizes.train), ("test", job.sizes.test)):
+        n_bytes = n_inputs * math.prod(job.sizes.image_shape)
+        main: dict[Place, int] = {"memory": n_bytes if job.data is None else 0}
+        if job.data is not None and isinstance(job.data.train.images, ImageFiles):
+            if not job.trains_network:
+                continue
+            main = {"disk": 0} if job.world.several else {"memory": n_bytes, "disk": 0}
+        own: dict[Place, int] = {} if device == "cpu" else {"device": n_bytes}
+        needs[name] = own | main
+    own = {"device": activation_bytes} if device == "cuda" else {}
+    main = {"memory": activation_bytes, "disk": 0}
+    needs["activations"] = own | main
+    return needs
+
+
+def _free(device: Device) -> dict[Place, int]:
+    main = free_memory()
+    if device.target.type == "mps":  # whose memory is the main memory
+        return {"device": main // 2, "memory": main // 2}
+    return {"device": free_on_device(device), "memory": main}
 
 
 def _decoding_rate(job: Job) -> float:

@@ -13,14 +13,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from precompute.augment import Images
 from precompute.device import Device
 from precompute.distributed import ALONE, World
-from precompute.image_files import allocate
+from precompute.images.augment import Images
+from precompute.images.image_files import allocate
+from precompute.networks.taps import Tap, watch
 from precompute.progress import Progress
 from precompute.recipes import Schedule
-from precompute.taps import Tap, watch
 from precompute.train import Training
+from precompute.wording import counted
 
 KEPT = torch.bfloat16  # activations are kept so; where the network computes in bfloat16, as they come
 _BATCH = 500  # images of 32x32 at once; fewer where they are larger
@@ -84,7 +85,7 @@ def record(
             world.collect(seen[tap.layer].flatten(1).to(KEPT), out.get(tap.layer), rows)
         done += sum(of.stop - of.start for of in rows)
         progress.step(done)
-    progress.finish(f"{len(images)} images, {len(taps)} layers at once")
+    progress.finish(f"{len(images)} images, {counted(len(taps), 'layer')}{' at once' if len(taps) > 1 else ''}")
     return answers
 
 

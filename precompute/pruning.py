@@ -13,16 +13,16 @@ from torch import nn
 from precompute import afcc
 from precompute.fields import class_means
 from precompute.job import Job
+from precompute.networks.taps import Tap
 from precompute.probe import passes, probe_accuracy, probe_training, share_right
 from precompute.recipes import Schedule, afcc_recipe
 from precompute.stages import DataOnDevice, Recorded
-from precompute.taps import Tap
 from precompute.train import Training
 from store.afcc import afcc_mask
 from store.measure import THRESHOLD, LayerMeasure, measure_factored
 from store.write import LayerContent, RunContent
 
-BASELINES = ("clusters", f"{afcc.RANDOM_LABELS} random labels", "random weights", "largest weights")
+BASELINES = ("clusters", afcc.AS_MANY, f"{afcc.RANDOM_LABELS} random labels", "random weights", "largest weights")
 
 
 def prune_probe(

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from precompute.images.thumbnails import thumbnails
 from precompute.job import Job
 from precompute.options import Problem
 from precompute.stages import Recorded, Trained
-from precompute.thumbnails import thumbnails
 from store.citation import citation
 from store.format import FormatError
 from store.write import RunContent, write_run

@@ -3,20 +3,21 @@
 import time
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from precompute import weights
-from precompute.augment import Images, Preprocessing
-from precompute.data import Split
-from precompute.device import free_memory
 from precompute.fields import by_filter, class_means
-from precompute.image_files import ImageFiles
+from precompute.images.augment import Images, Preprocessing
+from precompute.images.data import Split
+from precompute.images.image_files import DECODED_AT_ONCE, ImageFiles
 from precompute.job import Job
-from precompute.options import Problem
+from precompute.memory import Place
+from precompute.networks.taps import Tap
 from precompute.plan import Plan
 from precompute.probe import (
     Activations,
@@ -30,8 +31,8 @@ from precompute.probe import (
     record,
     share_right,
 )
-from precompute.taps import Tap
 from precompute.train import Training
+from precompute.wording import counted
 from precompute.workspace import NETWORK
 from store.format import HISTORY
 from store.measure import fields_from_factors
@@ -40,15 +41,15 @@ from store.write import LayerContent, stores_fields
 
 
 class DataOnDevice:
-    """The job's data set where the network sees it."""
+    """The job's data set where the network sees it. places: as the plan has them."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, places: dict[str, Place]) -> None:
         assert job.data is not None, "only a dry run has no data"
         splits, target = (job.data.train, job.data.test), job.device.target
         mean, std = job.arch.scaling(job.data)
         self.preprocessing = Preprocessing(job.arch.side, mean, std, job.data.flips, job.arch.warps)
         self.train, self.test = (
-            Images(_pixels(job, split, name), target, self.preprocessing)
+            Images(_pixels(job, split, name, places.get(name)), target, self.preprocessing)
             for name, split in zip(("train", "test"), splits, strict=True)
         )
         self.train_labels, self.test_labels = (torch.from_numpy(split.labels).to(target) for split in splits)
@@ -64,17 +65,11 @@ class Trained:
     went_on_after: float = 0.0  # epochs of an earlier one, whose seconds are not among these
 
 
-def train_network(job: Job, data: DataOnDevice) -> Trained:
-    """Stage 1: train the whole network, from where an earlier process got to."""
-    as_it_is = job.recipe.network.epochs == 0
+def train_network(job: Job, data: DataOnDevice, saved: dict[str, Any] | None) -> Trained:
+    """Stage 1: train the whole network, from where an earlier process got to: the first process has it `saved`."""
     with job.world.in_turn(job.origin["from"] == "hub"):
-        network = weights.network(job.options, job.arch, job.sizes.n_labels, as_it_is).to(job.device.target)
-    if as_it_is:
-        if job.options.afcc_between and _n_outputs(job, network) != job.sizes.n_labels:
-            raise Problem(
-                f"--afcc-between trains the network's own outputs: it has {_n_outputs(job, network)}, the data "
-                f"{job.sizes.n_labels} labels"
-            )
+        network = job.network().to(job.device.target)
+    if job.recipe.network.epochs == 0:
         return Trained(network.requires_grad_(False), {column: [] for column in HISTORY}, 0.0)
 
     def test_accuracy() -> float:
@@ -96,19 +91,18 @@ def train_network(job: Job, data: DataOnDevice) -> Trained:
         world=job.world,
     )
     before = 0.0
-    state = job.world.from_first(job.work.load_training(NETWORK) if job.world.is_first else None)
+    state = job.world.from_first(saved)
     if state is not None:
         training.restore(state)
         epoch, step = divmod(training.step, training.steps_an_epoch)
         before = training.step / training.steps_an_epoch
-        print(f"going on with the network's training after {epoch} epochs and {step} steps", flush=True)
+        print(
+            f"going on with the network's training after {counted(epoch, 'epoch')} and {counted(step, 'step')}",
+            flush=True,
+        )
     start = time.monotonic()
     history = training.run(job.stopping, partial(job.work.save_training, NETWORK))
     return Trained(network.requires_grad_(False), history, time.monotonic() - start, before)
-
-
-def _n_outputs(job: Job, network: nn.Module) -> int:
-    return len(network.get_submodule(job.arch.output[0]).get_parameter("weight"))
 
 
 @dataclass
@@ -131,7 +125,7 @@ def record_activations(
     recorded = Recorded()
     if not taps:
         return recorded
-    n_outputs = _n_outputs(job, network)
+    n_outputs = job.n_outputs(network)
     start = time.monotonic()
     for split, images, labels, out in (
         ("train", data.train, data.train_labels, recorded.train),
@@ -139,7 +133,7 @@ def record_activations(
     ):
         if plan is not None:
             for tap in taps:
-                place = job.work.activation_file(split, tap.layer) if plan.on_disk else plan.activation_device
+                place = _activation_place(job, plan, split, tap)
                 out[tap.layer] = make_room(len(images), plan.n_features(tap.layer), place)
         answers = record(split, network, taps, images, job.device, out, job.world)
         if n_outputs == job.sizes.n_labels:  # else it tells other labels apart than the probes do
@@ -198,21 +192,40 @@ def quantify_filters(
     )
 
 
-def _pixels(job: Job, split: Split, name: str) -> "Tensor | ImageFiles":
-    """A split's images as its passes want them: an array, or files that one pass decodes as it comes to them.
+def _pixels(job: Job, split: Split, name: str, place: Place | None) -> "Tensor | ImageFiles":
+    """A split's images as its passes want them: an array, or, without a place, files that one pass decodes.
 
-    A network that is trained sees them many times, so files are decoded once: into memory, or, where half of what is
-    free does not hold them, onto disk.
+    A network that is trained sees them many times, so files are then decoded once.
     """
-    images = split.images
-    if not isinstance(images, ImageFiles):
-        return torch.from_numpy(images)
-    if not job.trains_network:
-        return images
-    if job.world.several:  # one copy for all processes, each of which decodes a part
-        return torch.from_numpy(job.world.decode(images, job.work.pixel_file(name)))
-    place = job.work.pixel_file(name) if images.nbytes > free_memory() // 2 else None
-    return torch.from_numpy(images.decoded(place))
+    images, target = split.images, job.device.target
+    if isinstance(images, ImageFiles):
+        if place is None:
+            return images
+        if job.world.several:  # one copy for all processes, each of which decodes a part
+            images = job.world.decode(images, job.work.pixel_file(name))
+        elif place == "device":
+            return _decoded_on(target, images)
+        else:
+            images = images.decoded(job.work.pixel_file(name) if place == "disk" else None)
+    pixels = torch.from_numpy(images)
+    return pixels.to(target) if place == "device" else pixels
+
+
+def _decoded_on(device: torch.device, images: ImageFiles) -> Tensor:
+    """Without room for all of them in main memory."""
+    pixels = torch.empty(images.shape, dtype=torch.uint8, device=device)
+    first = 0
+    for batch in images.batches(DECODED_AT_ONCE):
+        pixels[first : first + len(batch)] = torch.from_numpy(batch)
+        first += len(batch)
+    return pixels
+
+
+def _activation_place(job: Job, plan: Plan, split: str, tap: Tap) -> torch.device | Path:
+    place = plan.places["activations"]
+    if place == "disk":
+        return job.work.activation_file(split, tap.layer)
+    return job.device.target if place == "device" else torch.device("cpu")
 
 
 def _bits(features: Tensor, n_filters: int) -> NDArray[np.uint16]:

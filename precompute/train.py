@@ -17,12 +17,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from precompute.augment import Draws
 from precompute.distributed import ALONE, World
+from precompute.images.augment import Draws
 from precompute.options import Problem
 from precompute.progress import Progress
 from precompute.recipes import Schedule
 from precompute.stopping import Stopping
+from precompute.wording import counted
 from store.format import HISTORY
 
 _EVALUATIONS = 5  # test accuracy is taken about so often in a training: on a CPU each time costs part of an epoch
@@ -98,7 +99,7 @@ class Training:
                     stopping.check()
                 progress.step(self.step, f"epoch {epoch + 1} of {self.schedule.epochs}")
         self.model.eval()
-        progress.finish(f"{self.schedule.epochs} epochs, {self._summary()}")
+        progress.finish(f"{counted(self.schedule.epochs, 'epoch')}, {self._summary()}")
         return self.history
 
     def take_step(self, draws: Draws, batch: int) -> None:

@@ -6,24 +6,24 @@ python -m torch.distributed.run --standalone --nproc-per-node 3 -m tests.distrib
 import copy
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import numpy as np
 import torch
-from timm.layers.norm_act import BatchNormAct2d
 from torch import Tensor, nn
 
-from precompute.augment import Draws, Images, Preprocessing
 from precompute.device import Device
 from precompute.distributed import World
-from precompute.image_files import ImageFiles
+from precompute.images.augment import Draws, Images, Preprocessing
+from precompute.images.image_files import ImageFiles
+from precompute.networks.taps import Tap
 from precompute.options import Problem
 from precompute.probe import Activations, record
 from precompute.recipes import Schedule
 from precompute.stopping import Stopped, Stopping
-from precompute.taps import Tap
 from precompute.train import Training
 
 SCHEDULE = Schedule("test", learning_rate=0.05, momentum=0.9, weight_decay=1e-3, epochs=3, decay=0.5, batch_size=50)
@@ -35,6 +35,8 @@ SIZES = (0, 1, 16, 17, 40, 100)  # of data sets: fewer batches than processes, a
 
 
 def training(world: World) -> Training:
+    from timm.layers.norm_act import BatchNormAct2d  # when the processes are connected, as in a run
+
     torch.manual_seed(0)
     model = nn.Sequential(
         nn.Conv2d(3, 8, 3, bias=False),
@@ -147,6 +149,15 @@ def files(world: World, folder: Path) -> dict[str, Any]:
     return {"passed": recorded(world, images), "decoded": torch.from_numpy(whole).clone()}
 
 
+def threads_of_the_group() -> list[str]:
+    """Those that send and receive; none where the system does not tell."""
+    names = []
+    for place in Path("/proc/self/task").glob("*/comm"):
+        with suppress(FileNotFoundError, ProcessLookupError):  # a thread that ended while the others were read
+            names.append(place.read_text().strip())
+    return [name for name in names if "gloo" in name]
+
+
 def everything(world: World, folder: Path) -> dict[str, Any]:
     state, model = whole(world)
     done = {
@@ -158,9 +169,10 @@ def everything(world: World, folder: Path) -> dict[str, Any]:
         "files": files(world, folder),
         "from first": world.from_first(f"of {world.rank}"),
         "any": [world.any(world.rank == rank) for rank in (0, world.size - 1, world.size)],
+        "threads": threads_of_the_group(),
     }
     world.part()
-    return done | {"used alone": used_alone(model)}
+    return done | {"used alone": used_alone(model), "threads left": threads_of_the_group()}
 
 
 def main(folder: Path) -> None:

@@ -10,8 +10,8 @@ import polars as pl
 from numpy.typing import NDArray
 from PIL import Image
 
-from precompute.sources import Found, Labelled, read
-from precompute.subsets import CIFAR10_LABELS, CIFAR100_LABELS
+from precompute.images.sources import Found, Labelled, read
+from precompute.images.subsets import CIFAR10_LABELS, CIFAR100_LABELS
 
 NAMES = {"cifar10": CIFAR10_LABELS, "cifar100": CIFAR100_LABELS}
 LABEL_KEYS = {"cifar10": "labels", "cifar100": "fine_labels"}  # of the pickles

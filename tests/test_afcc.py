@@ -9,12 +9,13 @@ from torch import nn
 
 from precompute import afcc, checkpoint
 from precompute.job import Todo
-from precompute.models import find_arch
+from precompute.networks.models import find_arch
+from precompute.networks.taps import Tap
 from precompute.options import Options, Problem
 from precompute.probe import probe_training
+from precompute.pruning import BASELINES
 from precompute.recipes import Schedule
 from precompute.stopping import Stopping
-from precompute.taps import Tap
 from precompute.train import Training
 from store.measure import fields_from_factors, measure_layer
 
@@ -111,7 +112,32 @@ def test_filters_are_connected_where_their_clusters_share_a_label():
     assert afcc.shared_label(of_inputs, of_outputs).tolist() == [[True, False], [False, False], [True, False]]
 
 
-@pytest.mark.parametrize("name", ["clusters", "5 random labels", "random weights", "largest weights"])
+def test_as_many_random_labels_as_each_filter_holds():
+    draw = np.random.default_rng(0)
+    before, after = draw.random((64, 100)) < 0.05, draw.random((64, 100)) < 0.05
+    chosen = afcc.as_many_labels(before, 0)
+    assert (chosen.sum(1) == before.sum(1)).all()
+    assert len(set(before.sum(1))) > 3  # filters hold different numbers of labels
+    assert (chosen != before).any(1).mean() > 0.9
+    assert np.array_equal(chosen, afcc.as_many_labels(before, 0))  # in one step an output, in the next an input
+    assert not np.array_equal(chosen, afcc.as_many_labels(before, 1))
+    weight = torch.randn(64, 64, 3, 3)
+    kept = {name: int(afcc.layer_mask(name, (before, after), weight, 0).sum()) for name in BASELINES}
+    assert len(BASELINES) == 5
+    assert kept["clusters"] == kept["random weights"] == kept["largest weights"]
+    assert kept["as many random labels"] == pytest.approx(kept["clusters"], rel=0.2)
+    # the labels of two layers are drawn independently, also where both have as many filters
+    same = np.zeros((200, 10), bool)
+    same[:, 0] = True
+    other = np.zeros((200, 10), bool)
+    other[:, 1] = True
+    meet = (afcc.as_many_labels(same, 0) & afcc.as_many_labels(other, 0)).any(1).mean()
+    assert meet == pytest.approx(0.1, abs=0.08)
+
+
+@pytest.mark.parametrize(
+    "name", ["clusters", "as many random labels", "5 random labels", "random weights", "largest weights"]
+)
 def test_masks_of_a_convolution(name):
     draw = np.random.default_rng(0)
     held = draw.random((6, 10)) < 0.15, draw.random((4, 10)) < 0.15
@@ -119,7 +145,7 @@ def test_masks_of_a_convolution(name):
     mask = afcc.layer_mask(name, held, weight, 0)
     assert mask.shape == weight.shape
     pairs = afcc.shared_label(*held)
-    if name == "5 random labels":
+    if name.endswith("random labels"):
         assert (mask.flatten(2).all(2) == mask.flatten(2).any(2)).all()
     else:
         assert int(mask.sum()) == int(pairs.sum()) * 9

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from precompute.augment import MAX_SHIFT, Draws, Images, Preprocessing
+from precompute.images.augment import MAX_SHIFT, Draws, Images, Preprocessing
 
 CPU = torch.device("cpu")
 HALF = (0.5, 0.5, 0.5)

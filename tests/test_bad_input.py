@@ -5,10 +5,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from precompute.__main__ import main
+from precompute.networks.models import find_arch
+from precompute.options import Options
 from store.write import write_run
 from tests.builders import small_run
 from tests.commands import ENVIRONMENT, run_here
@@ -109,7 +112,8 @@ def test_a_damaged_result(content, refused):
     assert refused().endswith("Name another --out, or replace it with --fresh")
 
 
-def test_a_damaged_checkpoint(refused):
+def test_a_damaged_checkpoint(refused, monkeypatch):
+    monkeypatch.setattr("precompute.plan.make_plan", lambda _: pytest.fail("it was measured"))
     Path("out/run.work").mkdir()
     Path("out/run.work/network.ckpt").write_bytes(b"filterscope checkpoint 1\n" + bytes(100))
     text = refused()
@@ -143,6 +147,56 @@ def test_the_real_command_says_it_as_well():
     command = [sys.executable, "-m", "precompute", *BASIC, "--data-dir", "none"]
     done = subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT, timeout=120)
     assert (done.returncode, done.stdout, done.stderr) == (1, "", "error: --data-dir none: no such folder\n")
+
+
+@pytest.mark.parametrize("more", [[], ["--dry-run"]])
+def test_weights_that_do_not_fit_are_found_before_anything_is_measured(more, refused, monkeypatch):
+    monkeypatch.setattr("precompute.plan.make_plan", lambda _: pytest.fail("it was measured"))
+    torch.save(find_arch(Options(arch="vgg16")).build(5).state_dict(), "out/vgg.pt")
+    resnet = ["--arch", "timm:test_resnet", "--image-size", "32", *more]
+    assert refused(*resnet, "--checkpoint", "out/vgg.pt").startswith("out/vgg.pt: these weights do not fit")
+    assert refused(*resnet, "--weights", "out/vgg.pt").startswith("out/vgg.pt: these weights do not fit")
+    damaged = Path("out/damaged.pt")
+    damaged.write_bytes(Path("out/vgg.pt").read_bytes()[:-500])
+    assert refused("--checkpoint", damaged).startswith("out/damaged.pt: no weights that can be read safely: ")
+
+
+def test_a_hub_that_is_not_reached_is_found_before_anything_is_measured(place, images, capfd, monkeypatch):
+    monkeypatch.setattr("precompute.plan.make_plan", lambda _: pytest.fail("it was measured"))
+
+    def cut(*_arguments: object, **_more: object) -> None:
+        raise OSError("Network is unreachable")
+
+    monkeypatch.setattr("timm.models._hub.hf_hub_download", cut)
+    resnet = [*BASIC, "--data-dir", str(images), "--arch", "timm:resnet18", "--image-size", "32"]
+    status, _, errors = run_here(resnet, capfd)
+    assert status == 1
+    assert "the pretrained weights of timm:resnet18 could not be had from the hub" in errors
+    assert list(place.rglob("*.work")) == []
+
+
+@pytest.mark.parametrize(
+    ("lack", "words"),
+    [
+        (lambda *_: torch.empty(1 << 58), "can't allocate memory"),
+        (lambda *_: np.empty(1 << 58, np.uint8), "Unable to allocate"),
+        (lambda *_: bytearray(1 << 62), "memory does not suffice (MemoryError). What is done is kept."),
+    ],
+)
+def test_too_little_memory(lack, words, refused, monkeypatch):
+    """What torch and numpy say of it, and what to do."""
+    monkeypatch.setattr("precompute.__main__.run", lack)
+    message = refused()
+    for expected in ("memory does not suffice (", words, "fewer --layers", "--batch-size"):
+        assert expected in message
+
+
+def test_too_little_memory_of_a_gpu(refused, monkeypatch):
+    def lack(*_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.\nGPU 0 has a total of 8 GiB")
+
+    monkeypatch.setattr("precompute.__main__.run", lack)
+    assert "(CUDA out of memory. Tried to allocate 20.00 GiB. GPU 0 has a total of 8 GiB)" in refused()
 
 
 def test_an_error_of_the_program_itself_is_not_dressed_up(monkeypatch):

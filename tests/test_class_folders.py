@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from precompute import class_folders, data
-from precompute.class_folders import split
-from precompute.data import DataSet
+from precompute.images import class_folders, data
+from precompute.images.class_folders import split
+from precompute.images.data import DataSet
 from precompute.options import Options, Problem, output_path, parse
 from tests.image_trees import message, save, write_folder
 

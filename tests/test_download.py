@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 import torchvision
 
-from precompute import data
+from precompute.images import data
 from precompute.options import Options, Problem
 from precompute.stopping import Stopped
 from tests.image_folders import parquet_frame, tiny, write_pickles

@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image, ImageOps
 
-from precompute import image_files
-from precompute.image_files import ImageFiles, decode
+from precompute.images import image_files
+from precompute.images.image_files import ImageFiles, decode
 from precompute.options import Problem
 
 
@@ -359,7 +359,7 @@ def test_a_damaged_image_in_the_middle_is_named_and_threads_end(files, tmp_path)
 
 
 def test_all_of_them_in_memory_or_on_disk(files, tmp_path, monkeypatch):
-    monkeypatch.setattr(image_files, "_DECODED_AT_ONCE", 7)
+    monkeypatch.setattr(image_files, "DECODED_AT_ONCE", 7)
     told: list[int] = []
     in_memory = files.decoded(tell=told.append)
     assert told == [7, 14, 21, 23]
@@ -377,9 +377,10 @@ def test_a_full_disk_says_so(files, tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "posix_fallocate", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(OSError, match="No space left") as full_disk:
         files.decoded(tmp_path / "images")
     assert asked == [files.nbytes]
+    assert full_disk.value.filename == str(tmp_path / "images")
 
 
 def test_a_checksum_is_of_names_sizes_and_labels_in_their_order(files, tmp_path):

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from precompute import data, imagenet
-from precompute.data import DataSet
-from precompute.image_files import ImageFiles
+from precompute.images import data, imagenet
+from precompute.images.data import DataSet
+from precompute.images.image_files import ImageFiles
 from precompute.options import Options, Problem
 from tests.image_trees import (
     ABOVE,

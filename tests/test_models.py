@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from precompute.models import choose_layers, choose_taps, find_arch
+from precompute.networks.models import choose_layers, choose_taps, find_arch
+from precompute.networks.taps import tap_shapes, watch
 from precompute.options import Options, Problem
-from precompute.taps import tap_shapes, watch
 from store.published import published
 
 VGG16 = find_arch(Options(arch="vgg16"))

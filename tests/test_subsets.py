@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from precompute.subsets import CIFAR10_LABELS, CIFAR100_LABELS, CIFAR100_SUPERCLASSES, label_subset, superclasses
+from precompute.images.subsets import CIFAR10_LABELS, CIFAR100_LABELS, CIFAR100_SUPERCLASSES, label_subset, superclasses
 
 REAL = Path(__file__).parents[2] / "shared" / "data"
 SUPERCLASSES = superclasses(CIFAR100_LABELS)

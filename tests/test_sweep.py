@@ -21,15 +21,16 @@ from pathlib import Path
 
 import pytest
 
-import precompute.sweep_runs
-from precompute import cluster, sweep
-from precompute.cluster import last_owner
+import precompute.sweep.runs
 from precompute.options import Problem
 from precompute.options import parse as parse_run
-from precompute.sweep_plan import Estimate
-from precompute.sweep_pools import Ended
-from precompute.sweep_progress import SweepProgress
-from precompute.sweep_runs import Standing, SweepRun, expand, standing
+from precompute.sweep import __main__ as sweep
+from precompute.sweep import cluster
+from precompute.sweep.cluster import last_owner
+from precompute.sweep.plan import Estimate
+from precompute.sweep.pools import Ended
+from precompute.sweep.progress import SweepProgress
+from precompute.sweep.runs import Standing, SweepRun, expand, standing
 from store.read import Run
 from tests.commands import ENVIRONMENT
 from tests.image_folders import tiny, write_image_folder
@@ -73,7 +74,7 @@ def content(folder: Path, name: str) -> str:
 @pytest.mark.parametrize("tables", ["1", "2", "4", "5", "6", "1,4,6", "2,5"])
 def test_the_runs_cover_every_row_of_the_tables(tables):
     found = {
-        (run.options.arch, run.options.data, run.options.labels or precompute.sweep_runs.LABELS[run.options.data])
+        (run.options.arch, run.options.data, run.options.labels or precompute.sweep.runs.LABELS[run.options.data])
         for run in runs_of(f"tables --tables {tables} --samples 2")
     }
     with (resources.files("store") / "published.csv").open(newline="") as file:
@@ -160,7 +161,7 @@ def test_the_commands_of_the_documentation_are_understood(tmp_path):
 
 
 def test_docstrings_hold():
-    assert doctest.testmod(precompute.sweep_runs) == (0, 1)
+    assert doctest.testmod(precompute.sweep.runs) == (0, 1)
 
 
 # The time that is left
@@ -315,7 +316,7 @@ def test_a_stopped_sweep_stops_its_runs_and_says_how_to_go_on(number, status, wh
 
 
 def test_a_file_that_another_process_makes_is_skipped(made, place, capfd, monkeypatch):
-    monkeypatch.setattr("precompute.sweep_plan.measured", lambda *_, **__: {})
+    monkeypatch.setattr("precompute.sweep.plan.measured", lambda *_, **__: {})
     shutil.copytree(made[0] / "runs", place / "runs", ignore=shutil.ignore_patterns("*.work"))
     (place / "runs" / f"{NAMES[2]}.h5").unlink()
     lock = place / "runs" / f"{NAMES[2]}.work" / "lock"
@@ -332,7 +333,7 @@ def test_a_file_that_another_process_makes_is_skipped(made, place, capfd, monkey
 def test_a_run_ends_with_the_sweep_that_was_killed(tmp_path):
     """Without being told: nobody can be told by a process that is killed."""
     child_does = (
-        "import sys; from precompute.supervised import stop_with; open('ready', 'w'); stop_with(int(sys.argv[1]))"
+        "import sys; from precompute.sweep.supervised import stop_with; open('ready', 'w'); stop_with(int(sys.argv[1]))"
     )
     parent_does = f"""
 import os, subprocess, sys, time
@@ -388,7 +389,7 @@ def worker_in_the_middle(place: Path, node: object, process: subprocess.Popen[st
     while time.monotonic() < until:
         assert process.poll() is None, process.communicate()
         for life in (place / "runs").glob("*.alive"):
-            with contextlib.suppress(FileNotFoundError):
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
                 worker = json.loads(life.read_text())["process"]
                 parent = int(Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split()[1])
                 begun = life.with_suffix(".work") / "network.ckpt"
@@ -449,6 +450,6 @@ def is_running(process: int) -> bool:
     """A process that ended may stay in the list until somebody asks for its status."""
     try:
         state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return False
     return state != "Z"

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from precompute.taps import Tap, tap_shapes, watch
+from precompute.networks.taps import Tap, tap_shapes, watch
 
 
 def test_filters_are_pooled_by_averages():

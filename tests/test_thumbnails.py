@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from precompute.data import Sizes
-from precompute.image_files import ImageFiles
+from precompute.images.data import Sizes
+from precompute.images.image_files import ImageFiles
+from precompute.images.thumbnails import SIDE, thumbnail_bytes, thumbnails
 from precompute.options import Problem, parse
-from precompute.thumbnails import SIDE, thumbnail_bytes, thumbnails
 from store import format as fmt
 from store.pack import packed
 from store.read import Run

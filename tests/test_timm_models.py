@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from precompute.listing import list_taps
-from precompute.models import choose_taps, find_arch
+from precompute.networks.listing import list_taps
+from precompute.networks.models import choose_taps, find_arch
+from precompute.networks.taps import tap_shapes
 from precompute.options import Options, Problem
-from precompute.taps import tap_shapes
 from store.published import published
 from store.write import stores_fields
 
@@ -124,6 +124,12 @@ def test_taps_can_be_named():
         ({"arch": "vgg16", "image_size": 64}, "vgg16 is for 32"),
         ({"arch": "vgg16", "taps": ("features.relu1",)}, "--layers"),
         ({"arch": "efficientnet_b0", "unit": "node"}, "--layers"),
+        (
+            {"arch": "timm:coat_lite_tiny"},  # nobody gave --taps
+            "--arch timm:coat_lite_tiny: of what timm says that its stages end with, serial_blocks1 serial_blocks2 "
+            "serial_blocks3 serial_blocks4: is not passed when the network runs; name others with --taps",
+        ),
+        ({"arch": "timm:coat_lite_tiny", "taps": ("serial_blocks1",)}, "--taps serial_blocks1: is not passed"),
     ],
 )
 def test_what_cannot_be_tapped_is_refused_in_words(options, words):

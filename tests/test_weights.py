@@ -7,9 +7,12 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from precompute import checkpoint, weights
-from precompute.models import find_arch
-from precompute.options import Options, Problem
+from precompute import checkpoint
+from precompute.job import prepare
+from precompute.networks import weights
+from precompute.networks.models import find_arch
+from precompute.options import Options, Problem, parse
+from precompute.stopping import Stopping
 
 VGG = {"arch": "vgg16", "data": "cifar10"}
 RESNET = {"arch": "timm:resnet18", "data": "cifar10", "image_size": 32}
@@ -144,6 +147,41 @@ def test_a_damaged_file_is_refused_in_words(name, content, tmp_path):
     with pytest.raises(Problem) as problem:
         start(**RESNET, checkpoint=tmp_path / name)
     assert name in str(problem.value)
+
+
+@pytest.mark.parametrize("name", ["x.pt", "x.safetensors"])
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"some notes on the network\n", "it is text, which begins with 'some notes on the network'"),
+        ("größe ".encode() * 40, "it is text, which begins with 'größe "),  # the end is half a letter, or not
+        (b"x" + "größe ".encode() * 40, "it is text, which begins with 'xgröße "),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:", "'version https://git-lfs"),
+        (b"", "it is empty"),
+    ],
+)
+def test_a_text_is_said_to_be_one(name, content, words, tmp_path):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(Problem) as problem:
+        weights.read(tmp_path / name)
+    assert f"{name}: no weights that can be read safely: " in str(problem.value)
+    assert words in str(problem.value)
+
+
+def test_what_torch_stumbles_over_is_said_in_words(tmp_path):
+    (tmp_path / "x.pt").write_bytes(b"h\xf0\xff\x00\x01")  # which it takes for a pickle of this program's own memory
+    with pytest.raises(Problem, match=r"neither safetensors nor what torch.save writes \(KeyError: 240\)"):
+        weights.read(tmp_path / "x.pt")
+
+
+def test_a_file_is_read_once(trained, tmp_path, monkeypatch):
+    """When the run is prepared, which finds out whether it fits; the network is made from what was read then."""
+    path = saved_in("pt", trained, tmp_path)
+    command = "--arch timm:resnet18 --image-size 32 --data digits --labels 5 --device cpu --dry-run --checkpoint"
+    job = prepare(parse([*command.split(), str(path)]), Stopping())
+    monkeypatch.setattr(weights, "read", lambda _: pytest.fail("it was read again"))
+    assert same(job.network(), trained)
+    assert same(job.network(), trained)
 
 
 def test_weights_of_another_network_are_refused(trained, tmp_path):

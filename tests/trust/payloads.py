@@ -24,10 +24,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from precompute import checkpoint, sources, weights
-from precompute.models import find_arch
+from precompute import checkpoint
+from precompute.images import sources
+from precompute.images.subsets import CIFAR10_LABELS, CIFAR100_LABELS
+from precompute.networks import weights
+from precompute.networks.models import find_arch
 from precompute.options import Options, Problem
-from precompute.subsets import CIFAR10_LABELS, CIFAR100_LABELS
 from precompute.workspace import NETWORK, Workspace
 from tests.image_folders import tiny, write_pickles
 from tests.trust.finding import Finding

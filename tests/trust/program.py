@@ -25,7 +25,7 @@ import numpy as np
 
 from precompute import checkpoint, result, stages
 from precompute.__main__ import main
-from precompute.models import find_arch
+from precompute.networks.models import find_arch
 from precompute.options import Options
 from precompute.stopping import EXIT_STATUS
 from precompute.train import Training

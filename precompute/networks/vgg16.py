@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from precompute.taps import Tap
+from precompute.networks.taps import Tap
 
 # Filters of the 13 convolutional layers, in the blocks that end with 2x2 max-pooling.
 _BLOCKS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))

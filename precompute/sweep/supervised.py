@@ -1,4 +1,4 @@
-"""python -m precompute.supervised PARENT ARGUMENTS: `python -m precompute ARGUMENTS` that stops when its parent dies.
+"""python -m precompute.sweep.supervised PARENT ARGUMENTS: `python -m precompute ARGUMENTS`, which ends with its parent.
 
 A sweep that is killed tells its runs nothing; a run that outlived it would keep its lock, and the processors.
 """

@@ -6,8 +6,8 @@ from collections import Counter
 from dataclasses import dataclass
 
 from precompute.progress import seconds
-from precompute.sweep_pools import Pool
-from precompute.sweep_runs import Standing, SweepRun
+from precompute.sweep.pools import Pool
+from precompute.sweep.runs import Standing, SweepRun
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ def measured(pool: Pool, runs: list[SweepRun], fetch: bool) -> Estimates:
     fetch: download data sets that are missing, before runs need them.
     """
     commands = [shlex.join(run.arguments) for run in runs]
-    done = pool.helper("precompute.estimate", json.dumps({"commands": commands, "fetch": fetch}))
+    done = pool.helper("precompute.sweep.estimate", json.dumps({"commands": commands, "fetch": fetch}))
     if done.returncode:
         lines = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
         print(f"the time cannot be estimated: {lines[-1]}", flush=True)

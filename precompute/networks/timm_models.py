@@ -12,9 +12,9 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from precompute.models import Arch
+from precompute.networks.arch import Arch
+from precompute.networks.taps import Layout, Tap, watch
 from precompute.options import Options, Problem, one_line
-from precompute.taps import Layout, Tap, watch
 from store.format import LAYER_NAME
 
 MAX_SIDE = 16  # "sampled by 7x7 average pooling" leaves the paper's widest filters 16x16; others get no more either
@@ -94,8 +94,15 @@ def any_network(options: Options) -> Arch:
     wanted = options.taps or _stage_ends(name, network)
     if options.unit == "head" and not options.taps:
         wanted = tuple(f"{module}.attn.proj" for module in wanted)
-    given = _given(arch, network, wanted, of_heads=options.unit == "head")
-    taps = [_tap(network, module, shape, options.unit) for module, shape in given.items()]
+    try:
+        given = _given(arch, network, wanted, of_heads=options.unit == "head")
+        taps = [_tap(network, module, shape, options.unit) for module, shape in given.items()]
+    except Problem as problem:
+        if options.taps or not str(problem).startswith("--taps "):
+            raise
+        what = str(problem).removeprefix("--taps ")
+        hint = "" if "--taps" in what else "; name others with --taps"
+        raise Problem(f"--arch {options.arch}: of what timm says that its stages end with, {what}{hint}") from problem
     shapes = _shapes(arch, taps)
     largest = MAX_SIDE_OF_HEADS if options.unit == "head" else MAX_SIDE
     pooled = [replace(tap, pool=_window(tap, shapes[tap.layer], largest)) for tap in taps]

@@ -1,5 +1,6 @@
 """What weights a network starts with: random ones, the hub's, or a file's. Nothing falls back to others silently."""
 
+import codecs
 import hashlib
 from pathlib import Path
 from typing import Any, cast
@@ -7,10 +8,11 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from precompute.models import Arch
+from precompute.networks.arch import Arch
 from precompute.options import WEIGHTS, Options, Problem, one_line
 
 State = dict[str, Tensor]
+_BEGINNING = 200  # bytes that tell what a file is
 
 
 def wanted(options: Options, arch: Arch) -> str:
@@ -29,7 +31,7 @@ def wanted(options: Options, arch: Arch) -> str:
 def origin(options: Options, arch: Arch) -> dict[str, str]:
     """Where the weights come from, as a result's manifest says it. Raises Problem, OSError."""
     kind = wanted(options, arch)
-    path = options.checkpoint if kind == "checkpoint" else Path(options.weights or "") if kind == "file" else None
+    path = _path(options, kind)
     if path is None:
         return {"from": kind} | ({"name": arch.hub} if kind == "hub" else {})
     if not path.is_file():
@@ -38,17 +40,31 @@ def origin(options: Options, arch: Arch) -> dict[str, str]:
         return {"from": kind, "name": path.name, "sha256": hashlib.file_digest(stream, "sha256").hexdigest()}
 
 
-def network(options: Options, arch: Arch, n_labels: int, as_it_is: bool = False) -> nn.Module:
-    """The network as training starts; `as_it_is`, or of a checkpoint, as it is probed. Raises Problem, OSError."""
+def of_file(options: Options, arch: Arch) -> State | None:
+    """What the file that the network starts from holds; None where it starts from none. Raises Problem, OSError."""
+    path = _path(options, wanted(options, arch))
+    return None if path is None else read(path)
+
+
+def network(
+    options: Options, arch: Arch, n_labels: int, as_it_is: bool = False, state: State | None = None
+) -> nn.Module:
+    """The network as training starts; `as_it_is`, or of a checkpoint, as it is probed. Raises Problem, OSError.
+
+    state: what `of_file` gave, so that a file is read once.
+    """
     kind = wanted(options, arch)
-    if kind == "none":
-        return arch.build(n_labels, options.seed)
-    if kind == "checkpoint":
-        assert options.checkpoint is not None
-        return _as_it_is(arch, options.checkpoint, n_labels, options.seed)
-    if kind == "file":
-        return _transferred(arch, Path(options.weights or ""), n_labels, options.seed, as_it_is)
-    return _from_hub(arch, n_labels, options.seed, as_it_is)
+    path = _path(options, kind)
+    if path is not None:
+        state = read(path) if state is None else state
+        if kind == "checkpoint":
+            return _as_it_is(arch, path, state, n_labels, options.seed)
+        return _transferred(arch, path, state, n_labels, options.seed, as_it_is)
+    return arch.build(n_labels, options.seed) if kind == "none" else _from_hub(arch, n_labels, options.seed, as_it_is)
+
+
+def _path(options: Options, kind: str) -> Path | None:
+    return options.checkpoint if kind == "checkpoint" else Path(options.weights or "") if kind == "file" else None
 
 
 def read(path: Path) -> State:
@@ -60,19 +76,21 @@ def read(path: Path) -> State:
 
     try:
         with path.open("rb") as stream:
-            start = stream.read(len(checkpoint.MAGIC))
-        if start == checkpoint.MAGIC:
+            start = stream.read(_BEGINNING)
+        if start.startswith(checkpoint.MAGIC):
             loaded: Any = checkpoint.load(path)
+        elif text := _text(start):  # a pointer to a large file, or a page that says why there is no download
+            raise Problem(f"{path}: no weights that can be read safely: {text}")
         elif path.suffix == ".safetensors":
             from safetensors.torch import load_file
 
             loaded = load_file(path)
         else:
             loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, Problem):
+    except (OSError, MemoryError, Problem):
         raise
     except Exception as error:  # there is nothing that a damaged file may not raise
-        raise Problem(f"{path}: no weights that can be read safely: {one_line(error)}") from error
+        raise Problem(f"{path}: no weights that can be read safely: {_reason(error)}") from error
     for key in ("training", "state_dict", "model", "model_state_dict"):
         if isinstance(loaded, dict) and isinstance(loaded.get(key), dict):
             loaded = loaded[key]
@@ -84,9 +102,28 @@ def read(path: Path) -> State:
     return cast(State, loaded)
 
 
-def _as_it_is(arch: Arch, path: Path, n_labels: int, seed: int) -> nn.Module:
+def _text(start: bytes) -> str:
+    """What to say of a file that begins so; "" where it may be weights, which are never text."""
+    if not start:
+        return "it is empty"
+    try:
+        text = codecs.getincrementaldecoder("utf-8")().decode(start)  # the end may be half a letter
+    except UnicodeDecodeError:
+        return ""
+    if not all(letter.isprintable() or letter.isspace() for letter in text):
+        return ""
+    return f"it is text, which begins with {' '.join(text.split())[:60]!r}"
+
+
+def _reason(error: Exception) -> str:
+    """Torch says in words what it refuses; what it stumbles over has to be said for it."""
+    if isinstance(error, (LookupError, AttributeError, TypeError, AssertionError)):
+        return f"it is neither safetensors nor what torch.save writes ({type(error).__name__}: {one_line(error)})"
+    return one_line(error)
+
+
+def _as_it_is(arch: Arch, path: Path, state: State, n_labels: int, seed: int) -> nn.Module:
     """The network of a checkpoint, its outputs and their biases included."""
-    state = read(path)
     built = arch.build(_outputs_of(arch, state) or n_labels, seed)
     for name in arch.output:
         bias = state.get(f"{name}.bias")
@@ -96,9 +133,8 @@ def _as_it_is(arch: Arch, path: Path, n_labels: int, seed: int) -> nn.Module:
     return built
 
 
-def _transferred(arch: Arch, path: Path, n_labels: int, seed: int, as_it_is: bool) -> nn.Module:
+def _transferred(arch: Arch, path: Path, state: State, n_labels: int, seed: int, as_it_is: bool) -> nn.Module:
     """Transfer learning: the weights of a file, but those of the outputs, which start at random."""
-    state = read(path)
     if arch.pretrained is not None:
         torch.manual_seed(seed)
         try:
@@ -107,8 +143,8 @@ def _transferred(arch: Arch, path: Path, n_labels: int, seed: int, as_it_is: boo
             raise Problem(f"{path}: these weights do not fit {arch.name}: {one_line(error)}") from error
     built = arch.build(n_labels, seed)
     own = built.state_dict()
-    state |= {name: own[name] for name in own if name.rpartition(".")[0] in arch.output}
-    _load(built, state, path)
+    outputs = {name: own[name] for name in own if name.rpartition(".")[0] in arch.output}
+    _load(built, state | outputs, path)
     return built
 
 

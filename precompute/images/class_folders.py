@@ -12,8 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from precompute.images.sources import is_litter
 from precompute.options import LAYOUTS, Problem
-from precompute.sources import is_litter
 from store.format import MAX_LABELS, MAX_NAME_BYTES
 
 SUFFIXES = frozenset(

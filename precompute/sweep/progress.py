@@ -5,9 +5,9 @@ import sys
 import time
 
 from precompute.progress import seconds
-from precompute.sweep_plan import Estimates
-from precompute.sweep_pools import Ended
-from precompute.sweep_runs import Standing, SweepRun
+from precompute.sweep.plan import Estimates
+from precompute.sweep.pools import Ended
+from precompute.sweep.runs import Standing, SweepRun
 
 _PLAIN_EVERY = 300.0  # seconds between lines where there is no terminal
 _LIVE_EVERY = 1.0

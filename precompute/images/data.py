@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from precompute import class_folders, imagenet, sources
-from precompute.image_files import ImageFiles
+from precompute.images import class_folders, imagenet, sources
+from precompute.images.image_files import ImageFiles
+from precompute.images.subsets import CIFAR10_LABELS, CIFAR100_LABELS, label_subset, superclasses
 from precompute.options import LAYOUTS, Options, Problem, folder_of
-from precompute.subsets import CIFAR10_LABELS, CIFAR100_LABELS, label_subset, superclasses
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,10 @@ from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample, interpolate, pad
 
 if TYPE_CHECKING:
-    from precompute.image_files import ImageFiles
+    from precompute.images.image_files import ImageFiles
 
 MAX_SHIFT = 4  # "random horizontally flipping and translating up to four pixels in each direction" (supplement)
 MAX_DEGREES = 2.0  # "a random rotation of up to two degrees ... and a shear of up to two degrees" (supplement)
-_KEPT_ON_GPU = 4 << 30  # bytes of images; more stay in main memory and go over batch by batch
 
 
 @dataclass(frozen=True)
@@ -47,11 +46,13 @@ class Preprocessing:
 
 
 class Images:
-    """Images ready to be cut into batches: an array (inputs, height, width, channels) uint8, or files."""
+    """Images ready to be cut into batches: an array (inputs, height, width, channels) uint8, or files.
+
+    An array stays where it lies; from another place than the device, its batches go over one by one.
+    """
 
     def __init__(self, pixels: "Tensor | ImageFiles", device: torch.device, preprocessing: Preprocessing) -> None:
-        in_place = isinstance(pixels, Tensor) and (device.type == "cpu" or pixels.nbytes <= _KEPT_ON_GPU)
-        self.pixels = pixels.to(device) if isinstance(pixels, Tensor) and in_place else pixels
+        self.pixels = pixels
         self.device = device
         self.preprocessing = preprocessing
         # (pixel / 255 - mean) / std, as one multiplication and one addition

@@ -18,8 +18,8 @@ from typing import Any
 
 from precompute.options import BUSY, Problem, one_line
 from precompute.stopping import EXIT_STATUS, Stopped, Stopping
-from precompute.sweep_pools import Child, Ended, run_module, stop_all
-from precompute.sweep_runs import SweepRun
+from precompute.sweep.pools import Child, Ended, run_module, stop_all
+from precompute.sweep.runs import SweepRun
 
 _BEAT = 5.0  # seconds between a task's signs of life
 _DEAD_AFTER = 120.0  # seconds without one; more than a network file system keeps an old state for
@@ -144,7 +144,7 @@ class RayPool:
 
 
 def run_there(module: str, given: str, threads: int, folder: str) -> "subprocess.CompletedProcess[str]":
-    """On a worker: `sweep_pools.run_module`."""
+    """On a worker: `pools.run_module`."""
     os.chdir(folder)
     return run_module(module, given, threads)
 

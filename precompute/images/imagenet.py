@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from precompute.class_folders import (
+from precompute.images.class_folders import (
     FoundFiles,
     check_folder,
     folders_in,

@@ -1,8 +1,8 @@
 """--list-taps: where a network can be tapped, as a table."""
 
-from precompute.models import find_arch
+from precompute.networks.models import find_arch
+from precompute.networks.taps import tap_shapes
 from precompute.options import Options
-from precompute.taps import tap_shapes
 
 
 def list_taps(options: Options) -> str:

@@ -5,8 +5,8 @@ import torch
 from numpy.typing import NDArray
 from torch.nn.functional import interpolate
 
-from precompute.data import Sizes
-from precompute.image_files import ImageFiles
+from precompute.images.data import Sizes
+from precompute.images.image_files import ImageFiles
 
 SIDE = 64  # pixels; larger images are made smaller
 _BATCH = 500

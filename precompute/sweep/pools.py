@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from precompute.options import BUSY
-from precompute.sweep_runs import SweepRun
+from precompute.sweep.runs import SweepRun
 
 _GRACE = 60.0  # seconds that a run has to save where it is
 _TAIL = 8  # lines of a log that say what went wrong
@@ -65,7 +65,7 @@ class Child:
         with log.open("ab") as file:
             self._from = file.seek(0, os.SEEK_END)  # earlier attempts stand before it
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "precompute.supervised", str(os.getpid()), *arguments],
+                [sys.executable, "-m", "precompute.sweep.supervised", str(os.getpid()), *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=subprocess.STDOUT,

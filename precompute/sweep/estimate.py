@@ -1,6 +1,7 @@
-"""python -m precompute.estimate: how long runs take on this device, and how large they get. Commands in, JSON out.
+"""python -m precompute.sweep.estimate: how long runs take on this device, and how large they get.
 
-A process of its own, which `sweep` starts: what measuring takes of the memory is free again before the first run.
+Commands in, JSON out. A process of its own, which the sweep starts: what measuring takes of the memory is free again
+before the first run.
 """
 
 import json
@@ -9,13 +10,13 @@ import sys
 from collections import defaultdict
 from dataclasses import asdict, replace
 
-from precompute import data
+from precompute.images import data
 from precompute.job import prepare
 from precompute.options import Options, Problem, parse
 from precompute.plan import make_plan
 from precompute.recipes import recipe_for
 from precompute.stopping import Stopping
-from precompute.sweep_plan import Estimate
+from precompute.sweep.plan import Estimate
 
 
 def fetch(asked: list[Options]) -> None:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Literal
 from precompute.options import DATA_SETS, Options, Problem, output_path, parse
 
 if TYPE_CHECKING:
-    from precompute.models import Arch
-    from precompute.sweep import SweepOptions
+    from precompute.networks.arch import Arch
+    from precompute.sweep.options import SweepOptions
 
 LABELS = {"digits": 10, "cifar10": 10, "cifar100": 100, "imagenet": 1000}  # of the whole data set
 TABLES = (1, 2, 3, 4, 5, 6)
@@ -191,9 +191,9 @@ def _folders(values: tuple[str, ...], data_sets: set[str]) -> dict[str, str]:
 
 def standing(run: SweepRun) -> Standing:
     """Where a run stands, from its file's manifest: neither images nor matrices are read. Raises Problem, OSError."""
-    from precompute import weights
     from precompute.job import Todo
-    from precompute.models import choose_layers, choose_taps
+    from precompute.networks import weights
+    from precompute.networks.models import choose_layers, choose_taps
     from precompute.recipes import recipe_for
     from precompute.workspace import Workspace
     from store.format import FormatError
@@ -220,6 +220,6 @@ def standing(run: SweepRun) -> Standing:
 
 @cache
 def _arch(options: Options) -> "Arch":
-    from precompute.models import find_arch
+    from precompute.networks.models import find_arch
 
     return find_arch(options)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from precompute.disk import named_in_errors
 from precompute.options import Problem, one_line
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 MAX_PIXELS = 89_478_485  # of one image; Pillow warns from here on: 256 MB decoded, from a file of any size
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")  # Pillow has others, one of which runs Ghostscript
-_DECODED_AT_ONCE = 256  # images
+DECODED_AT_ONCE = 256  # images
 _AGAIN = "Unpack or download it again, or remove it"
 
 Index = NDArray[np.int64] | NDArray[np.bool_] | Sequence[int] | slice
@@ -91,7 +92,7 @@ class ImageFiles:
         images = np.empty(self.shape, np.uint8) if place is None else _mapped(place, self.shape)
         try:
             first = 0
-            for batch in self.batches(_DECODED_AT_ONCE):
+            for batch in self.batches(DECODED_AT_ONCE):
                 images[first : first + len(batch)] = batch
                 first += len(batch)
                 if tell is not None:
@@ -125,6 +126,8 @@ def decode(path: Path, side: int, crop: float = 1.0) -> NDArray[np.uint8]:
             return np.asarray(_middle(_as_seen(image), side, crop))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise Problem(f"{path}: more than {MAX_PIXELS // 1_000_000} million pixels; scale it, or remove it") from error
+    except MemoryError:
+        raise
     except Exception as error:  # there is nothing that a damaged image may not raise
         what = "of no known kind" if isinstance(error, UnidentifiedImageError) else one_line(error)
         raise Problem(f"{path}: not a readable image ({what}). {_AGAIN}") from error
@@ -224,7 +227,7 @@ def _mapped(place: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
 def allocate(place: Path, n_bytes: int) -> None:
     """A file of so many bytes, to be mapped into memory. Raises OSError where the disk has no room for it."""
     place.parent.mkdir(parents=True, exist_ok=True)
-    with place.open("wb") as stream:
+    with named_in_errors(place), place.open("wb") as stream:
         if hasattr(os, "posix_fallocate"):  # a full disk says so now; found out later, it kills the process
             os.posix_fallocate(stream.fileno(), 0, n_bytes)
         else:

@@ -1,0 +1,1 @@
+"""From files to batches on the device: data sets, label subsets, augmentation."""
