@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from store.afcc_results import BATCHES, BetweenResults, Cost, LayerResults, between, of_layer
+from store.published import PublishedAFCC, published_afcc
 from store.read import Run
 from store.text import printable
 
@@ -12,13 +13,16 @@ _HEAD = ["mask", "kept", "before", "probe trained", "network trained"]
 def afcc_tables(run: Run) -> str:
     """A table a layer whose probe was cut down, and one of the convolutions; "" where the run has neither."""
     found = {name: of_layer(layer.record) for name, layer in run.layers.items()}
-    parts = [_probe(name, results) for name, results in found.items() if results is not None]
+    place = (run.manifest["network"]["arch"], run.manifest["data"]["name"], run.n_labels)
+    parts = [
+        _probe(name, results, published_afcc(*place, name)) for name, results in found.items() if results is not None
+    ]
     if (steps := between(run.manifest)) is not None:
         parts.append(_between(steps))
     return "\n\n".join(parts)
 
 
-def _probe(layer: str, results: LayerResults) -> str:
+def _probe(layer: str, results: LayerResults, paper: PublishedAFCC | None) -> str:
     rows = [_HEAD]
     for mask in results.masks:
         after = [_accuracy(epochs[-1] if epochs else None) for epochs in (mask.probe_trained, mask.network_trained)]
@@ -28,6 +32,11 @@ def _probe(layer: str, results: LayerResults) -> str:
         f"{_plain(results.threshold)}; accuracy with all of them {_accuracy(results.accuracy)}",
         *_aligned(rows),
     ]
+    if paper is not None:
+        lines.append(
+            f"the paper: about {_count(paper.kept)} of {_count(paper.weights)} weights kept, accuracy about "
+            f"{_accuracy(paper.accuracy)} when trained again"
+        )
     if results.costs is not None:
         lines += [_cost("dense", results.costs.dense), _cost("sparse (CSR)", results.costs.sparse)]
     n, clusters, size = (_plain(results.train_means[name]) for name in ("n", "N_c", "C_s"))

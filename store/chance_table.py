@@ -40,10 +40,11 @@ def chance_table(run: Run, layer: Layer, threshold: float, samples: int, seed: i
     ]
     draws = "1 draw" if samples == 1 else f"{samples} draws"
     head = f"layer {layer.name}: threshold {threshold:g}, {draws}, seed {seed}; rank of a filter's fields {rank}"
-    return "\n".join([head, *(line.rstrip() for line in lines), *notes, *_semantics(run, layer, threshold, seed)])
+    return "\n".join([head, *(line.rstrip() for line in lines), *notes, *meaning(run, layer, threshold, seed)])
 
 
-def _semantics(run: Run, layer: Layer, threshold: float, seed: int) -> list[str]:
+def meaning(run: Run, layer: Layer, threshold: float, seed: int) -> list[str]:
+    """What labels that share clusters have in common, a line each: super-classes, and the probe's confusions."""
     pairs = together(layer.measure(threshold).cluster_of)
     lines = []
     if any(run.superclasses):

@@ -26,6 +26,7 @@ from numpy.typing import ArrayLike, NDArray
 from store.measure import THRESHOLD, LayerMeasure, measure_factored, measure_layer, ratio, scan_order
 
 Null = Literal["labels shuffled", "rotated filters", "random order", "reversed order"]
+Average = Literal["clustered", "all"]  # means of n and N_c over the filters with a cluster (the paper's), or over all
 Seed = int | np.random.Generator
 
 NULLS: tuple[Null, ...] = get_args(Null)
@@ -48,14 +49,14 @@ class Statistics(NamedTuple):
     snr_external: float
 
 
-def statistics(measured: LayerMeasure) -> Statistics:
+def statistics(measured: LayerMeasure, average: Average = "clustered") -> Statistics:
     signal, internal, external = (
         float(values.mean()) for values in (measured.signal, measured.noise_internal, measured.noise_external)
     )
     return Statistics(
-        measured.mean_noise,
-        measured.mean_clusters,
-        measured.mean_cluster_size,
+        measured.mean_noise_all if average == "all" else measured.mean_noise,
+        measured.mean_clusters_all if average == "all" else measured.mean_clusters,
+        measured.mean_cluster_size,  # the same over all
         signal,
         internal,
         external,
@@ -109,6 +110,7 @@ def chance(
     samples: int = SAMPLES,
     seed: Seed = 0,
     order: ArrayLike | None = None,
+    average: Average = "clustered",
 ) -> Chance:
     """A layer against `samples` draws of a null.
 
@@ -122,19 +124,24 @@ def chance(
         raise ValueError("fields or factors: expected one of them")
     observed = _measured(fields, factors, threshold, order)
     measured = _draws(null, fields, factors, threshold, samples, np.random.default_rng(seed), order)
-    return against(null, observed, measured)
+    return against(null, observed, measured, average)
 
 
-def against(null: str, observed: LayerMeasure, draws: Iterator[LayerMeasure] | Sequence[LayerMeasure]) -> Chance:
+def against(
+    null: str,
+    observed: LayerMeasure,
+    draws: Iterator[LayerMeasure] | Sequence[LayerMeasure],
+    average: Average = "clustered",
+) -> Chance:
     """A measured layer against others that were measured at the same threshold: an untrained network's, say."""
     rows = []
     for draw in draws:
         if draw.threshold != observed.threshold:
             raise ValueError(f"{null}: measured at threshold {draw.threshold}, the layer at {observed.threshold}")
-        rows.append(statistics(draw))
+        rows.append(statistics(draw, average))
     if not rows:
         raise ValueError(f"{null}: no draw to compare with")
-    return Chance(null, statistics(observed), np.array(rows, np.float64))
+    return Chance(null, statistics(observed, average), np.array(rows, np.float64))
 
 
 def shuffled_fields(fields: NDArray[np.float32], seed: Seed, each_filter: bool = False) -> NDArray[np.float32]:

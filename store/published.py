@@ -28,6 +28,29 @@ def published(arch: str, data: str, n_labels: int, layer: str) -> Published | No
     return _rows().get((arch, data, n_labels, layer))
 
 
+class PublishedAFCC(NamedTuple):
+    """What the paper's Discussion says of a probe that keeps the weights of its filters' clusters alone."""
+
+    weights: int
+    kept: int  # about
+    accuracy: float  # after training again, about
+
+
+_AFCC = {  # Discussion: "The remaining 10,800 weights", "4,900 ... non-zero weights only"
+    ("vgg16", "cifar100", 100, "10"): PublishedAFCC(204_800, 10_800, 0.752),
+    ("efficientnet_b0", "cifar100", 100, "9"): PublishedAFCC(128_000, 4_900, 0.873),
+}
+
+
+def published_afcc(arch: str, data: str, n_labels: int, layer: str) -> PublishedAFCC | None:
+    """The paper's AFCC of a layer (or stage), None where the paper has none.
+
+    >>> published_afcc("vgg16", "cifar100", 100, "10").kept
+    10800
+    """
+    return _AFCC.get((arch, data, n_labels, layer))
+
+
 def settings(table: int) -> list[tuple[str, str, int]]:
     """What a table is of: network, data set and number of labels, each once, in the table's order.
 

@@ -80,7 +80,7 @@ def fit(kind: Kind, labels: ArrayLike, error: ArrayLike) -> Fit | NotEnough:
     x, y = x[there], y[there]
     if len(np.unique(x)) < _NEEDED[kind]:
         number = {2: "two", 3: "three"}[_NEEDED[kind]]
-        return NotEnough(f"not enough: a {kind} fit needs {number} different K, found {_listed(x)}")
+        return NotEnough(f"not enough: a {kind} fit needs {number} different K, found {_only(x)}")
     if kind == "power" and (y <= 0).any():
         return NotEnough("not enough: a power law needs errors above zero")
     across = x if kind == "linear" else np.log(x)
@@ -176,5 +176,6 @@ def _within(t: float, free: int) -> float:
     return 2 / math.pi * (angle + sine * total) if free % 2 else sine * total
 
 
-def _listed(values: NDArray[np.float64]) -> str:
-    return ", ".join(f"{value:g}" for value in np.unique(values)) or "none"
+def _only(labels: NDArray[np.float64]) -> str:
+    listed = " and ".join(f"{value:g}" for value in np.unique(labels))
+    return f"only K = {listed}" if listed else "none"

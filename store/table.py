@@ -2,7 +2,7 @@
 
 import math
 
-from store.measure import THRESHOLD, LayerMeasure
+from store.measure import THRESHOLD
 from store.published import Published, published
 from store.read import Layer, Run
 from store.text import printable
@@ -15,7 +15,7 @@ def table(run: Run, threshold: float = THRESHOLD) -> str:
     manifest = run.manifest
     rows = [_HEAD]
     for layer in reversed(run.layers.values()):
-        rows.append(_measured(layer, layer.measure(threshold)))
+        rows.append(list(cells(layer, threshold).values()))
         row = published(manifest["network"]["arch"], manifest["data"]["name"], run.n_labels, layer.name)
         if row is not None:
             rows.append(_published(row))
@@ -27,19 +27,27 @@ def table(run: Run, threshold: float = THRESHOLD) -> str:
 def title(run: Run) -> str:
     """What the run is, in a line; it says so where the recipe is not the paper's."""
     manifest = run.manifest
-    recipe = manifest.get("recipe") or {}
-    note = "" if recipe.get("is_paper") else " (not the paper's)"
     accuracy = _number(manifest["network"].get("test_accuracy"), 3)
     arch, data = printable(manifest["network"]["arch"]), printable(manifest["data"]["name"])
-    name, seed = printable(recipe.get("name", "?")), printable(recipe.get("seed", "?"))
+    seed = printable((manifest.get("recipe") or {}).get("seed", "?"))
     return (
-        f"{arch} on {data}, {run.n_labels} labels; recipe {name}{note}, {manifest['network']['epochs']} epochs, "
-        f"seed {seed}; the network's own test accuracy {accuracy}"
+        f"{arch} on {data}, {run.n_labels} labels; recipe {recipe(run)}, seed {seed}; "
+        f"the network's own test accuracy {accuracy}"
     )
 
 
-def _measured(layer: Layer, measured: LayerMeasure) -> list[str]:
-    return [
+def recipe(run: Run) -> str:
+    """The recipe's name, whether it is the paper's, and its epochs."""
+    record = run.manifest.get("recipe") or {}
+    note = "" if record.get("is_paper") else " (not the paper's)"
+    epochs = run.manifest["network"]["epochs"]
+    return f"{printable(record.get('name', '?'))}{note}, {epochs} {'epoch' if epochs == 1 else 'epochs'}"
+
+
+def cells(layer: Layer, threshold: float = THRESHOLD) -> dict[str, str]:
+    """A layer's row: what stands under each head of the table."""
+    measured = layer.measure(threshold)
+    row = [
         layer.name,
         str(layer.n_filters),
         _size(layer),
@@ -53,6 +61,7 @@ def _measured(layer: Layer, measured: LayerMeasure) -> list[str]:
         _number(float(measured.noise_internal.mean()), 2),
         _number(float(measured.noise_external.mean()), 2),
     ]
+    return dict(zip(_HEAD, row, strict=True))
 
 
 def _published(row: Published) -> list[str]:

@@ -6,6 +6,7 @@ from store.afcc_table import afcc_tables
 from store.read import Run
 from store.write import write_run
 from tests.builders import small_run
+from tests.explorer_runs import cifar100_labels, make_run
 
 FOUND = {
     "threshold": 0.3,
@@ -66,3 +67,12 @@ def test_what_a_stranger_wrote_is_text_or_a_dash(hostile, tmp_path):
     assert "\x1b" not in text
     assert "nan" not in text.lower()
     assert "inf" not in text.lower()
+
+
+def test_the_papers_stands_under_ours_where_it_has_one(tmp_path):
+    make_run(tmp_path / "a.h5", {"10": (6, 2)}, cifar100_labels(), afcc=("10",))
+    make_run(tmp_path / "b.h5", {"10": (6, 2)}, afcc=("10",))  # of 20 labels
+    with Run(tmp_path / "a.h5") as run, Run(tmp_path / "b.h5") as other:
+        said = "the paper: about 10,800 of 204,800 weights kept, accuracy about 0.752 when trained again"
+        assert said in afcc_tables(run).splitlines()
+        assert "the paper" not in afcc_tables(other)

@@ -277,3 +277,19 @@ def test_ranks() -> None:
 
 def test_the_example_in_the_documentation() -> None:
     assert doctest.testmod(store.nulls).failed == 0 and doctest.testmod(store.nulls).attempted > 0
+
+
+def test_means_are_over_filters_with_clusters_or_over_all_for_the_layer_and_its_draws_alike() -> None:
+    means, weights = factors(2, 20, 6, 2)
+    of = {
+        average: chance("labels shuffled", factors=(means, weights), threshold=0.9, samples=4, average=average)
+        for average in ("clustered", "all")
+    }
+    measured = measure_factored(means, weights, 0.9)
+    every = of["all"].observed
+    assert (every.noise, every.n_clusters) == (measured.mean_noise_all, measured.mean_clusters_all)
+    assert every.cluster_size == of["clustered"].observed.cluster_size
+    draw = measure_factored(means, shuffled_weights(weights, np.random.default_rng(0).spawn(4)[0]), 0.9)
+    assert of["all"].draws[0, :2].tolist() == [draw.mean_noise_all, draw.mean_clusters_all]
+    assert of["clustered"].draws[0, :2].tolist() == [draw.mean_noise, draw.mean_clusters]
+    assert draw.mean_clusters_all < draw.mean_clusters  # else the two could not be told apart

@@ -8,7 +8,7 @@ import pytest
 
 import store.published
 from store import estimates
-from store.published import Published, published
+from store.published import Published, published, published_afcc
 
 
 def rows() -> list[dict[str, str]]:
@@ -48,6 +48,15 @@ def test_rows_are_consistent() -> None:
         assert 0 < place.accuracy < 1 and place.n_clusters >= 1 and place.cluster_size >= 1, row
         in_clusters = place.n_clusters * place.cluster_size
         assert in_clusters <= int(row["labels"]) and place.noise < int(row["labels"]) ** 2, row
+
+
+def test_afcc_is_the_discussions() -> None:
+    of_vgg = published_afcc("vgg16", "cifar100", 100, "10")
+    of_efficientnet = published_afcc("efficientnet_b0", "cifar100", 100, "9")
+    assert of_vgg == (204_800, 10_800, 0.752) and of_efficientnet == (128_000, 4_900, 0.873)
+    for found, place in ((of_vgg, ("vgg16", "10")), (of_efficientnet, ("efficientnet_b0", "9"))):
+        assert found.weights == 100 * published(place[0], "cifar100", 100, place[1]).fc_size
+    assert published_afcc("vgg16", "cifar100", 20, "10") is None
 
 
 def test_what_the_paper_has_not_is_none() -> None:

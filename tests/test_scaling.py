@@ -72,7 +72,7 @@ def test_any_curve_goes_through_two_points_so_only_the_line_is_given() -> None:
     assert isinstance(found["linear"], Fit)
     for kind in ("power", "logarithmic"):
         curve = found[kind]
-        assert isinstance(curve, NotEnough) and "three different K, found 20, 100" in curve.reason
+        assert isinstance(curve, NotEnough) and "three different K, found only K = 20 and 100" in curve.reason
 
 
 def test_no_power_law_through_an_error_of_zero() -> None:
