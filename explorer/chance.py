@@ -11,7 +11,7 @@ import polars as pl
 import streamlit as st
 from numpy.typing import NDArray
 
-from explorer import elements, frames, load, page
+from explorer import elements, frames, load, page, words
 from explorer.derived import SWEEP
 from explorer.kept import Kept
 from explorer.load import FileId
@@ -50,9 +50,12 @@ def of(file: FileId, name: str, view: View, null: Null, draws: int, threshold: f
         if null == "rotated filters" and factors is None and layer.has_factors:
             factors = layer.class_means, layer.probe_weights
         order = scan_order(view.order, layer.n_labels)
-        return chance(null, fields=loaded.fields, factors=factors, threshold=at, samples=draws, seed=SEED, order=order)
+        return chance(
+            null, fields=loaded.fields, factors=factors, threshold=at, samples=draws, seed=SEED, order=order,
+            average=view.average,
+        )  # fmt: skip
 
-    return _CHANCES.get((file, name, view.order, null, draws, at), draw)
+    return _CHANCES.get((file, name, view.order, view.average, null, draws, at), draw)
 
 
 # ---- Tables ---------------------------------------------------------------------------------------------------------
@@ -93,50 +96,101 @@ def band(file: FileId, view: View, null: Null, draws: int) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=schema, orient="row").drop_nulls()
 
 
+def by_layer(drawn: dict[str, Chance]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The layers' numbers as `charts.depth` takes them, and the bands of their draws; only what is defined."""
+    here: dict[str, Any] = {"layer": pl.String, "quantity": pl.String}
+    values, bands = [], []
+    for layer, found in drawn.items():
+        for name, symbol in _SYMBOLS.items():
+            against = found.of(name)
+            values.append((layer, symbol, "this run", against.observed))
+            bands.append((layer, symbol, against.low, against.high))
+    numbers = pl.DataFrame(values, schema=here | {"source": pl.String, "value": pl.Float64}, orient="row")
+    edges = pl.DataFrame(bands, schema=here | {"low": pl.Float64, "high": pl.Float64}, orient="row")
+    return numbers.drop_nulls(), edges.drop_nulls()
+
+
 # ---- Parts of pages -------------------------------------------------------------------------------------------------
 
 
-def said(null: Null, draws: int) -> str:
+def said(null: Null, draws: int, unit: str) -> str:
     """What was drawn, as a sentence."""
     drawn = "1 draw" if draws == 1 else f"{draws} draws"
-    return f"Chance: {_EXPLAINED[null]}; {drawn}, seed {SEED}."
+    return f"Chance: {_EXPLAINED[null].replace('filter', unit)}; {drawn}, seed {SEED}."
 
 
-def beside(file: FileId, names: dict[str, tuple[FileId, str]] | None = None) -> None:
-    """The present layer beside the null of the view; or several, by what they are called. Nothing where it is none."""
+def beside(file: FileId, names: dict[str, tuple[FileId, str]] | None = None) -> dict[str, Chance]:
+    """The present layer beside the null of the view; or several, by what they are called.
+
+    Returns those that were drawn: none where the view has no null, or nobody has asked for the draws.
+    """
     view = page.view()
     null = view.null
     if null == "none":
-        return
+        return {}
     layers = names or {view.layer: (file, view.layer)}
     quick = all(load.loaded(*place).is_quick for place in layers.values())
     draws = samples(null, quick)
+    unit = words.unit_of_all(load.loaded(*place).layer for place in layers.values())
     st.subheader("Beside chance")
     key = f"chance {sorted(layers.values())} {null}"
     large = "These layers are large; drawing and measuring them takes a while."
     if not page.asked(key, quick and len(layers) == 1, large if not quick else "It takes some seconds.", "Draw"):
-        return
-    try:
-        with st.spinner("Drawing", show_time=True):
-            found = {name: of(*place, view, null, draws) for name, place in layers.items()}
-    except ValueError as reason:
-        if null != "rotated filters":
-            raise
-        page.text(f"No {null}: {reason}")
-        return
+        return {}
+    found, refused = {}, dict[str, list[str]]()
+    with st.spinner("Drawing", show_time=True):
+        for name, place in layers.items():
+            try:
+                found[name] = of(*place, view, null, draws)
+            except ValueError as error:
+                if null != "rotated filters":
+                    raise
+                refused.setdefault(str(error), []).append(name)
+    for reason, without in refused.items():
+        page.text(f"No {null}{f' of {frames.joined(without)}' if names else ''}: {reason}")
+    if any(not load.loaded(*layers[name]).layer.has_factors for without in refused.values() for name in without):
+        st.caption(
+            "A packed file has, of each layer, only the smaller of the two; the file that it was packed from has both."
+        )
+    if not found:
+        return {}
     st.caption(
-        said(null, draws) + " z: how many spreads of the draws the number lies from their mean. Means of n and N_c are "
-        "over filters with clusters." + (" From, to: the band of 95% of the draws." if names is None else "")
+        f"{said(null, draws, unit)} z: how many spreads of the draws the number lies from their mean. Means of n "
+        f"and N_c are over {words.averaged(view.average, unit)}."
+        + (" From, to: the band of 95% of the draws." if names is None else "")
     )
     table = several(found) if names is not None else one_layer(found[view.layer])
     elements.table(table, f"chance-{null.replace(' ', '-')}", "content")
+    return found
+
+
+def with_depth(found: dict[str, Chance]) -> None:
+    """What `beside` has drawn, from input to output: the layers' numbers over the bands of their draws."""
+    from explorer import charts, charts_chance
+
+    numbers, bands = by_layer(found)
+    if bands.is_empty():  # a single draw has none
+        return
+    st.caption("Line: this run. Grey: where 95% of the draws lie.")
+    panels = [
+        (["n"], "n, noise", True),
+        (["N_c"], "N_c, clusters", False),
+        (["C_s"], "C_s, labels in a cluster", False),
+        (["SNR_I", "SNR_E"], "signal-to-noise ratio", True),
+    ]
+    columns = st.columns(2, gap="large")
+    for k, (quantities, title, log) in enumerate(panels):
+        with columns[k % 2]:
+            picture = charts_chance.under_depth(charts.depth(numbers, quantities, title, log), bands, quantities, log)
+            name = "-".join(quantities).lower()
+            elements.chart(picture, f"chance-depth-{name}", f"{title} of each layer, beside chance")
 
 
 def rank_distribution(file: FileId, layer: Layer) -> None:
     """Ranks of the filters' fields."""
     from explorer import charts
 
-    unit = frames.unit_of(layer)
+    unit = words.unit_of(layer)
 
     def compute() -> NDArray[np.float64]:
         if layer.has_factors:
@@ -147,8 +201,8 @@ def rank_distribution(file: FileId, layer: Layer) -> None:
         found = _RANKS.get((file, layer.name), compute)
     found = found[np.isfinite(found)]
     st.caption(
-        f"The rank of each {unit}'s fields, at most {min(layer.positions, layer.n_labels)}: a field is a sum over the "
-        f"{layer.positions} positions of a {unit}."
+        f"The rank of each {unit}'s fields, at most {min(layer.positions, layer.n_labels)}: a field is a sum over "
+        f"{words.positions(layer)} of a {unit}."
     )
     if layer.positions == 1:
         st.caption(

@@ -19,7 +19,7 @@ NEUTRAL = "#8a929c"
 PLAIN = "#558cc4"  # one series that is none of the three
 _SERIES = ["signal", "noise_I", "noise_I + noise_E"]
 _COLOURS = [SIGNAL, INTERNAL, EXTERNAL]
-_HEIGHT, _KEY_HEIGHT = 230, 40  # Streamlit counts the key over a chart as part of its height
+HEIGHT = 270  # the key over a chart counts as part of it, so that neighbours with one and without have one baseline
 _DECADES = [10.0**k for k in range(-6, 10)]
 _KEY = alt.Legend(title=None, orient="top", symbolOpacity=1)
 
@@ -37,7 +37,7 @@ def depth(frame: pl.DataFrame, quantities: Sequence[str], title: str, log: bool 
     several = len(quantities) > 1
     base = alt.Chart(shown).encode(
         x=alt.X("layer:N", sort=layers, title="layer, from input to output", axis=alt.Axis(labelAngle=0)),
-        y=_upright("value", title, log),
+        y=upright("value", title, log),
         color=alt.Color(
             "quantity:N",
             sort=list(quantities),
@@ -54,7 +54,7 @@ def depth(frame: pl.DataFrame, quantities: Sequence[str], title: str, log: bool 
         paper.mark_line(strokeWidth=1.5, strokeDash=[4, 4], opacity=0.7),
         paper.mark_point(size=50, filled=False, opacity=0.9),
     )
-    return picture.properties(height=_HEIGHT + _KEY_HEIGHT * several)
+    return picture.properties(height=HEIGHT)
 
 
 def histogram(frame: pl.DataFrame, title: str, counted: str, step: float = 1) -> Picture:
@@ -87,7 +87,7 @@ def sweep(frame: pl.DataFrame, quantities: Sequence[str], title: str, threshold:
     colours = [INTERNAL, EXTERNAL] if len(quantities) > 1 else [PLAIN]
     base = alt.Chart(long).encode(
         x=alt.X("threshold:Q", scale=alt.Scale(domain=[0, 1]), title="threshold"),
-        y=_upright("value", title, log),
+        y=upright("value", title, log),
         color=alt.Color(
             "quantity:N",
             scale=alt.Scale(domain=list(quantities), range=colours),
@@ -95,14 +95,21 @@ def sweep(frame: pl.DataFrame, quantities: Sequence[str], title: str, threshold:
         ),
         tooltip=["threshold:Q", "quantity:N", alt.Tooltip("value:Q", format=".4~g")],
     )
-    marks = alt.Chart(pl.DataFrame({"at": [0.3], "what": ["the paper's 0.3"]}))
-    present = alt.Chart(pl.DataFrame({"at": [threshold], "what": [f"present threshold {threshold:g}"]}))
     return alt.layer(
-        marks.mark_rule(strokeDash=[4, 4], color=NEUTRAL).encode(x="at:Q", tooltip="what:N"),
-        present.mark_rule(strokeWidth=2, color=NEUTRAL).encode(x="at:Q", tooltip="what:N"),
+        *thresholds(threshold),
         base.mark_line(strokeWidth=2),
         base.mark_point(size=24, filled=True, opacity=1),
-    ).properties(height=_HEIGHT + _KEY_HEIGHT * (len(quantities) > 1))
+    ).properties(height=HEIGHT)
+
+
+def thresholds(present: float) -> list[alt.Chart]:
+    """The present one and the paper's 0.3, as upright lines."""
+    paper = alt.Chart(pl.DataFrame({"at": [0.3], "what": ["the paper's 0.3"]}))
+    now = alt.Chart(pl.DataFrame({"at": [present], "what": [f"present threshold {present:g}"]}))
+    return [
+        paper.mark_rule(strokeDash=[4, 4], color=NEUTRAL).encode(x="at:Q", tooltip="what:N"),
+        now.mark_rule(strokeWidth=2, color=NEUTRAL).encode(x="at:Q", tooltip="what:N"),
+    ]
 
 
 def figure_2(frame: pl.DataFrame, suffix: str = "", log: bool = False, selected: int | None = None) -> Picture:
@@ -132,7 +139,7 @@ def figure_2(frame: pl.DataFrame, suffix: str = "", log: bool = False, selected:
             title="labels, in the order of the table",
             scale=alt.Scale(domain=[0, frame.height + 1], nice=False),
         ),
-        y=_upright("value", "accumulated fields" if suffix else "elements above threshold", log),
+        y=upright("value", "accumulated fields" if suffix else "elements above threshold", log),
         color=colour,
         tooltip=["name:N", "super-class:N", "series:N", alt.Tooltip("value:Q", format=".4~g")],
     )
@@ -156,7 +163,7 @@ def figure_2(frame: pl.DataFrame, suffix: str = "", log: bool = False, selected:
     return alt.layer(*layers).properties(height=300)
 
 
-def partners(frame: pl.DataFrame, most: int = 20) -> Picture:
+def partners(frame: pl.DataFrame, unit: str, most: int = 20) -> Picture:
     """The first rows of `frames.partner_labels` as bars: shared clusters, and noise both ways."""
     series = ["shared clusters", "noise to", "noise from"]
     head = frame.head(most).with_row_index("place")
@@ -175,7 +182,7 @@ def partners(frame: pl.DataFrame, most: int = 20) -> Picture:
                     labelExpr="slice(datum.label, indexof(datum.label, '\t') + 1)", labelLimit=160, labelOverlap=False
                 ),
             ),
-            x=alt.X("value:Q", title="filters", axis=alt.Axis(tickMinStep=1)),
+            x=alt.X("value:Q", title=f"{unit}s", axis=alt.Axis(tickMinStep=1)),
             color=alt.Color(
                 "what:N",
                 sort=series,
@@ -207,55 +214,9 @@ def history(frame: pl.DataFrame) -> Picture:
             ),
             tooltip=["epoch:Q", "of:N", alt.Tooltip("value:Q", format=".4~g")],
         )
-        .properties(height=_HEIGHT + _KEY_HEIGHT)
+        .properties(height=HEIGHT)
     )
     return picture
-
-
-def overlay(a: pl.DataFrame, b: pl.DataFrame, x: str, y: str, title: str, log: bool = False) -> Picture:
-    """Two frames with the columns x and y in one picture: A solid, B dashed."""
-    both = pl.concat([frame.select(x, y).with_columns(of=pl.lit(name)) for name, frame in (("A", a), ("B", b))])
-    both = both.drop_nulls()
-    if log:
-        both = both.filter(pl.col(y) > 0)
-    picture: Picture = (
-        alt.Chart(both)
-        .mark_line(strokeWidth=2, point=alt.OverlayMarkDef(size=24))
-        .encode(
-            x=alt.X(f"{x}:Q", title=x),
-            y=_upright(y, title, log),
-            color=alt.Color("of:N", scale=alt.Scale(domain=["A", "B"], range=[PLAIN, "#b5682b"]), legend=_KEY),
-            strokeDash=alt.StrokeDash("of:N", scale=alt.Scale(domain=["A", "B"], range=[[1, 0], [5, 4]]), legend=_KEY),
-            tooltip=[f"{x}:Q", "of:N", alt.Tooltip(f"{y}:Q", format=".4~g")],
-        )
-        .properties(height=_HEIGHT + _KEY_HEIGHT)
-    )
-    return picture
-
-
-def scatter(frame: pl.DataFrame, quantity: str) -> Picture:
-    """A quantity of each label in A against B (`differences.of_labels`); on the line nothing differs."""
-    left, right = f"{quantity} A", f"{quantity} B"
-    top = max((float(frame[name].max() or 0) for name in (left, right)), default=1.0) or 1.0  # type: ignore[arg-type]
-    line = alt.Chart(pl.DataFrame({"a": [0.0, top], "b": [0.0, top]}))
-    shown = frame.select("name", "super-class", pl.col(left).alias("in A"), pl.col(right).alias("in B"))
-    points = (
-        alt.Chart(shown)
-        .mark_point(size=36, filled=True, color=SIGNAL if quantity == "signal" else EXTERNAL, opacity=0.8)
-        .encode(
-            x=alt.X("in A:Q", title=f"{quantity} in A"),
-            y=alt.Y("in B:Q", title=f"{quantity} in B"),
-            tooltip=[
-                "name:N",
-                "super-class:N",
-                alt.Tooltip("in A:Q", format=".4~g"),
-                alt.Tooltip("in B:Q", format=".4~g"),
-            ],
-        )
-    )
-    return alt.layer(
-        line.mark_line(strokeDash=[4, 4], color=NEUTRAL, strokeWidth=1).encode(x="a:Q", y="b:Q"), points
-    ).properties(height=280)
 
 
 def gallery(tiles: pl.DataFrame, picture: NDArray[np.uint8], columns: int, unit: str) -> Picture:
@@ -309,7 +270,7 @@ def gallery(tiles: pl.DataFrame, picture: NDArray[np.uint8], columns: int, unit:
     return alt.layer(image, cells).properties(height=height, width=width)
 
 
-def _upright(column: str, title: str, log: bool) -> alt.Y:
+def upright(column: str, title: str, log: bool) -> alt.Y:
     """The upright axis; a logarithmic one has lines at powers of ten only."""
     if not log:
         return alt.Y(f"{column}:Q", title=title)

@@ -1,7 +1,5 @@
 """polars -> altair, as `charts`: what the AFCC page shows."""
 
-from collections.abc import Sequence
-
 import altair as alt
 import polars as pl
 
@@ -124,30 +122,6 @@ def split(frame: pl.DataFrame) -> Picture:
         .encode(y=y, x="logit:Q", tooltip=["name:N", alt.Tooltip("logit:Q", format=".4~g")])
     )
     return alt.layer(bars, marks).properties(height=alt.Step(26))
-
-
-def with_band(picture: Picture, bands: pl.DataFrame, quantities: Sequence[str], log: bool) -> Picture:
-    """A sweep over the bands of `chance.band`, within which draws of a null lie."""
-    shown = bands.filter(pl.col("quantity").is_in(list(quantities)))
-    if log:
-        shown = shown.filter(pl.col("low") > 0)
-    area = (
-        alt.Chart(shown)
-        .mark_area(opacity=0.3, color=NEUTRAL)
-        .encode(
-            x="threshold:Q",
-            y="low:Q",
-            y2="high:Q",
-            detail="quantity:N",
-            tooltip=[
-                "threshold:Q",
-                "quantity:N",
-                alt.Tooltip("low:Q", format=".4~g"),
-                alt.Tooltip("high:Q", format=".4~g"),
-            ],
-        )
-    )
-    return alt.layer(area, picture)
 
 
 def _colours(number: int) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from explorer import frames
+from explorer import frames, words
 from store import format as fmt
 from store.manifest import defined, mapping
 from store.measure import THRESHOLD
@@ -104,7 +104,7 @@ def of_run(run: Run, threshold: float = THRESHOLD) -> pl.DataFrame:
         both = None if internal is None or external is None else internal + external
         rows.append(
             setting
-            | {"layer": layer.name, "depth": depth, "unit": frames.unit_of(layer), "F_s": frames.filter_size(layer)}
+            | {"layer": layer.name, "depth": depth, "unit": words.unit_of(layer), "F_s": frames.filter_size(layer)}
             | {"positions": layer.positions, "error": None if accuracy is None else 1 - accuracy}
             | numbers
             | {"noise_I + noise_E": both}

@@ -5,7 +5,7 @@ from typing import Any, get_args
 
 import streamlit as st
 
-from explorer import page
+from explorer import page, words
 from explorer.state import Average, NullChoice, Scope, Weights
 from store.afcc import SilencingOrder
 from store.measure import ScanOrder
@@ -59,6 +59,25 @@ def choose_range(label: str, name: str, last: int) -> None:
     )
 
 
+def choose_span(label: str, name: str, values: Sequence[float]) -> None:
+    """From and to of numbers that are not whole, typed, both included; none where all is."""
+    if not values or min(values) == max(values):
+        return
+    first, last = float(min(values)), float(max(values))
+    low, high = getattr(page.view(), name) or (first, last)
+    for column, end, value in zip(st.columns(2), ("from", "to"), (low, high), strict=True):
+
+        def chosen(number: float, end: str = end) -> tuple[float, float] | None:
+            span = (number, max(number, high)) if end == "from" else (min(low, number), number)
+            return None if span[0] <= first and span[1] >= last else span
+
+        with column:
+            st.number_input(
+                f"{label}, {end}", format="%.6g", step=(last - first) / 100,
+                **_bound(name, f"choose_{name}_{end}", value, chosen, gallery_page=1),
+            )  # fmt: skip
+
+
 def choose_threshold() -> None:
     """A slider; the whole page follows when it is released. The Filter page has the live one."""
     st.slider(
@@ -72,6 +91,7 @@ def choose_threshold() -> None:
 
 def choose_in_sidebar(run: Run) -> None:
     """What holds for all pages."""
+    unit = words.unit_of_all(run.layers.values())
     choose("Layer", "layer", list(run.layers))
     choose(
         "Scan order of the labels", "order", get_args(ScanOrder),
@@ -80,13 +100,13 @@ def choose_in_sidebar(run: Run) -> None:
     )  # fmt: skip
     choose(
         "Means of n and N_c over", "average", get_args(Average),
-        lambda average: "filters with clusters" if average == "clustered" else "all filters",
-        help="The paper's tables fit means over the filters that have at least one cluster.",
+        lambda average: words.averaged(average, unit),
+        help=f"The paper's tables fit means over the {unit}s that have at least one cluster.",
     )  # fmt: skip
     choose(
         "Beside chance", "null", get_args(NullChoice),
         help="Hold the numbers against what they are where the mechanism cannot be at work: output labels permuted at "
-        "random, filters mixed by a random rotation (every logit stays as it was), or other orders of the search for "
+        f"random, {unit}s mixed by a random rotation (every logit stays as it was), or other orders of the search for "
         "clusters.",
     )  # fmt: skip
 

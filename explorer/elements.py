@@ -1,6 +1,7 @@
 """Tables and charts, each with its files."""
 
 import io
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -11,21 +12,29 @@ import streamlit as st
 if TYPE_CHECKING:
     from explorer.charts import Picture  # altair takes a third of a second, and the first page has tables before charts
 
+_SIGNIFICANT = {  # in four digits; in as many more as the largest number needs to be whole
+    "maximum", "field", "A", "B", "B - A", "dense", "CSR", "given",
+    "of test inputs", "of training inputs", "measured", "by chance", "from", "to", "slope or power",
+}  # fmt: skip
 _FORMATS = {
-    "accuracy": "%.3f", "accuracy, paper": "%.3f", "n": "%.1f", "n, paper": "%.1f", "N_c": "%.2f", "N_c, paper": "%.2f",
-    "C_s": "%.2f", "C_s, paper": "%.2f", "signal": "%.2f", "noise_I": "%.3f", "noise_E": "%.3f",
+    "accuracy": "%.3f", "accuracy, paper": "%.3f", "n": "%.1f", "n, paper": "%.1f", "N_c": "%.2f",
+    "N_c, paper": "%.2f", "C_s": "%.2f", "C_s, paper": "%.2f", "signal": "%.2f", "noise_I": "%.3f", "noise_E": "%.3f",
     "noise_I + noise_E": "%.3f", "Eq. (1)": "%.2f", "Eq. (2)": "%.3f", "Eq. (3)": "%.3f", "SNR_I": "%.1f",
     "Eq. (1)/(2)": "%.1f", "SNR_E": "%.1f", "Eq. (4)": "%.1f", "signal, fields": "%.1f", "noise_I, fields": "%.2f",
-    "noise_E, fields": "%.2f", "noise_I + noise_E, fields": "%.2f", "maximum": "%.4g", "field": "%.4g",
-    "field / maximum": "%.3f", "share of fields": "percent", "mean cluster size": "%.2f", "A": "%.4g", "B": "%.4g",
-    "B - A": "%.4g", "relative": "percent", "share kept": "percent", "before": "%.3f", "probe trained again": "%.3f",
-    "with the network": "%.3f", "trained again": "%.3f", "clusters only": "%.3f", "all weights": "%.3f",
-    "difference": "%.3f", "dense": "%.4g", "CSR": "%.4g", "CSR / dense": "%.3g", "given": "%.4g",
-    "of test inputs": "%.4g", "of training inputs": "%.4g", "measured": "%.4g", "by chance": "%.4g", "spread": "%.3g",
-    "z": "%.1f", "from": "%.4g", "to": "%.4g", "slope or power": "%.4g", "root mean square residual": "%.2g",
-    "at K = 1": "%.3g", "error": "%.3f", "error, sd": "%.3f", "error, paper": "%.3f", "N_c, sd": "%.2f",
-    "C_s, sd": "%.2f",
+    "noise_E, fields": "%.2f", "noise_I + noise_E, fields": "%.2f", "field / maximum": "%.3f",
+    "share of fields": "percent", "mean cluster size": "%.2f", "relative": "percent", "share kept": "percent",
+    "before": "%.3f", "probe trained again": "%.3f", "with the network": "%.3f", "trained again": "%.3f",
+    "clusters only": "%.3f", "all weights": "%.3f", "difference": "%.3f", "CSR / dense": "%.3g", "spread": "%.3g",
+    "z": "%.1f", "root mean square residual": "%.2g", "at K = 1": "%.3g", "error": "%.3f", "error, sd": "%.3f",
+    "error, paper": "%.3f", "N_c, sd": "%.2f", "C_s, sd": "%.2f",
 }  # fmt: skip
+_FORMATS |= {f"{of}{end}": _FORMATS[of] for of in ("signal", "noise_I", "noise_E") for end in (" A", " B", ", B - A")}
+_FORMATS |= {f"{of}, B - A": _FORMATS[of] for of in ("accuracy", "n", "N_c", "C_s")}
+_FORMATS |= {
+    f"{of}, {what}": _FORMATS["z"] if what == "z" else _FORMATS[of]
+    for of in ("n", "N_c", "C_s", "signal", "noise_I", "noise_E", "SNR_I", "SNR_E")
+    for what in ("by chance", "z")
+}
 
 _SAVE_CHART = st.components.v2.component(
     "filterscope.save_chart",
@@ -49,9 +58,9 @@ def table(
 ) -> None:
     """A table and its CSV and parquet files; `pick` gets the row that is selected."""
     config = {
-        column: st.column_config.NumberColumn(format=_FORMATS[quantity])
+        column: st.column_config.NumberColumn(format=shape)
         for column in frame.columns
-        if (quantity := _quantity(column)) in _FORMATS
+        if (shape := number_format(column, frame[column])) is not None
     }
     more: dict[str, Any] = {}
     if pick is not None:
@@ -66,11 +75,15 @@ def table(
             pick(frame.row(row, named=True))
 
 
-def _quantity(column: str) -> str:
-    """Without what says whose it is; a z-score is one, whatever it is of."""
-    if column.endswith(", z"):
-        return "z"
-    return column.removesuffix(", by chance").removesuffix(", B - A").removesuffix(" A").removesuffix(" B")
+def number_format(column: str, values: pl.Series) -> str | None:
+    """How a column's numbers are written, as Streamlit takes it; None: as they are, which is right for whole ones."""
+    if values.dtype.is_integer():
+        return None
+    if column not in _SIGNIFICANT:
+        return _FORMATS.get(column)
+    largest = max((abs(value) for value in values if value is not None and math.isfinite(value)), default=0)
+    digits = len(f"{largest:.0f}")
+    return f"%.{max(4, digits) if digits <= 15 else 4}g"  # a double has no more
 
 
 def download(label: str, file_name: str, data: Callable[[], bytes], mime: str) -> None:

@@ -12,13 +12,8 @@ from explorer.derived import Partners, SweepPoint
 from explorer.state import Average
 from store.manifest import defined
 from store.measure import LayerMeasure, estimates, permutation, ratio
-from store.published import Published, published
+from store.published import Published, PublishedAFCC, published, published_afcc
 from store.read import Layer, Run
-
-
-def unit_of(layer: Layer) -> str:
-    """The word for what a layer is made of: "filter", or "unit" where the file says that it is something else."""
-    return "filter" if layer.record.get("unit", "filter") == "filter" else "unit"
 
 
 def means(measured: LayerMeasure, average: Average) -> tuple[float, float, float]:
@@ -30,6 +25,10 @@ def means(measured: LayerMeasure, average: Average) -> tuple[float, float, float
 
 def published_row(run: Run, layer: Layer) -> Published | None:
     return published(run.manifest["network"]["arch"], run.manifest["data"]["name"], run.n_labels, layer.name)
+
+
+def published_afcc_of(run: Run, layer: Layer) -> PublishedAFCC | None:
+    return published_afcc(run.manifest["network"]["arch"], run.manifest["data"]["name"], run.n_labels, layer.name)
 
 
 def layer_numbers(layer: Layer, measured: LayerMeasure, average: Average) -> dict[str, float | None]:

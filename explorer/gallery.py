@@ -4,7 +4,7 @@ from typing import Any, get_args
 
 import polars as pl
 
-from explorer import charts, controls, elements, frames, load, page, pictures
+from explorer import charts, controls, elements, load, page, pictures, words
 from explorer.load import FileId
 from explorer.state import FilterSort
 from store.measure import LayerMeasure
@@ -42,6 +42,7 @@ def choose_conditions(table: pl.DataFrame) -> None:
     controls.choose_range("Clusters", "clusters", _most(table, "clusters"))
     controls.choose_range("Labels in the largest cluster", "largest", _most(table, "largest cluster"))
     controls.choose_range("Noise", "noise", _most(table, "noise"))
+    controls.choose_span("Maximum", "maximum", table["maximum"].drop_nulls().to_list())
     controls.switch("Smallest first", "ascending", gallery_page=1)
 
 
@@ -59,7 +60,10 @@ def in_order(table: pl.DataFrame) -> pl.DataFrame:
 def meeting_conditions(table: pl.DataFrame, measured: LayerMeasure) -> pl.DataFrame:
     """Rows of `frames.filters` that meet the view's conditions."""
     view = page.view()
-    for column, span in (("clusters", view.clusters), ("largest cluster", view.largest), ("noise", view.noise)):
+    for column, span in (
+        ("clusters", view.clusters), ("largest cluster", view.largest), ("noise", view.noise),
+        ("maximum", view.maximum),
+    ):  # fmt: skip
         if span is not None:
             table = table.filter(pl.col(column).is_between(*span))
     if view.holds >= 0:
@@ -68,10 +72,12 @@ def meeting_conditions(table: pl.DataFrame, measured: LayerMeasure) -> pl.DataFr
 
 
 def choose_page(last: int) -> int:
-    """The page of the view, as far as there are so many; a control where there is more than one."""
+    """The page of the view, brought back to the last; a control where there is more than one."""
+    if page.view().gallery_page > last:
+        page.change(gallery_page=last)
     if last > 1:
         controls.choose_number(f"Page, of {last}", "gallery_page", last, first=1)
-    return min(page.view().gallery_page, last)
+    return page.view().gallery_page
 
 
 def picture(file: FileId, layer: Layer, tiles: pl.DataFrame, across: int, name: str, **more: Any) -> Any:
@@ -82,7 +88,7 @@ def picture(file: FileId, layer: Layer, tiles: pl.DataFrame, across: int, name: 
     shown = tiles["filter"].to_list()
     pixels = pictures.gallery([loaded.matrix(f) for f in shown], shown, measured, view.style, across)
     return elements.chart(
-        charts.gallery(tiles, pixels, across, frames.unit_of(layer)), name, f"{len(shown)} matrices, {view.style}",
+        charts.gallery(tiles, pixels, across, words.unit_of(layer)), name, f"{len(shown)} matrices, {view.style}",
         width="content", **more,
     )  # fmt: skip
 

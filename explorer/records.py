@@ -6,6 +6,7 @@ What a file is a sample of, and the command that makes more of its kind.
 import shlex
 from collections.abc import Iterable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -173,6 +174,7 @@ def _sweep(run: Run, labels: Iterable[int]) -> str:
     elif isinstance(epochs := options.get("epochs"), int):
         words += ["--epochs", str(epochs)]
     # A sweep that is not told puts them into runs/, where those of a newcomer belong, who has only the example.
-    if run.remote is None and run.path.parent != load.RUNS and run.path != load.EXAMPLE:
+    here = Path(run.path).resolve()  # however it was given: what a file is called on the command line may be relative
+    if run.remote is None and here.parent != load.RUNS.resolve() and here != load.EXAMPLE.resolve():
         words += ["--out-dir", str(run.path.parent)]
     return " ".join(["python -m precompute.sweep runs", *map(shlex.quote, words)])

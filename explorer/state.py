@@ -6,18 +6,18 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, get_args
 
 from explorer.pictures import Style
+from store import nulls
 from store.afcc import SilencingOrder
 from store.measure import THRESHOLD, ScanOrder
-from store.nulls import Null
 from store.read import Layer, Run
 
-Average = Literal["clustered", "all"]  # means of n and N_c over the filters with a cluster (the paper's), or over all
+Average = nulls.Average
 FilterSort = Literal["filter", "noise", "clusters", "largest cluster", "maximum", "share of fields"]  # frames.filters
 LabelSort = Literal[  # columns of frames.labels
     "label", "signal", "noise_I", "noise_I + noise_E", "signal, fields", "name", "super-class"
 ]
 Weights = Literal["clusters", "all"]  # of a probe: those of its filters' clusters, or all
-NullChoice = Literal["none", Null]
+NullChoice = Literal["none", nulls.Null]
 Scope = Literal["file", "folder"]
 Range = tuple[int, int] | None  # from and to, both included; None: any
 _CHOICES = {
@@ -48,6 +48,7 @@ class View:
     clusters: Range = None  # filters with so many clusters only
     largest: Range = None
     noise: Range = None
+    maximum: tuple[float, float] | None = None  # from and to, both included
     gallery_page: int = 1
     label_sort: LabelSort = "label"
     log: bool = False
@@ -74,7 +75,7 @@ def to_address(view: View) -> dict[str, str]:
 
 def _written(value: object) -> str:
     if isinstance(value, tuple):
-        return "-".join(map(str, value))
+        return ("~" if isinstance(value[0], float) else "-").join(map(str, value))  # a float may hold "-" itself
     return str(int(value)) if isinstance(value, bool) else str(value)
 
 
@@ -97,6 +98,9 @@ def from_address(parameters: Mapping[str, str]) -> View:
         low, _, high = parameters.get(name, "").partition("-")
         if _is_whole(low) and _is_whole(high) and int(low) <= int(high):
             values[name] = (int(low), int(high))
+    low, _, high = parameters.get("maximum", "").partition("~")
+    if _is_finite(low) and _is_finite(high) and float(low) <= float(high):
+        values["maximum"] = (float(low), float(high))
     for name, kind in _CHOICES.items():
         if parameters.get(name) in get_args(kind):
             values[name] = parameters[name]
@@ -105,6 +109,13 @@ def from_address(parameters: Mapping[str, str]) -> View:
 
 def _is_whole(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) < 10
+
+
+def _is_finite(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
 
 
 def fitted(view: View, run: Run) -> View:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from explorer.capsule_page import CapsuleError, Shown, capsule
+from explorer.capsule.page import CapsuleError, Shown, capsule
 from store.measure import ScanOrder, scan_order
 from store.read import Run
 from tests.browser import CHROMIUM, chromium, eventually, eventually_true, patient
@@ -156,6 +156,19 @@ def test_it_is_light_or_dark_as_the_reader_wants_and_prints(
     assert page.locator(".fs").get_attribute("data-theme") == scheme
     assert len(page.pdf()) > 10_000
     assert all(page.locator("canvas").nth(k).get_attribute("aria-label") for k in range(3))
+    page.context.close()
+
+
+@needs_chromium
+def test_the_figure_is_saved_without_a_server(browser: Any, small: Path, tmp_path: Path) -> None:
+    with Run(small) as run:
+        page = opened(browser, written(run, Shown("10"), tmp_path))
+    for kind, starts in (("PNG", b"\x89PNG"), ("SVG", b"<svg")):
+        with page.expect_download() as download:
+            page.get_by_role("button", name=f"Save the figure as {kind}").click()
+        download.value.save_as(tmp_path / "figure")
+        assert (tmp_path / "figure").read_bytes().startswith(starts)
+    assert page.problems == []
     page.context.close()
 
 

@@ -15,7 +15,7 @@ from store.measure import measure_factored
 from store.read import Run
 from store.write import write_run
 from tests.builders import edit_manifest
-from tests.explorer_runs import INPUTS, afcc_between, make_run
+from tests.explorer_runs import INPUTS, afcc_between, cifar100_labels, make_run
 
 pytest.importorskip("streamlit.testing.v1", reason="Streamlit is in the extra [explore]")
 from explorer import charts_afcc, frames_afcc, load
@@ -74,6 +74,14 @@ def test_the_weights_kept_stand_beside_the_papers_estimate(open_app, folder: Pat
     assert found["N_f S C_s N_c"] == f"{estimate:,.0f}"
 
 
+def test_the_papers_stands_beside_ours(open_app, tmp_path: Path) -> None:  # noqa: F811
+    make_run(tmp_path / "a.h5", {"4": (6, 1), "10": (6, 2)}, cifar100_labels(), features=("10",))
+    for layer, there in (("10", True), ("4", False)):
+        at = open_app("--store", tmp_path, page="afcc", layer=layer)
+        unharmed(at)
+        assert ("about 10,800 of 204,800 weights here" in shown(at)) == there
+
+
 def test_without_features_it_says_how_to_get_them(open_app, folder: Path) -> None:  # noqa: F811
     at = open_app("--store", folder, page="afcc", layer="4")
     unharmed(at)
@@ -113,6 +121,12 @@ def test_filters_are_silenced(open_app, folder: Path, order: str, weights: str) 
         mask = afcc_mask(measured.cluster_of) | (weights == "all")
         curve = silencing(lay_out(layer.test_features), layer.probe_weights, labels, mask, filters)
         alone = answers(run, "10", 0.3, filters[:9])
+    said = "in random order" if order == "random" else f"the {order} first"
+    assert f"In these numbers 9 of the {layer.n_filters} filters are silenced, {said}" in shown(at)
+    unfold(at, "python")
+    names: dict[str, Any] = {}
+    exec(next(block.value for block in at.code if "afcc_mask" in block.value), names)
+    assert names["result"].accuracy == alone.accuracy
     rows = table(at, "silenced")
     assert rows["accuracy"].tolist() == curve.accuracy[rows["silenced"]].tolist()
     assert rows["silenced"].iloc[-1] == layer.n_filters

@@ -130,6 +130,24 @@ def test_the_live_threshold_reaches_the_page_and_the_address(page: "sync_api.Pag
     assert parameters(page)["filter"] == "3"
 
 
+def test_a_drag_moves_the_numbers_and_its_end_the_address(page: "sync_api.Page", app: str) -> None:
+    visit(page, f"{app}/filter?filter=3")
+    slider, numbers = page.locator("input[type=range]").first, page.locator(".fs dd")
+    eventually(page, lambda: numbers.first.inner_text().isdigit(), True)
+    slider.scroll_into_view_if_needed()
+    settle(page)
+    box, before, address = slider.bounding_box(), numbers.all_inner_texts(), page.url
+    assert box is not None
+    y, left, width = box["y"] + box["height"] / 2, box["x"] + 8, box["width"] - 16
+    page.mouse.move(left + 0.3 * width, y)
+    page.mouse.down()
+    page.mouse.move(left + 0.6 * width, y, steps=4)
+    eventually(page, lambda: numbers.all_inner_texts() != before, True)
+    assert page.url == address  # nothing is sent while the pointer is down
+    page.mouse.up()
+    eventually(page, lambda: 0.55 < float(parameters(page).get("threshold", "0.3")) < 0.65, True)
+
+
 def test_an_address_shows_somebody_else_the_same(chromium: "sync_api.Browser", page: "sync_api.Page", app: str) -> None:
     visit(page, f"{app}/labels?threshold=0.2&layer=7&label=12&order=reversed&average=all")
     other = person(chromium)

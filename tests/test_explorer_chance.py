@@ -13,6 +13,7 @@ from tests.explorer_runs import make_run
 
 pytest.importorskip("streamlit.testing.v1", reason="Streamlit is in the extra [explore]")
 from explorer import chance as page_chance
+from explorer import charts_chance
 from store.manifest import defined
 from tests.test_explorer_pages import PAGES, ROOT, address, open_app, press, shown, table, unfold, unharmed  # noqa: F401
 
@@ -54,6 +55,15 @@ def test_a_layer_stands_beside_the_null_of_the_sidebar(open_app, folder: Path, n
     assert f"{samples} draw" in shown(at) and "seed 0" in shown(at)
 
 
+def test_the_filter_page_draws_when_it_is_unfolded(open_app, folder: Path) -> None:  # noqa: F811
+    at = open_app("--store", folder, page="filter", layer="4", null="labels shuffled")
+    assert not [frame for frame in at.dataframe if "by chance" in frame.value]
+    unfold(at, "chance")
+    with Run(folder / "run.h5") as run:
+        expected = chance("labels shuffled", fields=run.layers["4"].fields(), samples=20, seed=0)
+    assert table(at, "by chance").set_index("quantity").loc["n", "by chance"] == expected.of("noise").mean
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_every_page_opens_with_a_null_in_its_address(open_app, folder: Path, page: str) -> None:  # noqa: F811
     at = open_app("--store", folder, page=page, null="labels shuffled")
@@ -75,6 +85,51 @@ def test_several_layers_are_drawn_when_asked_for(open_app, folder: Path, page: s
     assert four["n, by chance"] == expected.of("noise").mean and four["N_c, z"] == expected.of("n_clusters").z
 
 
+@pytest.mark.parametrize("null", NULLS)
+def test_with_depth_the_numbers_stand_over_the_bands_of_chance(open_app, folder: Path, monkeypatch, null: str) -> None:  # noqa: F811
+    drawn = []
+    under = charts_chance.under_depth
+
+    def seen(picture: Any, bands: Any, quantities: Any, log: bool) -> Any:
+        drawn.append((quantities, bands))
+        banded = under(picture, bands, quantities, log)
+        bars, lines = banded.to_dict()["layer"]
+        for mark in (bars, *lines["layer"]):
+            assert mark["encoding"]["x"]["sort"] == ["4", "10"]  # else the whole chart has the alphabet's order
+        return banded
+
+    monkeypatch.setattr("explorer.charts_chance.under_depth", seen)
+    at = open_app("--store", folder, page="run", null=null)
+    assert not drawn
+    press(at, "Draw")
+    unharmed(at)
+    if null == "reversed order":
+        assert not drawn  # one draw has no band
+        return
+    assert [quantities for quantities, _ in drawn] == [["n"], ["N_c"], ["C_s"], ["SNR_I", "SNR_E"]]
+    bands = drawn[0][1]
+    assert bands["layer"].unique(maintain_order=True).to_list() == ["4", "10"]  # from input to output
+    if null != "labels shuffled":
+        return
+    with Run(folder / "run.h5") as run:
+        expected = chance("labels shuffled", fields=run.layers["4"].fields(), samples=20, seed=0).of("noise")
+    row = bands.filter(layer="4", quantity="n")
+    assert (row["low"].item(), row["high"].item()) == (expected.low, expected.high)
+
+
+def test_layers_that_cannot_be_rotated_do_not_keep_the_others_back(open_app) -> None:  # noqa: F811
+    at = open_app("--store", ROOT / "explorer" / "example.h5", page="run", null="rotated filters")
+    press(at, "Draw")
+    unharmed(at)
+    with Run(ROOT / "explorer" / "example.h5") as run:
+        rotated = [name for name, layer in run.layers.items() if layer.has_factors]
+        alone = [name for name, layer in run.layers.items() if not layer.has_factors]
+    assert rotated and alone
+    assert table(at, "n, z")["layer"].tolist() == rotated[::-1]
+    assert f"No rotated filters of {', '.join(alone[::-1])}: fields alone cannot be rotated" in shown(at)
+    assert "the file that it was packed from has both" in shown(at)
+
+
 def test_fields_alone_cannot_be_rotated(open_app) -> None:  # noqa: F811
     at = open_app("--store", ROOT / "explorer" / "example.h5", page="layer", layer="2", null="rotated filters")
     unharmed(at)
@@ -93,6 +148,35 @@ def test_the_sweep_has_the_band_of_chance(open_app, folder: Path) -> None:  # no
     at = open_app("--store", folder, page="layer", layer="10", null="labels shuffled")
     press(at, "Add the band of chance")
     assert "Grey: where 95% of the draws lie" in shown(at)
+
+
+@pytest.mark.parametrize("average", ["clustered", "all"])
+def test_the_band_has_the_average_of_the_line(open_app, folder: Path, monkeypatch, average: Any) -> None:  # noqa: F811
+    bands = []
+    draw = page_chance.band
+    monkeypatch.setattr("explorer.chance.band", lambda *given: bands.append(draw(*given)) or bands[-1])
+    at = open_app("--store", folder, page="layer", layer="10", null="random order", average=average)
+    press(at, "Add the band of chance")
+    over = "all filters" if average == "all" else "filters with clusters"
+    assert f"Grey: where 95% of the draws lie, n and N_c as means over {over}" in shown(at)
+    with Run(folder / "run.h5") as run:
+        measured = run.layers["10"].measure(0.95)
+        drawn = chance("random order", fields=run.layers["10"].fields(), threshold=0.95, samples=5, average=average)
+    assert measured.mean_clusters > measured.mean_clusters_all
+    rows = bands[-1].filter((bands[-1]["threshold"] == 0.95) & (bands[-1]["quantity"] == "n"))
+    assert (rows["low"].item(), rows["high"].item()) == (drawn.of("noise").low, drawn.of("noise").high)
+    line = measured.mean_noise_all if average == "all" else measured.mean_noise
+    assert drawn.of("noise").observed == line
+    beside = next(frame.value for frame in at.dataframe if "by chance" in frame.value).set_index("quantity")
+    at_view = run_n(folder, average)
+    assert beside.loc["n", "measured"] == at_view
+    assert f"Means of n and N_c are over {over}." in shown(at)
+
+
+def run_n(folder: Path, average: str) -> float:
+    with Run(folder / "run.h5") as run:
+        measured = run.layers["10"].measure(0.3)
+    return measured.mean_noise_all if average == "all" else measured.mean_noise
 
 
 def test_ranks_are_told_and_what_they_mean(open_app, folder: Path) -> None:  # noqa: F811

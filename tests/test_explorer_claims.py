@@ -14,7 +14,7 @@ from store.scaling import fit_linear
 from tests.explorer_runs import cifar100_labels, make_run
 
 pytest.importorskip("streamlit.testing.v1", reason="Streamlit is in the extra [explore]")
-from explorer import collection, frames_claims, records
+from explorer import collection, frames_claims, load, records
 from tests.test_explorer_pages import HOSTILE, address, open_app, press, shown, table, unfold, unharmed  # noqa: F401
 
 PAGES = ["scaling", "claims"]
@@ -135,9 +135,16 @@ def test_commands_quote_what_a_file_says(tmp_path: Path) -> None:
     assert words[4:6] == ["--arch", "x; rm -rf ~"] and words[-6:-2] == ["--recipe", "$(id)", "--epochs", "3"]
 
 
+def test_the_example_is_known_however_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(load.EXAMPLE.parent.parent)
+    for path in (load.EXAMPLE, load.EXAMPLE.relative_to(Path.cwd()), Path("explorer/../explorer/example.h5")):
+        with Run(path) as run:
+            assert "--out-dir" not in records.more_labels(run)
+
+
 def test_the_commands_are_commands(tmp_path: Path) -> None:
     pytest.importorskip("tyro", reason="the command line is in the extra [train]")
-    from precompute.sweep import parse
+    from precompute.sweep.options import parse
 
     with Run(make_run(tmp_path / "a.h5", LAYERS, recipe=RECIPE)) as run:
         commands = records.more_labels(run), records.more_seeds(run), records.with_train_clusters(run, "10")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 pl = pytest.importorskip("polars", reason="polars is in the extra [explore]")
 pytest.importorskip("altair", reason="altair is in the extra [explore]")
 
-from explorer import charts, derived, differences, frames, pictures  # noqa: E402
+from explorer import charts, charts_compare, derived, differences, elements, frames, pictures  # noqa: E402
 from explorer.state import (  # noqa: E402
     FilterSort,
     LabelSort,
@@ -32,6 +32,7 @@ from tests.explorer_runs import VGG16, make_run  # noqa: E402
 
 names = st.text(max_size=40)
 ranges = st.none() | st.lists(st.integers(0, 10**8), min_size=2, max_size=2).map(sorted).map(tuple)
+spans = st.none() | st.lists(st.floats(-1e30, 1e30), min_size=2, max_size=2).map(sorted).map(tuple)
 views = st.builds(
     View,
     store=names, layer=names, store_b=names, layer_b=names,
@@ -40,7 +41,7 @@ views = st.builds(
     filter_b=st.integers(0, 10**8), holds=st.integers(-1, 10**8), gallery_page=st.integers(1, 10**8),
     style=st.sampled_from(get_args(pictures.Style)), sort=st.sampled_from(get_args(FilterSort)),
     label_sort=st.sampled_from(get_args(LabelSort)), ascending=st.booleans(), log=st.booleans(),
-    clusters=ranges, largest=ranges, noise=ranges,
+    clusters=ranges, largest=ranges, noise=ranges, maximum=spans,
     null=st.sampled_from(get_args(NullChoice)), silencing=st.sampled_from(get_args(SilencingOrder)),
     weights=st.sampled_from(get_args(Weights)),
     silenced=st.integers(0, 10**8), seed=st.integers(0, 10**8), test_input=st.integers(0, 10**8),
@@ -83,7 +84,9 @@ def test_any_address_gives_a_view_in_range(parameters: dict[str, str]) -> None:
     "address",
     [
         {"sort": "__class__"}, {"style": "Permuted"}, {"gallery_page": "-1"}, {"gallery_page": "0"}, {"holds": "-1"},
-        {"noise": "5-2"}, {"noise": "1"}, {"noise": "-"}, {"clusters": "1-2-3"}, {"largest": "1-٣"}, {"log": "True"},
+        {"noise": "5-2"},
+        {"maximum": "2~1"}, {"maximum": "nan~inf"}, {"maximum": "1"},
+        {"noise": "1"}, {"noise": "-"}, {"clusters": "1-2-3"}, {"largest": "1-٣"}, {"log": "True"},
         {"gallery_page": "9" * 50}, {"ascending": "yes"}, {"label_sort": ""}, {"filter_b": "1e3"},
     ],
 )  # fmt: skip
@@ -257,6 +260,27 @@ def test_partners_are_symmetric_and_add_up_to_the_noise(run: Run, layer_10: Laye
     np.testing.assert_allclose(noise_to.sum(axis=1) / (run.n_labels - 1), layer_10.noise_external)
 
 
+# ---- How numbers are written ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "wanted"),
+    [
+        ("B - A", [16384.0, 0.25, None], "%.5g"),  # 16380 in four digits
+        ("CSR", [137268.0, 5.5], "%.6g"),
+        ("measured", [17110.0, 17108.0], "%.5g"),
+        ("A", [0.123456, 12.0], "%.4g"),
+        ("A", [math.inf, None], "%.4g"),
+        ("field", [3e38], "%.4g"),
+        ("signal, B - A", [0.5], "%.2f"), ("noise_I A", [0.5], "%.3f"), ("n, B - A", [0.5], "%.1f"),
+        ("SNR_E, by chance", [0.5], "%.1f"), ("C_s, z", [0.5], "%.1f"),
+        ("silent, B - A", [1, 2], None), ("given", [123456, 2], None), ("of something else", [0.5], None),
+    ],
+)  # fmt: skip
+def test_whole_numbers_are_written_whole(column: str, values: list[float | None], wanted: str | None) -> None:
+    assert elements.number_format(column, pl.Series(values)) == wanted
+
+
 # ---- Charts and pictures --------------------------------------------------------------------------------------------
 
 
@@ -274,15 +298,33 @@ def test_every_chart_is_a_specification_that_asks_for_nothing_outside(run: Run, 
         charts.sweep(points, ["SNR_I", "SNR_E"], "SNR", 0.3, log=True),
         charts.figure_2(labels, "", selected=3),
         charts.figure_2(labels, ", fields", log=True),
-        charts.partners(frames.partner_labels(run, partners)),
+        charts.partners(frames.partner_labels(run, partners), "filter"),
         charts.history(frames.history(run.history())),
-        charts.overlay(points, points, "threshold", "n", "n"),
-        charts.scatter(differences.of_labels(labels, labels), "signal"),
+        charts_compare.sweeps(points, points, "n", "n, noise", 0.3),
+        charts_compare.scatter(differences.of_labels(labels, labels), "signal"),
         charts.gallery(tiles, picture, 4, "filter"),
     ):
         specification = chart.to_dict()
         specification.pop("$schema")
         assert "http" not in json.dumps(specification)
+
+
+def test_a_comparison_names_both_axes_and_marks_the_threshold() -> None:
+    shares = differences.shares(np.array([1, 2, 2]), np.array([2, 3]))
+    axes = json.dumps(charts_compare.distributions(*shares, "n, noise", "heads").to_dict())
+    assert '"title": "n, noise"' in axes and '"title": "part of the heads"' in axes
+    points = pl.DataFrame({"threshold": [0.2, 0.4], "n": [3.0, 1.0]})
+    marked = json.dumps(charts_compare.sweeps(points, points, "n", "n, noise", 0.45).to_dict())
+    assert "present threshold 0.45" in marked and "the paper's 0.3" in marked
+    assert '"symbolType": "stroke"' in marked
+
+
+def test_neighbouring_charts_have_one_height_with_a_key_and_without(run: Run) -> None:
+    depth = frames.depth(run, {name: layer.measure() for name, layer in run.layers.items()}, "all")
+    points = pl.DataFrame({"threshold": [0.2], "n": [3.0], "N_c": [1.0]})
+    pictures_of = [charts.depth(depth, names, "t") for names in (["n"], ["N_c", "C_s"])]
+    pictures_of += [charts.sweep(points, names, "t", 0.3) for names in (["n"], ["n", "N_c"])]
+    assert len({picture.to_dict()["height"] for picture in pictures_of}) == 1
 
 
 def test_figure_2_has_the_papers_colours_and_dashed_means(run: Run, layer_10: LayerMeasure) -> None:

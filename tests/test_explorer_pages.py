@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from explorer import words
+from explorer.capsule.page import CapsuleError, Shown, capsule
 from store.measure import fields_from_factors, permutation, scan_order
 from store.read import Run
 from tests.explorer_runs import ROOT, SMALL, cifar100_labels, make_run
@@ -208,7 +210,7 @@ def test_the_filter_page_tells_rank_and_clusters(open_app, folder: Path) -> None
         measured = run.layers["10"].measure(0.3)
         layer = run.layers["10"]
         assert np.array_equal(layer.field(2), fields_from_factors(layer.class_means, layer.probe_weights)[2])
-    assert "1, of at most 1" in shown(at)
+    assert "1, of at most 1" in shown(at) and "a sum over the one position of a filter" in shown(at)
     assert at.dataframe[0].value["labels"].sum() == (measured.cluster_of[2] >= 0).sum()
 
 
@@ -245,6 +247,29 @@ def test_the_address_holds_what_the_gallery_shows(open_app, folder: Path) -> Non
     seen, same = (each.dataframe[0].value for each in (at, other))
     assert seen["filter"].tolist() == same["filter"].tolist()
     assert (seen["clusters"] >= 1).all() and seen["maximum"].is_monotonic_increasing
+
+
+def test_filters_are_shown_by_their_maximum(open_app, folder: Path) -> None:
+    at = open_app("--store", folder, page="layer", layer="4")
+    with Run(folder / "first.h5") as run:
+        maximum = run.layers["4"].measure(0.3).maximum
+    middle = float(np.median(maximum))
+    at.number_input(key="choose_maximum_from").set_value(middle).run()
+    unharmed(at)
+    assert address(at)["maximum"] == f"{middle}~{float(maximum.max())}"
+    unfold(at, "all_filters")
+    assert at.dataframe[0].value["filter"].tolist() == np.flatnonzero(maximum >= middle).tolist()
+    other = open_app("--store", folder, page="layer", **address(at))
+    assert other.number_input(key="choose_maximum_from").value == middle
+    at.number_input(key="choose_maximum_from").set_value(float(maximum.min())).run()
+    assert "maximum" not in address(at)
+
+
+def test_a_page_beyond_the_last_is_the_last_in_the_address_too(open_app, tmp_path: Path) -> None:
+    make_run(tmp_path / "wide.h5", {"1": (70, 1)})
+    at = open_app("--store", tmp_path, page="layer", gallery_page="99999")
+    unharmed(at)
+    assert address(at)["gallery_page"] == "3" == str(at.number_input(key="choose_gallery_page").value)
 
 
 def test_another_condition_shows_the_first_page(open_app, tmp_path: Path) -> None:
@@ -322,6 +347,24 @@ def test_two_runs_are_compared(open_app, folder: Path) -> None:
     at.selectbox(key="choose_store_b").set_value("first.h5").run()
     unharmed(at)
     assert "store_b" not in address(at)
+
+
+def test_compared_distributions_follow_the_average(open_app, folder: Path, monkeypatch) -> None:
+    from explorer import differences
+
+    counted: list[int] = []
+    shares = differences.shares
+    monkeypatch.setattr(differences, "shares", lambda a, b: counted.append(len(a)) or shares(a, b))
+    at = open_app("--store", folder, page="compare", layer="4", threshold="0.9")
+    assert "the part of filters with clusters" in shown(at)
+    with Run(folder / "first.h5") as run:
+        measured = run.layers["4"].measure(0.9)
+    some = int((measured.n_clusters > 0).sum())
+    assert counted[:2] == [some, some] and some < SMALL["4"][0]
+    counted.clear()
+    at.selectbox(key="choose_average").set_value("all").run()
+    unharmed(at)
+    assert "the part of all filters" in shown(at) and counted[:2] == [SMALL["4"][0]] * 2
 
 
 def test_galleries_and_filters_stand_side_by_side(open_app, folder: Path) -> None:
@@ -433,10 +476,24 @@ def test_layers_still_to_come_are_named(open_app, tmp_path: Path) -> None:
 
 
 def test_a_unit_is_not_called_a_filter(open_app, tmp_path: Path) -> None:
-    path = make_run(tmp_path / "units.h5", {"4": (6, 1)}, unit="unit")
-    for page in ("layer", "filter", "labels"):
-        text = shown(open_app("--store", path, page=page))
-        assert re.search(r"\bunit", text)
+    path = make_run(tmp_path / "heads.h5", {"4": (6, 1)}, unit="head", features=("4",))
+    for page in PAGES_OF_LAYERS:
+        at = open_app("--store", path, page=page, null="labels shuffled", gallery_page="2")
+        unharmed(at)
+        assert "head" in shown(at)
+        said = [element.value for kind in ("caption", "markdown", "text", "subheader") for element in at.get(kind)]
+        assert not re.search(r"\b[Ff]ilters?\b", "\n".join(said)), page
+        assert at.selectbox(key="choose_average").options == ["heads with clusters", "all heads"]
+
+
+@pytest.mark.parametrize(
+    ("said", "word"), [("filter", "filter"), ("node", "node"), ("head", "head"), ("<b>", "unit"), ([1], "unit")]
+)
+def test_a_layer_is_of_what_its_file_says(tmp_path: Path, said: Any, word: str) -> None:
+    with Run(make_run(tmp_path / "a.h5", {"4": (6, 1)}, unit=said)) as run:
+        assert words.unit_of(run.layers["4"]) == word
+        with pytest.raises(CapsuleError, match=f"{word}s 0 to 5"):
+            capsule(run, Shown("4", 6))
 
 
 def test_the_scan_order_reaches_the_measure(open_app, folder: Path) -> None:

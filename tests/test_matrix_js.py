@@ -9,10 +9,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
 from explorer.matrix.pack import LayerData, frame, layer_numbers
 from explorer.matrix.script import MODULES, joined
@@ -212,12 +214,13 @@ def test_a_difference_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_module_stands_after_those_that_it_imports() -> None:
     exported: set[tuple[str, str]] = set()
-    for path in [*(MODULE.with_name(name) for name in MODULES), MODULE.parents[1] / "capsule.js"]:
+    capsule = MODULE.parents[1] / "capsule" / "capsule.js"
+    for path in [*(MODULE.with_name(name) for name in MODULES), capsule]:
         text = path.read_text("utf-8")
         for names, module in re.findall(r'^import \{ (.*?) \} from ".*?(\w+\.js)";$', text, re.MULTILINE):
             assert {(module, name) for name in names.split(", ")} <= exported
         exported |= {(path.name, name) for name in re.findall(r"^export (?:const|function) (\w+)", text, re.MULTILINE)}
-    assert "import" not in {line.split(" ", 1)[0] for line in joined(MODULE.parents[1] / "capsule.js").splitlines()}
+    assert "import" not in {line.split(" ", 1)[0] for line in joined(capsule).splitlines()}
 
 
 # ---- On a page, without Streamlit -----------------------------------------------------------------------------------
@@ -355,6 +358,74 @@ def test_label_names_are_text_and_cause_no_request(browser: Any) -> None:
     assert page.locator(".fs img, .fs b, .fs i:not([style]), .fs u").count() == 0
     assert page.evaluate("window.hacked") is None
     assert page.requests == ["http://exported.test/"]
+    page.close()
+
+
+@needs_chromium
+def test_the_words_and_the_numbers_are_those_of_the_tables(browser: Any) -> None:
+    """A layer's own word for a filter; a cluster's number is the order in which it was found, from 1."""
+    fields = np.zeros((1, 6, 6), np.float32)
+    fields[0][np.ix_([0, 1], [0, 1])] = 1  # found first, shown second
+    fields[0][np.ix_([2, 3, 4], [2, 3, 4])] = 1
+    names = [str(i) for i in range(6)]
+    page = _show(browser, LayerData.pack([fields], "blocks.3", names, unit="head"))
+    text = page.locator(".fs").inner_text()
+    assert "Head 0" in text and "Layer blocks.3, 1 head" in text and "Silent heads" in text and "heads with a" in text
+    assert "filter" not in text.lower()
+    page.locator("canvas").nth(0).focus()
+    page.keyboard.press("ArrowDown")  # the first key shows the first element
+    eventually(page, lambda: "in cluster 1, 2 labels" in page.locator(".fs-readout").inner_text(), True)
+    for _ in range(2):
+        page.keyboard.press("ArrowDown")
+        page.keyboard.press("ArrowRight")
+    eventually(page, lambda: "in cluster 2, 3 labels" in page.locator(".fs-readout").inner_text(), True)
+    assert page.problems == []
+    page.close()
+
+
+@needs_chromium
+def test_the_chart_of_nothing_has_a_plain_axis(browser: Any) -> None:
+    fields = np.tile(np.eye(5, dtype=np.float32), (2, 1, 1))
+    page = _show(browser, LayerData.pack([fields], "10", list("abcde")))
+    page.locator("input[type=range]").fill("1")  # nothing is above the maximum
+    eventually(page, page.locator(".fs-chart svg text").all_text_contents, ["0", "0.5", "1"])
+    page.close()
+
+
+@needs_chromium
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_figure_is_saved_as_png_and_svg(browser: Any, tmp_path: Path, scheme: str) -> None:
+    names = [*HOSTILE, "control \x07 \u202e turned", *(f"label {i}" for i in range(36))]
+    fields = _clustered_fields(3, 40)
+    page = _show(browser, LayerData.pack([fields], "../10", names))
+    if scheme == "dark":
+        page.evaluate("document.body.style.cssText = '--st-background-color: #0e1117; --st-text-color: #fafafa'")
+    measured = measure_layer(fields[:1], 0.3)
+
+    def saved(name: str) -> Path:
+        with page.expect_download() as download:
+            page.get_by_role("button", name=name, exact=True).press("Enter")
+        assert re.fullmatch(r"filterscope-layer-[\w.-]+-threshold-0\.3\.(png|svg)", download.value.suggested_filename)
+        download.value.save_as(tmp_path / download.value.suggested_filename)
+        return tmp_path / download.value.suggested_filename
+
+    for what in ("the figure", "the chart of the labels"):
+        with Image.open(saved(f"Save {what} as PNG")) as picture:
+            picture.load()
+            assert picture.format == "PNG" and picture.width > 900 and picture.height > 400
+            assert len(picture.convert("RGB").getcolors(1 << 20) or []) > 10
+        drawing = ElementTree.parse(saved(f"Save {what} as SVG")).getroot()
+        assert drawing.tag == "{http://www.w3.org/2000/svg}svg"
+        tags = {part.tag.rpartition("}")[2] for part in drawing.iter()}
+        assert tags <= {"svg", "path", "rect", "text", "tspan", "title", "image"}
+        if what == "the figure":
+            assert len(drawing.findall(".//*[@class='cluster']")) == measured.n_clusters[0]
+            assert len(drawing.findall(".//{*}image")) == 4  # three panels, and the key of the first
+            text = "".join(drawing.itertext())
+            held = {names[i] for i in np.flatnonzero(measured.cluster_of[0] >= 0)}
+            assert all(name in text for name in held - {names[3]})
+            assert "\u202e" not in text and "\x07" not in text
+    assert page.problems == [] and page.requests == ["http://exported.test/"]
     page.close()
 
 

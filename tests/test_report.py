@@ -22,10 +22,11 @@ from tests.explorer_runs import SMALL, cifar100_labels, make_run
 pl = pytest.importorskip("polars", reason="polars is in the extra [explore]")
 pytest.importorskip("altair", reason="altair is in the extra [explore]")
 
-from explorer import report, report_pictures  # noqa: E402
 from explorer.collection import collect  # noqa: E402
-from explorer.report_figures import SCALING, _like_the_papers, figures, scaling_figure  # noqa: E402
-from explorer.report_tables import chosen, latex, tables, tex  # noqa: E402
+from explorer.report import __main__ as report  # noqa: E402
+from explorer.report import pictures as report_pictures  # noqa: E402
+from explorer.report.figures import SCALING, _like_the_papers, figures, scaling_figure  # noqa: E402
+from explorer.report.tables import chosen, latex, tables, tex  # noqa: E402
 
 drawn = pytest.mark.skipif(not report_pictures.can_draw(), reason="vl-convert is in the extra [report]")
 HOSTILE = "</text></svg><script>alert(1)</script><img src=http://x.example onerror=alert(2)>"
@@ -120,8 +121,8 @@ def test_the_commands_make_what_is_missing_and_nothing_else(runs: Path) -> None:
     pytest.importorskip("tyro", reason="tyro is in the extra [train]")
     import shlex
 
-    from precompute.sweep import parse
-    from precompute.sweep_runs import expand
+    from precompute.sweep.options import parse
+    from precompute.sweep.runs import expand
 
     for table in tables(collect(runs)[0]):
         (line,) = table.commands(runs)
@@ -401,7 +402,7 @@ def test_one_file_is_a_report_too(runs: Path, tmp_path: Path, monkeypatch: Any) 
 
 def test_help_answers_without_what_is_slow_to_import() -> None:
     program = (
-        "import sys\nfrom explorer import report\nsys.argv = ['report', '--help']\n"
+        "import sys\nfrom explorer.report import __main__ as report\nsys.argv = ['report', '--help']\n"
         "try: report.main()\nexcept SystemExit: print(sorted({'polars', 'altair', 'numpy', 'h5py'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -1,9 +1,11 @@
 // The live matrix: draw one filter of a layer as the paper's Figure 1, while a threshold is dragged. No dependency, no
 // Streamlit: an exported page uses it as it is. `script.py` joins these modules into one.
 
-import { cutBits, layerNumbers, measureFilters, NO_CLUSTER, permutation, prepare } from "./measure.js";
+import { filterFigure, labelsFigure } from "./figure.js";
+import { cutBits, layerNumbers, measureFilters, permutation, prepare } from "./measure.js";
 import { BOX, buildPage, CHART } from "./page.js";
-import { paintClipped, paintFields } from "./paint.js";
+import { clusterRuns, crosshair, paintClipped, paintFields } from "./paint.js";
+import { saveButtons } from "./save.js";
 
 const GAP = { least: 6, most: 28 }; // between panels: a larger cell is worth a narrow one
 const ARROWS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }; // down, right
@@ -256,6 +258,11 @@ export function createMatrixView(root, state, callbacks = {}) {
     callbacks.onRelease?.(threshold);
   }
 
+  const figure = () => filterFigure(dom.page, { layer, at: index(), filter, name: state.filter });
+  dom.readout.before(saveButtons("the figure", () => filter && figure()));
+  const chart = () => labelsFigure(dom.page, dom.chart, { layer, threshold });
+  dom.chart.after(saveButtons("the chart of the labels", () => filter && chart()));
+
   const undo = new AbortController();
   const on = (target, type, listener) => target.addEventListener(type, listener, { signal: undo.signal });
   panels.forEach(({ canvas }, which) => {
@@ -303,26 +310,4 @@ export function createMatrixView(root, state, callbacks = {}) {
       dom.page.remove();
     },
   };
-}
-
-/** [position, length] of each cluster along the permuted labels. */
-function clusterRuns(labels, clusterOf) {
-  const runs = [];
-  labels.forEach((label, position) => {
-    if (clusterOf[label] === NO_CLUSTER) return;
-    if (position && clusterOf[labels[position - 1]] === clusterOf[label]) runs.at(-1)[1]++;
-    else runs.push([position, 1]);
-  });
-  return runs;
-}
-
-/** Four thin bars from the edges of the panel to the cell at (x, y): [left, top, width, height]. */
-function crosshair(x, y, size, extent, thin) {
-  const [column, row] = [x + (size - thin) / 2, y + (size - thin) / 2].map(Math.floor);
-  return [
-    [0, row, x, thin],
-    [x + size, row, extent - x - size, thin],
-    [column, 0, thin, y],
-    [column, y + size, thin, extent - y - size],
-  ];
 }

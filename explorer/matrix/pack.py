@@ -10,6 +10,7 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from explorer.words import unit_of
 from store import format as fmt
 from store.measure import LayerMeasure
 from store.read import Run
@@ -54,7 +55,14 @@ class LayerData:
         else:
             arrays, only = [run.read_entry(place, filter_index)[None] for place in places], filter_index
         return cls.pack(
-            arrays, layer, run.label_names, run.superclasses, run.test_inputs, n_filters=source.n_filters, only=only
+            arrays,
+            layer,
+            run.label_names,
+            run.superclasses,
+            run.test_inputs,
+            n_filters=source.n_filters,
+            only=only,
+            unit=unit_of(source),
         )
 
     @classmethod
@@ -68,8 +76,12 @@ class LayerData:
         *,
         n_filters: int | None = None,
         only: int | None = None,
+        unit: str = "filter",
     ) -> Self:
-        """Pack fields (N_f, K, K), or class means and probe weights (N_f, K, S); `only`: they hold this one filter."""
+        """Pack fields (N_f, K, K), or class means and probe weights (N_f, K, S).
+
+        only: they hold this one filter. unit: the word for a filter of this layer.
+        """
         arrays = [np.ascontiguousarray(array, np.dtype("<f4")) for array in arrays]
         held, n_labels, width = arrays[0].shape
         dense = len(arrays) == 1
@@ -79,6 +91,7 @@ class LayerData:
             raise ValueError(f"{len(label_names)} label names, filter {only}: do not fit arrays of {arrays[0].shape}")
         header = {
             "layer": layer,
+            "unit": unit,
             "filters": held if n_filters is None else n_filters,
             "held": held,
             "first": only or 0,

@@ -1,13 +1,16 @@
 // The page around the panels: the control, the lists of numbers, the chart of the labels. Label names come from a file that
 // may be a stranger's: they reach the page through textContent alone.
 
+import { NO_CLUSTER } from "./measure.js";
 import { GROUND, NOISE, RAMP } from "./paint.js";
 import { CSS } from "./style.js";
 
 export const BOX = "#ff5d54"; // around a cluster
 export const CHART = { left: 34, top: 8, bottom: 166, height: 170 }; // left: room for the numbers of its axis
+export const SERIES = [["signal", "signal"], ["total", "noise_I + noise_E"], ["internal", "noise_I"]]; // of the chart
 const LISTED = 60; // clusters listed by name
 const SVG = "http://www.w3.org/2000/svg";
+const DRAWN = new Set(["svg", "path", "line", "text", "tspan", "rect", "image", "title"]);
 const count = new Intl.NumberFormat("en");
 const rounded = (value) => (Number.isFinite(value) ? value.toFixed(2) : "–");
 export const average = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
@@ -16,8 +19,7 @@ const plural = (n, one, many = `${one}s`) => `${count.format(n)} ${n === 1 ? one
 /** element("p.note", {title: "..."}, "text", child, ...): a string child is text, whatever it looks like. */
 export function element(tag, attributes = {}, ...children) {
   const [name, ...classes] = tag.split(".");
-  const isDrawing = ["svg", "path", "line", "text"].includes(name);
-  const made = isDrawing ? document.createElementNS(SVG, name) : document.createElement(name);
+  const made = DRAWN.has(name) ? document.createElementNS(SVG, name) : document.createElement(name);
   if (classes.length) made.setAttribute("class", classes.join(" "));
   for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
   made.append(...children);
@@ -30,9 +32,14 @@ const swatch = (style) => element("i", { style });
 export const symbols = (text) => text.split(/_(\w)/).map((part, k) => (k % 2 ? element("sub", {}, part) : part));
 
 /** A list of named values: [the list, the elements of its values]. */
+const layerRows = (unit) => [
+  `Clusters a ${unit}, N_c`, "Labels a cluster, C_s", `Noise elements a ${unit}, n`, `Silent ${unit}s`,
+  "Signal, mean of labels", "noise_I, mean of labels", "noise_E, mean of labels",
+];
+
 function valueList(...names) {
-  const cells = names.map(() => element("dd", {}, "–"));
-  return [element("dl", {}, ...names.flatMap((name, k) => [element("dt", {}, ...symbols(name)), cells[k]])), cells];
+  const [heads, cells] = [names.map((name) => element("dt", {}, ...symbols(name))), names.map(() => element("dd", {}, "–"))];
+  return [element("dl", {}, ...heads.flatMap((head, k) => [head, cells[k]])), cells, heads];
 }
 
 function fill(cells, texts) {
@@ -79,12 +86,10 @@ function buildChart() {
   const label = "Signal, noise_I and noise_I + noise_E of each label; dashed: their means. Arrow keys read a label.";
   const chart = element("svg", { role: "img", tabindex: 0, "aria-label": label });
   const grid = Array.from({ length: 3 }, () => [element("line.fs-axis"), element("text", { "text-anchor": "end" })]);
-  const names = ["signal", "total", "internal"];
-  const bars = names.map((name) => [element(`path.fs-${name}`), element("line.fs-mean")]);
+  const bars = SERIES.map(([name]) => [element(`path.fs-${name}`), element("line.fs-mean")]);
   const mark = element("line.fs-mark");
   chart.append(...grid.flat(), ...bars.flat(), mark);
-  const texts = ["signal", "noise_I + noise_E", "noise_I"].map((text) => element("span", {}, ...symbols(text)));
-  const pairs = names.flatMap((name, k) => [swatch(`background:var(--${name})`), texts[k]]);
+  const pairs = SERIES.flatMap(([name, text]) => [swatch(`background:var(--${name})`), element("span", {}, ...symbols(text))]);
   const key = element("span.fs-key", {}, ...pairs);
   const labelNote = element("small", { role: "status", "aria-live": "polite" });
   const head = element("div.fs-head", {}, element("h4", {}, "Each label"), key, labelNote);
@@ -101,15 +106,12 @@ export function buildPage() {
     const parts = [element("em"), element("span"), element("em")]; // size, labels, super-classes
     return { parts, row: element("li", {}, parts[0], element("span", {}, parts[1], parts[2])) };
   });
-  const clusters = element("ul.fs-clusters", { tabindex: 0, "aria-label": "Clusters of this filter, by label" });
+  const clusters = element("ul.fs-clusters", { tabindex: 0, "aria-label": "Its clusters, by label" });
   clusters.append(...rows.map(({ row }) => row));
   const [filterList, filterCells] = valueList(
     "Clusters", "Labels a cluster", "Noise elements, n", "Elements above", "Maximum of the fields",
   );
-  const [layerList, layerCells] = valueList(
-    "Clusters a filter, N_c", "Labels a cluster, C_s", "Noise elements a filter, n", "Silent filters",
-    "Signal, mean of labels", "noise_I, mean of labels", "noise_E, mean of labels",
-  );
+  const [layerList, layerCells, layerHeads] = valueList(...layerRows("filter"));
   const [filterTitle, layerTitle, layerNote] = [element("h4"), element("h4"), element("small")];
   const clusterSection = element("section.fs-list", {}, element("h4", {}, "Its clusters"), clusters);
   const filterSection = element("section", {}, filterTitle, filterList);
@@ -137,7 +139,8 @@ export function buildPage() {
     const size = boxes.reduce((sum, [, length]) => sum + length, 0) / boxes.length;
     const found = `${plural(boxes.length, "cluster")}, n ${noise}`;
     const share = `${above} of ${count.format(layer.labels ** 2)}`;
-    fill([filterTitle, ...notes], [`Filter ${name}`, `filter ${name}`, share, found]);
+    const title = `${layer.unit[0].toUpperCase()}${layer.unit.slice(1)} ${name}`;
+    fill([filterTitle, ...notes], [title, `${layer.unit} ${name}`, share, found]);
     const first = silent ? "silent" : count.format(boxes.length);
     fill(filterCells, [first, rounded(size), noise, above, result.maximum[0].toPrecision(4)]);
     slider.setAttribute("aria-valuetext", `${number.textContent} of the maximum: ${found}`);
@@ -156,10 +159,12 @@ export function buildPage() {
   /** Of a layer that is not measured here there are no numbers while the threshold moves: the last ones stay, pale. */
   function showLayer(numbers, which, layer) {
     if (numbers || shownOf !== layer.layer) shown = numbers;
+    if (shownOf !== layer.layer) layerRows(layer.unit).forEach((row, k) => layerHeads[k].replaceChildren(...symbols(row)));
     shownOf = layer.layer;
-    fill([layerTitle], [`Layer ${layer.layer}, ${plural(layer.filters, "filter")}`]);
+    fill([layerTitle], [`Layer ${layer.layer}, ${plural(layer.filters, layer.unit)}`]);
     page.classList.toggle("fs-stale", !numbers);
-    const over = which === "all" ? "all filters" : "filters with a cluster";
+    for (const save of chartSection.querySelectorAll("button")) save.disabled = !numbers;
+    const over = which === "all" ? `all ${layer.unit}s` : `${layer.unit}s with a cluster`;
     const note = numbers || layer.live ? `N_c and n: means over ${over}` : layer.note ?? "follows on release: too large to drag";
     layerNote.replaceChildren(...symbols(note));
     chartSection.hidden = !shown;
@@ -173,7 +178,7 @@ export function buildPage() {
     const { left, top, bottom, height } = CHART;
     const width = chart.clientWidth || 600;
     const total = Array.from(internal, (value, i) => value + external[i]);
-    const peak = niceCeiling(Math.max(1e-9, ...signal, ...total));
+    const peak = niceCeiling(Math.max(...signal, ...total) || 1);
     const step = (width - left) / signal.length;
     const y = (value) => bottom - (value / peak) * (bottom - top);
     chart.setAttribute("viewBox", `0 0 ${width} ${height}`);
@@ -210,7 +215,7 @@ export function buildPage() {
     return labelNote.replaceChildren(layer.names[i], `: signal ${signal}, `, ...symbols(noise));
   }
 
-  function showCell(cell, { result, silent, cut, place: at, boxes }, layer, f) {
+  function showCell(cell, { result, silent, cut }, layer, f) {
     if (!cell) {
       const axes = "Rows are input labels, columns output labels.";
       return fill(told, [`${axes} Point at an element, or focus a panel and use the arrow keys.`, "", "", "", ""]);
@@ -219,17 +224,19 @@ export function buildPage() {
     const k = (f * layer.labels + i) * layer.labels + j;
     const value = layer.fields[k];
     const share = silent ? "" : ` = ${(value / result.maximum[0]).toFixed(3)} of the maximum`;
-    const boxOf = (label) => boxes.findIndex(([from, length]) => at[label] >= from && at[label] < from + length);
-    const box = boxOf(i);
+    const cluster = result.cluster_of[i]; // numbered as found, as in the tables; boxes are larger ones first
     let role = "not above the threshold";
     if (layer.bits[k] > cut) role = "noise: above the threshold, in no cluster";
-    if (box >= 0 && box === boxOf(j)) role = `in cluster ${box + 1}, ${plural(boxes[box][1], "label")}`;
+    if (cluster !== NO_CLUSTER && cluster === result.cluster_of[j]) {
+      const size = result.cluster_of.reduce((sum, other) => sum + (other === cluster), 0);
+      role = `in cluster ${cluster + 1}, ${plural(size, "label")}`;
+    }
     const what = ` · field ${value.toPrecision(4)}${share} · ${role}`;
     return fill(told, ["input ", layer.names[i], " → output ", layer.names[j], what]);
   }
 
   const style = element("style", {}, CSS);
-  return { style, page, slider, panels, chart, showTheme, showThreshold, showFilter, showLayer, showCell, showLabel };
+  return { style, page, slider, panels, readout, chart, showTheme, showThreshold, showFilter, showLayer, showCell, showLabel };
 }
 
 /** The next of 1, 2, 4, 6, 8 x a power of ten: an axis that seldom changes while a bar grows. */

@@ -1,4 +1,4 @@
-// A measured filter -> the pixels of its three panels: fields, clipped, permuted.
+// A measured filter -> the pixels of its three panels: fields, clipped, permuted; and where boxes and crosshair are.
 
 import { isSilent, NO_CLUSTER } from "./measure.js";
 
@@ -43,6 +43,28 @@ export function paintClipped(layer, f, { cut, place, result }, { pool, side }, c
       else if (permuted[p] === BLACK) permuted[p] = YELLOW;
     }
   }
+}
+
+/** [position, length] of each cluster along the permuted labels. */
+export function clusterRuns(labels, clusterOf) {
+  const runs = [];
+  labels.forEach((label, position) => {
+    if (clusterOf[label] === NO_CLUSTER) return;
+    if (position && clusterOf[labels[position - 1]] === clusterOf[label]) runs.at(-1)[1]++;
+    else runs.push([position, 1]);
+  });
+  return runs;
+}
+
+/** Four thin bars from the edges of the panel to the cell at (x, y): [left, top, width, height]. */
+export function crosshair(x, y, size, extent, thin) {
+  const [column, row] = [x + (size - thin) / 2, y + (size - thin) / 2].map(Math.floor);
+  return [
+    [0, row, x, thin],
+    [x + size, row, extent - x - size, thin],
+    [column, 0, thin, y],
+    [column, y + size, thin, extent - y - size],
+  ];
 }
 
 const packed = ([red, green, blue]) => ((255 << 24) | (blue << 16) | (green << 8) | red) >>> 0;

@@ -7,7 +7,8 @@ one after the other.
 import re
 from pathlib import Path
 
-MODULES = ("measure.js", "style.js", "paint.js", "page.js", "matrix.js")  # each after those that it imports
+# Each after those that it imports.
+MODULES = ("measure.js", "style.js", "paint.js", "page.js", "save.js", "figure.js", "matrix.js")
 _FOLDER = Path(__file__).parent
 _IMPORT = re.compile(r"^import \{[^}]*\} from \"[^\"]*\";\n", re.MULTILINE)
 

@@ -52,6 +52,12 @@ export const CSS = `
 .fs-stale .fs-layer dl, .fs-stale svg { opacity: 0.4; }
 .fs-head { display: flex; flex-wrap: wrap; gap: 2px 18px; align-items: baseline; }
 .fs svg { display: block; width: 100%; height: 170px; margin-top: 8px; overflow: visible; }
+.fs-save { display: flex; gap: 4px; justify-content: flex-end; }
+.fs-row > .fs-save { flex: 1 1 100%; order: 1; margin-top: -10px; }
+.fs-save button { font: 12px var(--st-font, system-ui, sans-serif); padding: 1px 8px; border-radius: 6px; cursor: pointer;
+  color: var(--ink); background: none; border: 1px solid var(--line); opacity: 0.75; }
+.fs-save button:is(:hover, :focus-visible) { opacity: 1; border-color: var(--accent); }
+.fs-save button:disabled { opacity: 0.4; cursor: default; }
 .fs [hidden] { display: none; }
 .fs svg text { fill: var(--soft); font-size: 11px; }
 .fs-axis { stroke: var(--line); } .fs-mean { stroke: var(--ink); stroke-dasharray: 5 4; opacity: 0.75; }
@@ -59,6 +65,7 @@ export const CSS = `
 .fs-signal { stroke: var(--signal); } .fs-total { stroke: var(--total); } .fs-internal { stroke: var(--internal); }
 @media print {
   .fs { --ink: #111 !important; --ground: #fff !important; --line: #bbb !important; }
-  .fs-clusters { height: auto; overflow: visible; }
+  .fs-save { display: none; }
+  .fs .fs-clusters, .fs[data-list=beside] .fs-clusters { height: auto; overflow: visible; }
   .fs figure, .fs section { break-inside: avoid; } }
 `;

@@ -4,7 +4,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from explorer import charts, charts_afcc, controls, elements, frames, frames_afcc, load, page, what_if
+from explorer import charts, charts_afcc, controls, elements, frames, frames_afcc, load, page, what_if, words
 from explorer.state import View
 from store import afcc_results
 from store.afcc import WhatIf
@@ -34,7 +34,7 @@ def show() -> None:
 def _everything() -> None:
     file, run = page.opened()
     layer = run.layers[page.view().layer]
-    unit = frames.unit_of(layer)
+    unit = words.unit_of(layer)
     st.caption(
         f"Applying {unit}'s cluster connections: of the probe's weights, only those from a {unit} to the labels of its "
         "clusters are kept, the others are zero. Nothing is trained again; the accuracy is that of the masked probe on "
@@ -47,11 +47,18 @@ def _everything() -> None:
         _accuracies(run, layer, measured, view)
     else:
         page.numbers(_weights(layer, what_if.mask(measured, view), measured))
+        _said_to_be_silenced(layer, view)
+        _papers(run, layer)
         st.info("This run keeps no test features of this layer, so accuracies at other thresholds cannot be had.")
         st.markdown("Make the run again with them; what is finished of it is not computed anew:")
         st.code(f"python -m precompute ... --features {layer.name}", language="bash")
     page.python_of_layer(
         "kept = afcc_mask(measured.cluster_of)  # from store.afcc: (filter, label)",
+        *(
+            [f"kept[silencing_order({view.silencing!r}, measured, {view.seed})[:{view.silenced}]] = False"]
+            if view.silenced
+            else []
+        ),
         *(
             [
                 "result = what_if(lay_out(layer.test_features), layer.probe_weights, run.label_of_test_input, kept)",
@@ -60,7 +67,7 @@ def _everything() -> None:
             if what_if.has_features(layer)
             else []
         ),
-        imports="from store.afcc import afcc_mask, lay_out, what_if\n",
+        imports=f"from store.afcc import afcc_mask, lay_out, {'silencing_order, ' if view.silenced else ''}what_if\n",
     )
 
 
@@ -72,6 +79,24 @@ def _weights(layer: Layer, kept: NDArray[np.bool_], measured: LayerMeasure) -> l
         ("% of all", 100 * number / (kept.size * layer.positions), ".1f"),
         ("N_f S C_s N_c", defined(estimate), ",.0f"),
     ]
+
+
+def _papers(run: Run, layer: Layer) -> None:
+    paper = frames.published_afcc_of(run, layer)
+    if paper is not None:
+        st.caption(
+            f"The paper keeps about {paper.kept:,} of {paper.weights:,} weights here, and finds an accuracy of about "
+            f"{paper.accuracy:.3f} when they are trained again (Discussion)."
+        )
+
+
+def _said_to_be_silenced(layer: Layer, view: View) -> None:
+    if view.silenced:
+        first = "in random order" if view.silencing == "random" else f"the {view.silencing} first"
+        st.caption(
+            f"In these numbers {view.silenced} of the {layer.n_filters} {words.unit_of(layer)}s are silenced, {first}: "
+            "none of their weights is kept. Below it can be changed."
+        )
 
 
 def _accuracies(run: Run, layer: Layer, measured: LayerMeasure, view: View) -> None:
@@ -89,6 +114,8 @@ def _accuracies(run: Run, layer: Layer, measured: LayerMeasure, view: View) -> N
             ("unconnected", int(masked.unconnected.sum()), ".0f"),
         ]
     )
+    _said_to_be_silenced(layer, view)
+    _papers(run, layer)
     st.subheader("Accuracy of each label")
     st.caption(
         "With the weights of clusters only; the orange marks are with all weights. Lost: none of its test inputs is "
@@ -111,7 +138,7 @@ def _named(run: Run, what: str, which: NDArray[np.bool_]) -> None:
 
 def _silencing(layer: Layer, masked: WhatIf) -> None:
     file, _ = page.opened()
-    unit = frames.unit_of(layer)
+    unit = words.unit_of(layer)
     st.subheader(f"Silencing {unit}s")
     st.caption(
         f"The test accuracy while more and more {unit}s are silenced. What is silenced here is silent in all the "
@@ -149,7 +176,7 @@ def _silencing(layer: Layer, masked: WhatIf) -> None:
 def _one_input() -> None:
     file, run = page.opened()
     layer = run.layers[page.view().layer]
-    unit = frames.unit_of(layer)
+    unit = words.unit_of(layer)
     st.divider()
     st.subheader("One test input")
     last = int(run.test_inputs.sum()) - 1
@@ -242,7 +269,7 @@ def _costs(results: LayerResults) -> None:
 
 
 def _likeness(file: load.FileId, layer: Layer, results: LayerResults) -> None:
-    unit = frames.unit_of(layer)
+    unit = words.unit_of(layer)
     if results.alike is None and not results.alike_of_filter:
         return
     st.markdown("**Clusters of training inputs**")

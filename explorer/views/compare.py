@@ -7,7 +7,7 @@ from typing import Literal
 import polars as pl
 import streamlit as st
 
-from explorer import chance, charts, controls, differences, elements, frames, gallery, load, page
+from explorer import chance, charts, charts_compare, controls, differences, elements, frames, gallery, load, page, words
 from explorer.load import FileId, Loaded
 from explorer.matrix import live_matrix
 from explorer.state import View, default_layer
@@ -144,7 +144,7 @@ def _labels(a: _Side, b: _Side, view: View) -> None:
     for column, quantity in zip(st.columns(3, gap="medium"), ("signal", "noise_I", "noise_E"), strict=True):
         with column:
             elements.chart(
-                charts.scatter(changes, quantity),
+                charts_compare.scatter(changes, quantity),
                 f"compare-labels-{quantity.lower()}",
                 f"{quantity} of each label, A against B",
             )
@@ -174,19 +174,27 @@ def _runs(a: _Side, b: _Side, view: View) -> None:
 def _distributions() -> None:
     a, b = _now()
     view = page.view()
+    unit = words.unit_of_all(side.layer for side in (a, b))
     st.subheader("Distributions")
-    st.caption("The part of all filters, or of all clusters, at each value; A solid, B dashed.")
+    st.caption(
+        f"n and N_c: the part of {words.averaged(view.average, unit)} at each value; C_s: the part of all clusters. "
+        "A solid, B dashed."
+    )
     measures = [side.measured(view) for side in (a, b)]
+    some = [measured.n_clusters >= (view.average == "clustered") for measured in measures]
     parts = [
-        ("n", "n, noise", [measured.noise[measured.n_clusters > 0] for measured in measures]),
-        ("n_c", "N_c, clusters", [measured.n_clusters[measured.n_clusters > 0] for measured in measures]),
-        ("c_s", "C_s, labels in a cluster", [measured.cluster_sizes for measured in measures]),
-    ]
-    for column, (name, title, values) in zip(st.columns(3, gap="medium"), parts, strict=True):
+        ("n", "n, noise", f"{unit}s", [measured.noise[of] for measured, of in zip(measures, some, strict=True)]),
+        (
+            "n_c", "N_c, clusters", f"{unit}s",
+            [measured.n_clusters[of] for measured, of in zip(measures, some, strict=True)],
+        ),
+        ("c_s", "C_s, labels in a cluster", "clusters", [measured.cluster_sizes for measured in measures]),
+    ]  # fmt: skip
+    for column, (name, title, counted, values) in zip(st.columns(3, gap="medium"), parts, strict=True):
         with column:
             left, right = differences.shares(*values)
             elements.chart(
-                charts.overlay(left, right, "value", "part", title), f"compare-{name}",
+                charts_compare.distributions(left, right, title, counted), f"compare-{name}",
                 f"Distribution of {title} in A and B",
             )  # fmt: skip
 
@@ -203,14 +211,23 @@ def _sweeps() -> None:
         left, right = (
             frames.sweep(load.sweep(side.file, side.layer.name, view.order), view.average) for side in (a, b)
         )
-    panels = [("n", True), ("N_c", False), ("C_s", False), ("SNR_I", True), ("SNR_E", True)]
+    unit = words.unit_of_all(side.layer for side in (a, b))
+    st.caption(
+        "A solid, B dashed, at thresholds from 0.05 to 0.95. Upright lines: the present threshold, solid, and the "
+        f"paper's 0.3, dashed. n and N_c are means over {words.averaged(view.average, unit)}."
+    )
+    panels = [
+        ("n", "n, noise", True), ("N_c", "N_c, clusters", False), ("C_s", "C_s, labels in a cluster", False),
+        ("SNR_I", "SNR_I, signal to internal noise", True), ("SNR_E", "SNR_E, signal to external noise", True),
+    ]  # fmt: skip
     columns = st.columns(3, gap="medium")
-    for k, (quantity, log) in enumerate(panels):
+    for k, (quantity, title, log) in enumerate(panels):
         with columns[k % 3]:
             elements.chart(
-                charts.overlay(left, right, "threshold", quantity, quantity, log), f"compare-sweep-{quantity.lower()}",
+                charts_compare.sweeps(left, right, quantity, title, view.threshold, log),
+                f"compare-sweep-{quantity.lower()}",
                 f"{quantity} of A and B against the threshold",
-            )  # fmt: skip
+            )
 
 
 def _galleries() -> None:
@@ -232,7 +249,7 @@ def _galleries() -> None:
             page.text(side.title)
             tiles = gallery.in_order(table).slice((number - 1) * _ACROSS * _DOWN, _ACROSS * _DOWN)
             if tiles.is_empty():
-                st.text("It has no more filters.")
+                st.text(f"It has no more {words.unit_of(side.layer)}s.")
                 continue
             key = f"compare_gallery_{side.letter}"
             gallery.picture(
@@ -251,16 +268,17 @@ def _figure_1() -> None:
         st.rerun()  # what stands above follows
     sides = _now()
     view = page.view()
+    unit = words.unit_of_all(side.layer for side in sides)
     st.subheader("Figure 1, side by side")
     st.caption(
-        "A filter of each: its fields, those above the threshold, and the same permuted into its clusters. Either "
+        f"A {unit} of each: its fields, those above the threshold, and the same permuted into its clusters. Either "
         "threshold can be dragged; on release both have it."
     )
     for column, side in zip(st.columns(2, gap="large"), sides, strict=True):
         with column:
             page.text(side.title)
             last = side.layer.n_filters - 1
-            controls.choose_number(f"{side.letter}: {frames.unit_of(side.layer)}, 0 to {last}", side.filter_name, last)
+            controls.choose_number(f"{side.letter}: {words.unit_of(side.layer)}, 0 to {last}", side.filter_name, last)
             f = getattr(page.view(), side.filter_name)
             measured = side.measured(view)
             live_matrix(

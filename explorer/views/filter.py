@@ -5,8 +5,8 @@ import io
 import numpy as np
 import streamlit as st
 
-from explorer import controls, elements, frames, load, page
-from explorer.capsule_page import Shown, capsule
+from explorer import controls, elements, frames, load, page, words
+from explorer.capsule.page import Shown, capsule
 from explorer.matrix import live_matrix
 from store.measure import LayerMeasure, scan_order
 
@@ -20,7 +20,7 @@ def _filter() -> None:
     file, run = page.opened()
     view = page.view()
     layer = run.layers[view.layer]
-    unit, last = frames.unit_of(layer), layer.n_filters - 1
+    unit, last = words.unit_of(layer), layer.n_filters - 1
     page.text(f"Layer {layer.name}, {unit} {view.filter}", "heading")
     page.not_the_papers(run)
     back, number, forward, _ = st.columns([1, 1, 1, 5], vertical_alignment="bottom")
@@ -58,7 +58,7 @@ def _filter() -> None:
     st.subheader(f"This {unit}")
     page.facts(
         [
-            ("Rank", f"{rank}, of at most {of} (a field is a sum over the {layer.positions} positions of a {unit})"),
+            ("Rank", f"{rank}, of at most {of} (a field is a sum over {words.positions(layer)} of a {unit})"),
             (
                 "Share of the layer's fields",
                 f"{_percent(share)} of the sum of their squares; {_percent(1 / layer.n_filters)} if all {unit}s "
@@ -66,6 +66,8 @@ def _filter() -> None:
             ),
         ]
     )
+    if view.null != "none":
+        page.folded("The layer's numbers beside chance", "chance", _beside_chance)
     st.subheader("Clusters")
     st.caption(
         "Labels that this filter raises together, with the super-classes that they come from.".replace("filter", unit)
@@ -95,6 +97,12 @@ with Run({file.path!r}) as run:
     order = permutation(measured.cluster_of[{view.filter}])
     permuted = matrix[np.ix_(order, order)]"""
     )
+
+
+def _beside_chance() -> None:
+    from explorer import chance  # late: nobody who goes from filter to filter waits for it
+
+    chance.beside(page.opened()[0])
 
 
 def _elements(measured: LayerMeasure) -> None:

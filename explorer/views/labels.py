@@ -5,7 +5,7 @@ from typing import get_args
 import polars as pl
 import streamlit as st
 
-from explorer import chance, charts, controls, derived, elements, frames, load, page
+from explorer import chance, charts, controls, derived, elements, frames, load, page, words
 from explorer.state import LabelSort
 from store.manifest import defined
 
@@ -101,7 +101,7 @@ def _label() -> None:
     controls.choose_label(run)
     view = page.view()
     layer, label = run.layers[view.layer], view.label
-    unit = frames.unit_of(layer)
+    unit = words.unit_of(layer)
     measured = load.measured(file, view.layer, view.threshold, view.order)
     loaded = load.loaded(file, view.layer)
     rows = derived.label_rows(loaded.fields, loaded.factors, label)
@@ -137,7 +137,11 @@ def _label() -> None:
         if found.is_empty():
             st.text("None at this threshold.")
         else:
-            elements.chart(charts.partners(found), "partners", "Labels that share clusters or noise with this one")
+            elements.chart(
+                charts.partners(found, unit),
+                "partners",
+                "Labels that share clusters or noise with this one",
+            )
             elements.table(found, f"label-{view.layer}-{label}-labels", height=240, pick=_picked)
 
 

@@ -3,7 +3,7 @@
 import polars as pl
 import streamlit as st
 
-from explorer import chance, charts, charts_afcc, controls, elements, frames, gallery, load, page
+from explorer import chance, charts, charts_chance, controls, elements, frames, gallery, load, page, words
 from explorer.load import FileId
 from explorer.state import View
 
@@ -16,7 +16,7 @@ def show() -> None:
     view = page.view()
     layer = run.layers[view.layer]
     page.text(
-        f"Layer {layer.name}: {layer.n_filters} {frames.unit_of(layer)}s of {frames.filter_size(layer)}", "heading"
+        f"Layer {layer.name}: {layer.n_filters} {words.unit_of(layer)}s of {frames.filter_size(layer)}", "heading"
     )
     page.not_the_papers(run)
     _everything()
@@ -47,9 +47,7 @@ def _everything() -> None:
     _gallery()
     page.later("distributions", _distributions)
     page.later("sweep", _sweep)
-    page.folded(
-        f"Rank of each {frames.unit_of(layer)}'s fields", "ranks", lambda: chance.rank_distribution(file, layer)
-    )
+    page.folded(f"Rank of each {words.unit_of(layer)}'s fields", "ranks", lambda: chance.rank_distribution(file, layer))
     page.python_of_layer("measured.noise, measured.n_clusters, measured.cluster_of  # one entry a filter")
     with beside:  # last: the draws take longer than all of the page
         chance.beside(file)
@@ -59,7 +57,7 @@ def _everything() -> None:
 def _gallery() -> None:
     file, run = page.opened()
     view = page.view()
-    layer, unit = run.layers[view.layer], frames.unit_of(run.layers[view.layer])
+    layer, unit = run.layers[view.layer], words.unit_of(run.layers[view.layer])
     measured = load.measured(file, view.layer, view.threshold, view.order)
     table = frames.filters(measured, load.loaded(file, view.layer).squares)
 
@@ -105,7 +103,7 @@ def _distributions() -> None:
     st.subheader("Distributions")
     file, run = page.opened()
     view = page.view()
-    unit = frames.unit_of(run.layers[view.layer])
+    unit = words.unit_of(run.layers[view.layer])
     measured = load.measured(file, view.layer, view.threshold, view.order)
     some = measured.n_clusters > 0 if view.average == "clustered" else measured.n_clusters >= 0
     st.caption(f"How many {unit}s have so much noise and so many clusters, and how many clusters have so many labels.")
@@ -147,7 +145,7 @@ def _sweep() -> None:
         with columns[k % 2]:
             picture = charts.sweep(frame, quantities, title, view.threshold, log)
             if bands is not None:
-                picture = charts_afcc.with_band(picture, bands, quantities, log)
+                picture = charts_chance.under_sweep(picture, bands, quantities, log)
             elements.chart(picture, f"sweep-{'-'.join(quantities).lower()}", f"{title} against the threshold")
     page.folded("The sweep as a table", "sweep_table", lambda: elements.table(frame, f"sweep-{view.layer}", height=320))
 
@@ -165,7 +163,11 @@ def _bands(file: FileId, view: View) -> pl.DataFrame | None:
     except ValueError as reason:
         page.text(f"No {view.null}: {reason}")
         return None
-    st.caption(f"Grey: where 95% of the draws lie. {chance.said(view.null, _BAND_DRAWS)}")
+    unit = words.unit_of(load.open_run(file).layers[view.layer])
+    st.caption(
+        f"Grey: where 95% of the draws lie, n and N_c as means over {words.averaged(view.average, unit)}, as the lines "
+        f"are. {chance.said(view.null, _BAND_DRAWS, unit)}"
+    )
     return bands
 
 

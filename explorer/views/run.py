@@ -4,7 +4,7 @@ import json
 
 import streamlit as st
 
-from explorer import controls, elements, frames, load, page
+from explorer import controls, elements, frames, load, page, words
 from store.manifest import defined, mapping
 from store.measure import LayerMeasure
 from store.read import Run
@@ -33,7 +33,8 @@ def _everything() -> None:
     if page.view().null != "none":
         from explorer import chance  # late: most people look at the tables alone
 
-        chance.beside(file, {name: (file, name) for name in reversed(run.layers)})
+        found = chance.beside(file, {name: (file, name) for name in reversed(run.layers)})
+        chance.with_depth({name: found[name] for name in run.layers if name in found})
     view = page.view()
     page.python(
         f"""from store import scan_order
@@ -50,19 +51,20 @@ with Run({file.path!r}) as run:
 def _table() -> None:
     file, run = page.opened()
     view = page.view()
+    unit = words.unit_of_all(run.layers.values())
     st.divider()
     controls.choose_threshold()
     measures = {name: load.measured(file, name, view.threshold, view.order) for name in run.layers}
     st.subheader("The layers, and what the paper found")
     st.caption(
-        "Each row is a layer, the deepest first. n: noise elements per filter, N_c: clusters per filter, C_s: labels "
+        f"Each row is a layer, the deepest first. n: noise elements per {unit}, N_c: clusters per {unit}, C_s: labels "
         "per cluster. Columns named *paper* hold the published numbers for this network and data set, at threshold 0.3."
     )
     page.not_the_papers(run)
     elements.table(frames.paper_table(run, measures, view.average), "layers")
     st.subheader("Signal and noise")
     st.caption(
-        "Counted over all filters, as means over the labels; beside each number what the layer means alone would give "
+        f"Counted over all {unit}s, as means over the labels; beside each number what the layer means alone would give "
         "(the paper's equations 1 to 4)."
     )
     elements.table(frames.signal_table(run, measures, view.average), "signal")
@@ -80,7 +82,7 @@ def _depth(measures: dict[str, LayerMeasure]) -> None:
     )
     panels = [
         (["accuracy"], "test accuracy of the probe", False),
-        (["n"], "n, noise per filter", True),
+        (["n"], f"n, noise per {words.unit_of_all(run.layers.values())}", True),
         (["N_c", "C_s"], "clusters, and labels a cluster", False),
         (["signal", "noise_I", "noise_E"], "elements per label", True),
     ]

@@ -17,7 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from explorer.capsule_page import Shown, capsule
+from explorer.capsule.page import Shown, capsule
 from store.read import Run
 from store.text import printable
 from tests.browser import CHROMIUM, chromium, eventually, eventually_true, patient, settle

@@ -15,6 +15,7 @@ from typing import Any, get_args
 
 from explorer.matrix.pack import Average, LayerData, layer_numbers
 from explorer.matrix.script import joined
+from explorer.words import unit_of
 from store.citation import PAPER, bibtex, software
 from store.measure import THRESHOLD, ScanOrder, scan_order
 from store.published import published
@@ -49,7 +50,7 @@ def capsule(run: Run, shown: Shown) -> bytes:
     content: dict[str, Any] = {
         "title": f"{printable(run.manifest['network']['arch'])} on {printable(run.manifest['data']['name'])}, "
         f"{run.n_labels} labels",
-        "unit": _unit(layer),
+        "unit": unit_of(layer),
         "view": {"filter": shown.filter, "threshold": shown.threshold, "order": shown.order, "average": shown.average},
         "orders": {order: scan_order(order, run.n_labels).tolist() for order in orders},
         "measure": None,
@@ -72,16 +73,12 @@ def _layer(run: Run, shown: Shown) -> Layer:
         raise CapsuleError(f"there is no layer {printable(shown.layer)!r} in this file; it has {has}")
     layer = run.layers[shown.layer]
     if not 0 <= shown.filter < layer.n_filters:
-        raise CapsuleError(f"layer {layer.name} has {_unit(layer)}s 0 to {layer.n_filters - 1}, not {shown.filter}")
+        raise CapsuleError(f"layer {layer.name} has {unit_of(layer)}s 0 to {layer.n_filters - 1}, not {shown.filter}")
     if not 0 <= shown.threshold <= 1:
         raise CapsuleError(f"the threshold is a fraction of the maximum, from 0 to 1, not {shown.threshold}")
     if run.n_labels * run.n_labels * 4 > _MOST_BYTES:
         raise CapsuleError(f"a matrix of {run.n_labels} labels makes a page of more than {_MOST_BYTES >> 20} MiB")
     return layer
-
-
-def _unit(layer: Layer) -> str:
-    return "node" if layer.record.get("unit") == "node" else "filter"
 
 
 def _row(layer: Layer) -> dict[str, Any]:

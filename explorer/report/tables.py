@@ -195,6 +195,12 @@ def number(quantity: str, value: float | None, like: float | None = None) -> str
     return f"{value:.{digits}f}"
 
 
+def mean_and_deviation(quantity: str, row: dict[str, Any]) -> list[str]:
+    """Ours, of a row of `Table.frame`, and where there are several samples their deviation, with as many digits."""
+    value, deviation = row[quantity], row[f"{quantity}, sd"]
+    return [number(quantity, value), *([] if deviation is None else [number(quantity, deviation, value)])]
+
+
 def difference(quantity: str, row: dict[str, Any]) -> str:
     """Ours - the paper's, of a row of `Table.frame`."""
     value = row[f"{quantity}, difference"]
@@ -232,14 +238,8 @@ def _latex_row(row: dict[str, Any]) -> str:
     side = row["F_s"].split("x")[0]
     cells = [tex(row["layer"]), str(row["N_f"]), rf"${side} \times {side}$", str(row["FC_s"]), str(row["samples"])]
     for name in QUANTITIES:
-        value, spread = number(name, row[name]), row[f"{name}, sd"]
-        ours = (
-            "--"
-            if value == "-"
-            else f"${value}$"
-            if spread is None
-            else rf"${value} \pm {number(name, spread, row[name])}$"
-        )
+        value = r" \pm ".join(mean_and_deviation(name, row))
+        ours = "--" if value == "-" else f"${value}$"
         gap = difference(name, row)
         cells += [ours, f"{row[f'{name}, paper']:g}", "--" if gap == "-" else f"${gap}$"]
     return " & ".join(cells) + r" \\"

@@ -7,8 +7,9 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import polars as pl
 
-from explorer import charts, frames, frames_claims, report_charts
-from explorer.report_tables import (
+from explorer import charts, frames, frames_claims, words
+from explorer.report import charts as report_charts
+from explorer.report.tables import (
     Setting,
     chosen,
     comparable,
@@ -110,7 +111,7 @@ def _of_layer(
     """Figures 1, 2A and 2B."""
     state: State = "in its place" if commands else "there"
     network = setting_name(row["arch"], row["data"], row["K"])
-    place = f"{frames.unit_of(layer)}s of layer {printable(layer.name)} of {network}"
+    place = f"{words.unit_of(layer)}s of layer {printable(layer.name)} of {network}"
     of_run = f"{place}; {recipe_of(row)}; {printable(row['file'])}."
     other = ["The paper's figure is of layer 10 of VGG-16 on CIFAR-100, which no run here has."] if commands else []
     found = []
@@ -122,7 +123,7 @@ def _of_layer(
         listed = " and ".join(", ".join(f"{size}x{size}" for size in sizes).rsplit(", ", 1))
         noise = int(measured.noise[f])
         notes = [
-            f"{frames.unit_of(layer).capitalize()} {f} of the {layer.n_filters} {of_run}",
+            f"{words.unit_of(layer).capitalize()} {f} of the {layer.n_filters} {of_run}",
             "From the left: the fields, divided by their maximum (black is 0, bright is the maximum, blue below 0); "
             f"the elements above {measured.threshold:g} of it; the same with the labels permuted, {len(sizes)} "
             f"cluster{'s' * (len(sizes) != 1)} ({listed}) framed and {noise} noise element{'s' * (noise != 1)} yellow; "

@@ -23,7 +23,7 @@ def main() -> int:
     parser.add_argument("--out", help="the page to write (default: FILE-layer-NAME.html in this folder)")
     arguments = parser.parse_args()
 
-    from explorer.capsule_page import CapsuleError, Shown, capsule  # late: `--help` answers at once
+    from explorer.capsule.page import CapsuleError, Shown, capsule  # late: `--help` answers at once
     from store.format import FormatError
     from store.read import Run
     from store.text import printable

@@ -14,8 +14,8 @@ from typing import Any
 import polars as pl
 
 from explorer.collection import Damaged
-from explorer.report_figures import Figure
-from explorer.report_tables import QUANTITIES, Setting, Table, difference, number, recipe_of
+from explorer.report.figures import Figure
+from explorer.report.tables import QUANTITIES, Setting, Table, difference, mean_and_deviation, recipe_of
 from store.citation import PAPER, software
 from store.text import printable
 
@@ -154,13 +154,10 @@ def _row(row: dict[str, Any]) -> str:
     cells = [text(row["layer"]), row["N_f"], row["F_s"], row["FC_s"], row["samples"] or "–"]
     line = "".join(f"<td>{cell}</td>" for cell in cells)
     for name in QUANTITIES:
-        spread = row[f"{name}, sd"]
-        ours = _signed(number(name, row[name])) + (
-            "" if spread is None else f" &plusmn; {number(name, spread, row[name])}"
-        )
+        ours = " &plusmn; ".join(map(_signed, mean_and_deviation(name, row)))
         paper = f'<td class="paper">{row[f"{name}, paper"]:g}</td>'
         line += f'<td class="first">{ours}</td>{paper}<td>{_signed(difference(name, row))}</td>'
-    return f"<tr{'' if row['samples'] else ' class=missing'}>{line.replace('>-<', '>–<').replace('>-', '>−')}</tr>"
+    return f"<tr{'' if row['samples'] else ' class=missing'}>{line}</tr>"
 
 
 def _figure(figure: Figure, drawn: str | None) -> str:

@@ -1,9 +1,9 @@
 // The rest of an exported page, after the live matrix: what to look at, the layer's table, the labels, and where the
 // numbers come from. All text goes in as text (`element` appends strings as text nodes).
 
-import { createMatrixView } from "./matrix/matrix.js";
-import { layerNumbers, measureFilters, prepare, unpackLayer } from "./matrix/measure.js";
-import { average, element, symbols } from "./matrix/page.js";
+import { createMatrixView } from "../matrix/matrix.js";
+import { layerNumbers, measureFilters, prepare, unpackLayer } from "../matrix/measure.js";
+import { average, element, symbols } from "../matrix/page.js";
 
 const content = JSON.parse(document.getElementById("content").textContent);
 const encoded = JSON.parse(document.getElementById("layer").textContent);

@@ -22,7 +22,7 @@ def main() -> int:
     if not 0 <= arguments.threshold <= 1:
         parser.error(f"--threshold is a fraction of the maximum, from 0 to 1, not {arguments.threshold}")
     try:  # late, as all that is slow to import: `--help` answers at once
-        from explorer.report_files import ReportError, write_report
+        from explorer.report.files import ReportError, write_report
     except ModuleNotFoundError as error:
         print(f"error: {error.name} is missing; install the extra: pip install -e '.[report]'", file=sys.stderr)
         return 1

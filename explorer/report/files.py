@@ -3,11 +3,11 @@
 import sys
 from pathlib import Path
 
-from explorer import report_pictures
 from explorer.collection import collect, files
-from explorer.report_figures import figures
-from explorer.report_page import Report, page
-from explorer.report_tables import latex, tables
+from explorer.report import pictures
+from explorer.report.figures import figures
+from explorer.report.page import Report, page
+from explorer.report.tables import latex, tables
 from store.format import FormatError
 from store.text import printable
 from store.write import replace_file
@@ -19,7 +19,7 @@ class ReportError(ValueError):
 
 def write_report(runs: Path, out: Path, threshold: float, with_figures: bool) -> list[str]:
     """Write everything into `out`; returns what to print. Raises ReportError, OSError."""
-    if with_figures and not report_pictures.can_draw():
+    if with_figures and not pictures.can_draw():
         raise ReportError(
             "figures need vl-convert-python: pip install -e '.[report]', or take the tables alone with --no-figures"
         )
@@ -50,10 +50,10 @@ def write_report(runs: Path, out: Path, threshold: float, with_figures: bool) ->
         if figure.fits is not None:
             replace_file(out / f"{name}-fits.csv", figure.fits.write_csv().encode())
         if with_figures and figure.picture is not None:
-            picture = report_pictures.svg(figure.picture)
+            picture = pictures.svg(figure.picture)
             replace_file(out / f"{name}.svg", picture.encode())
-            replace_file(out / f"{name}.png", report_pictures.png(picture))
-            drawn[figure.key] = report_pictures.on_page(picture, figure.key)
+            replace_file(out / f"{name}.png", pictures.png(picture))
+            drawn[figure.key] = pictures.on_page(picture, figure.key)
     for table in report_tables:
         replace_file(out / f"table-{table.number}.csv", table.frame().write_csv().encode())
         replace_file(out / f"table-{table.number}.tex", latex(table, folder).encode())

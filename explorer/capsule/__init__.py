@@ -1,0 +1,1 @@
+"""A layer as one HTML file that needs no server and no network."""
