@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 VENV ?= .venv
+JOBS ?= 2
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
@@ -9,13 +10,13 @@ INSTALLED := $(VENV)/.installed
 
 help:
 	@echo "make demo         train VGG-16 and its probes on the embedded digits (about 2 minutes), then explore the result"
-	@echo "make test         the whole test suite"
+	@echo "make test         the whole test suite, JOBS=2 tests at a time"
 	@echo "make lint         ruff and mypy"
 	@echo "make bench        the benchmarks of benchmarks/README.md"
 	@echo "make trust        crashes, hostile files and load at full length; writes docs/trust.md (about an hour)"
 	@echo "make audit        known weaknesses of the pinned dependencies, by pip-audit"
 	@echo "make example      the explorer's example file, from CIFAR-100 (about 90 minutes)"
-	@echo "make results      the README's numbers from the example file; RUNS=\"FILE ...\" writes docs/results.md of these"
+	@echo "make results      the README's numbers, of the files that are there; RUNS=\"FILE ...\" writes docs/results.md of these"
 	@echo "make screenshots  every page of the explorer, light and dark; needs chromium"
 
 install: $(INSTALLED)
@@ -33,7 +34,7 @@ demo: $(INSTALLED)
 	$(BIN)/streamlit run explorer/app.py -- --store runs/vgg16-digits.h5
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
@@ -52,7 +53,7 @@ audit:
 	$(VENV)-audit/bin/pip-audit -r constraints.txt --no-deps --disable-pip
 
 example: $(INSTALLED)
-	$(BIN)/python -m precompute --arch vgg16 --data cifar100 --recipe quick --epochs 14 --features 10 13
+	$(BIN)/python -m precompute --arch vgg16 --data cifar100 --recipe quick --epochs 14 --features 10 13 --afcc 10
 	$(BIN)/python -m store pack runs/vgg16-cifar100-quick.h5 --out explorer/example.h5
 
 results: $(INSTALLED)

@@ -1,5 +1,6 @@
 """Fixtures of all tests. What they build comes from `tests.builders`."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,14 @@ settings.register_profile(
     "repeatable", derandomize=True, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("repeatable")
+
+_MAIN = sys.modules["__main__"]
+
+
+@pytest.fixture(autouse=True)
+def own_main() -> None:
+    """A page that a test opens is left as `__main__` by Streamlit, and the next process started would run it."""
+    sys.modules["__main__"] = _MAIN
 
 
 @pytest.fixture
