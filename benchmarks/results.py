@@ -1,24 +1,39 @@
-"""`make results [RUNS="FILE ..."]`: the README's results, and docs/results.md, from result files; none is typed.
+"""`make results [RUNS="FILE ..."]`: numbers of README.md and docs/, from result files; none of them is typed.
 
     python -m benchmarks.results [FILE ...]
 
-The README's block is of the explorer's example file, which everybody has, so that a test can make it again. With files,
-docs/results.md is written too: a section each, with the command that makes it.
+A block of README.md, or of a page of docs/, names what it shows and the files that it is from, in the comment that it
+begins with; a block whose files are not all there is left as it is. The explorer's example file everybody has, so that
+a test can make its blocks again. With files, docs/results.md is written too: a section each, with the command that
+makes it.
 """
 
+import re
 import shlex
 import sys
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
+from explorer.collection import of_run
+from explorer.report.tables import QUANTITIES, mean_and_deviation, tables
+from precompute.networks.models import find_arch
+from precompute.options import parse
 from store.afcc_table import afcc_tables
+from store.chance_table import chance_table, meaning
+from store.claim_records import SATURATED
 from store.format import FormatError
+from store.measure import THRESHOLD
 from store.read import Run
-from store.table import table
+from store.table import cells, recipe, table, title
 
 ROOT = Path(__file__).parents[1]
-EXAMPLE = ROOT / "explorer" / "example.h5"
-BEGIN, END = "<!-- written by `make results`, from the example file -->\n", "<!-- until here -->\n"
+_BLOCK = re.compile(
+    r"(?P<mark><!-- make results: (?P<kind>[a-z-]+)(?P<files>( \S+)+) -->\n).*?(?P<end><!-- until here -->\n)", re.S
+)
 _HEAD = """# Results
 
 Written by `make results RUNS="..."` from the files themselves, in the order given. Under each row of ours is the
@@ -28,9 +43,8 @@ paper's, where it has one. A recipe that is not the paper's is named in the firs
 
 def main(files: list[str]) -> int:
     try:
-        with Run(EXAMPLE) as run:
-            readme = ROOT / "README.md"
-            readme.write_text(with_block(readme.read_text("utf-8"), block(run)), "utf-8")
+        for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
+            page.write_text(with_blocks(page.read_text("utf-8"), ROOT), "utf-8")
         if files:
             sections = []
             for file in files:
@@ -43,23 +57,98 @@ def main(files: list[str]) -> int:
     return 0
 
 
-def with_block(text: str, block: str) -> str:
-    """The text with what stands between the marks replaced. Raises ValueError where a mark is missing."""
-    before, _, rest = text.partition(BEGIN)
-    _, found, after = rest.partition(END)
-    if not found:
-        raise ValueError("the marks that `make results` writes between are not there")
-    return f"{before}{BEGIN}{block}{END}{after}"
+def with_blocks(text: str, root: Path) -> str:
+    """The text with each block made again whose files are all there, below `root`.
+
+    Raises KeyError for a block of a kind that is none, FormatError for a file that is no result.
+    """
+
+    def made_again(block: re.Match[str]) -> str:
+        paths = [root / file for file in block["files"].split()]
+        show = KINDS[block["kind"]]
+        if not all(path.exists() for path in paths):
+            return block[0]
+        with ExitStack() as stack:
+            return f"{block['mark']}{show([stack.enter_context(Run(path)) for path in paths])}{block['end']}"
+
+    return _BLOCK.sub(made_again, text)
 
 
-def block(run: Run) -> str:
-    return f"```\n{_table(run)}\n```\n\n{how(run)}\n"
+def _tables(runs: list[Run]) -> str:
+    return "\n".join(f"```\n{_table(run)}\n```\n" for run in runs)
+
+
+def _tables_and_how(runs: list[Run]) -> str:
+    return "\n".join(f"```\n{_table(run)}\n```\n\n{how(run)}\n" for run in runs)
+
+
+def _commands_and_tables(runs: list[Run]) -> str:
+    return "\n".join(f"```bash\n{command(run)}\n```\n\n```\n{_table(run)}\n```\n" for run in runs)
+
+
+def _afcc(runs: list[Run]) -> str:
+    return "\n".join(f"```\n{_stripped(afcc_tables(run))}\n```\n" for run in runs)
+
+
+def _last_layers(runs: list[Run]) -> str:
+    """A row a run: its command, its recipe, and what is printed of its last layer."""
+    shown = ["layer", "N_f", "F_s", "accuracy", "n", "N_c", "C_s"]
+    lines = [f"| command | recipe | unit | {' | '.join(shown)} |", "|---|---|---|" + "---:|" * len(shown)]
+    for run in runs:
+        *_, last = run.layers.values()
+        row = cells(last)
+        head = [f"`{command(run)}`", recipe(run), last.record.get("unit", "filter")]
+        lines.append(f"| {' | '.join([*head, *(row[name] for name in shown)])} |")
+    return "\n".join(lines) + "\n"
+
+
+def _meaning(runs: list[Run]) -> str:
+    """What labels in one cluster share, of every layer."""
+    lines = []
+    for run in runs:
+        lines.append(title(run))
+        for layer in reversed(run.layers.values()):
+            lines += [f"layer {layer.name}", *(f"  {line}" for line in meaning(run, layer, THRESHOLD, seed=0))]
+    return "\n".join(["```", *lines, "```\n"])
+
+
+def _chance(runs: list[Run]) -> str:
+    """The last two layers of each beside their null models."""
+    last = [(run, layer) for run in runs for layer in list(run.layers.values())[-2:]]
+    return "```\n" + "\n\n".join(chance_table(*one, THRESHOLD, samples=20, seed=0) for one in last) + "\n```\n"
+
+
+def _samples(runs: list[Run]) -> str:
+    """A row a K: means over its runs where the paper's accuracy saturates, beside the published number."""
+    rows_of_runs = pl.concat(of_run(run, THRESHOLD) for run in runs)
+    there = [(one, table.frame()) for table in tables(rows_of_runs) for one in table.settings if one.runs.height]
+    numbers = "".join(f" {name} | paper |" for name in QUANTITIES)
+    lines = [f"| | layer | recipe | samples |{numbers}", f"|---|---:|---|---:|{'---:|---:|' * len(QUANTITIES)}"]
+    for one, rows in sorted(there, key=lambda one: (one[0].data, one[0].n_labels)):
+        first = one.runs.row(0, named=True)
+        row = rows.filter(K=one.n_labels, layer=SATURATED[one.arch]).row(0, named=True)
+        shown = [one.name, row["layer"], f"{first['recipe']}, {first['epochs']} epochs", str(row["samples"])]
+        for name in QUANTITIES:
+            shown += [" ± ".join(mean_and_deviation(name, row)), f"{row[f'{name}, paper']:g}"]
+        lines.append(f"| {' | '.join(shown)} |")
+    return "\n".join(lines) + "\n"
+
+
+KINDS: dict[str, Callable[[list[Run]], str]] = {
+    "table": _tables,
+    "table-and-how": _tables_and_how,
+    "commands-and-tables": _commands_and_tables,
+    "last-layers": _last_layers,
+    "afcc": _afcc,
+    "chance": _chance,
+    "meaning": _meaning,
+    "samples": _samples,
+}
 
 
 def section(run: Run) -> str:
-    title = f"## {run.name}"
     afcc = afcc_tables(run)
-    parts = [title, f"```bash\n{command(run)}\n```", f"```\n{_table(run)}\n```", how(run)]
+    parts = [f"## {run.name}", f"```bash\n{command(run)}\n```", f"```\n{_table(run)}\n```", how(run)]
     return "\n\n".join([*parts, f"```\n{_stripped(afcc)}\n```"] if afcc else parts) + "\n"
 
 
@@ -83,24 +172,33 @@ def how(run: Run) -> str:
         (f"{len(run.layers)} probes", probes or None),
     ]
     times = ", ".join(f"{name} {seconds / 60:.0f} min" for name, seconds in took if seconds)
-    departures = "; ".join((manifest.get("recipe") or {}).get("departures") or [])
-    recipe = f"{departures}; one" if departures else "One"
-    return f"{recipe[0].upper()}{recipe[1:]} network, one seed. Made on {manifest['device']}: {times}."
+    record = manifest.get("recipe") or {}
+    departures = "; ".join(record.get("departures") or [])
+    departs = f"Departs from the recipe {record.get('name', '?')}: {departures}. " if departures else ""
+    return f"{departs}One network, one seed. Made on {manifest['device']}: {times}."
 
 
 def command(run: Run) -> str:
-    """The command line that makes the run again; an option that is at its default is left out."""
-    options: dict[str, Any] = (run.manifest.get("recipe") or {}).get("options") or {}
-    words = ["python", "-m", "precompute"]
+    """The command line that makes the run again, with what was asked for after it; defaults are left out."""
+    options: dict[str, Any] = dict((run.manifest.get("recipe") or {}).get("options") or {})
+    options["layers"] = list(run.layers)
+    options["afcc"] = [layer.name for layer in run.layers.values() if "afcc" in layer.record]
+    options["afcc_between"] = (run.manifest.get("afcc_between") or {}).get("layers")
+    words = _words(options)
+    if find_arch(parse(words)).layers == tuple(run.layers):
+        words = _words(options | {"layers": []})
+    return shlex.join(["python", "-m", "precompute", *words])
+
+
+def _words(options: dict[str, Any]) -> list[str]:
+    words = []
     for name, value in options.items():
-        if name in ("seed", "label_seed") and value == 0:
-            continue
-        if value in (None, False, [], ()):
+        if value is None or value is False or value == [] or (name in ("seed", "label_seed") and value == 0):
             continue
         words.append("--" + name.replace("_", "-"))
         if value is not True:
             words += map(str, value) if isinstance(value, list) else [str(value)]
-    return shlex.join(words)
+    return words
 
 
 if __name__ == "__main__":

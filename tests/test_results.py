@@ -1,20 +1,31 @@
 """The numbers that the README shows are those of the file that they are said to be of."""
 
+import re
 import shlex
+import statistics
 
 import pytest
 
-from benchmarks.results import EXAMPLE, ROOT, block, command, main, section, with_block
+from benchmarks.results import KINDS, ROOT, command, main, section, with_blocks
+from precompute.networks.models import find_arch
 from precompute.options import parse
+from store.chance_table import chance_table
 from store.read import Run
+from store.semantics import superclass_sharing, together
 from tests.explorer_runs import make_run
 
+EXAMPLE = ROOT / "explorer" / "example.h5"
 
-def test_the_readme_shows_the_example_as_it_is():
-    text = (ROOT / "README.md").read_text("utf-8")
+
+@pytest.mark.parametrize("page", ["README.md", "docs/afcc.md"])
+def test_a_page_shows_the_example_as_it_is(tmp_path, page):
+    (tmp_path / "explorer").mkdir()
+    (tmp_path / "explorer" / "example.h5").symlink_to(EXAMPLE)  # alone: what else lies in runs/ here says nothing
+    text = (ROOT / page).read_text("utf-8")
     with Run(EXAMPLE) as run:
         run.verify()
-        assert with_block(text, block(run)) == text, "make results"
+    assert len(re.findall("<!-- make results: .* explorer/example.h5 -->", text)) == 1
+    assert with_blocks(text, tmp_path) == text, "make results"
 
 
 def test_the_example_is_a_whole_result_of_all_of_cifar100():
@@ -28,12 +39,37 @@ def test_the_example_is_a_whole_result_of_all_of_cifar100():
         assert accuracies[3] > 0.6 and accuracies[0] < accuracies[1] < accuracies[2]
 
 
-def test_the_command_of_a_run_is_understood_and_makes_the_same_recipe():
+def test_the_command_of_the_example_is_what_makes_it():
     with Run(EXAMPLE) as run:
-        options = parse(shlex.split(command(run))[3:])
-        again = options.recipe_options()
-        kept = run.manifest["recipe"]["options"]
-        assert {name: list(value) if isinstance(value, tuple) else value for name, value in again.items()} == kept
+        example = parse(shlex.split(command(run))[3:])
+    recipe = re.search("^example:.*?\n.*?-m precompute (.*)\n", (ROOT / "Makefile").read_text("utf-8"), re.M)
+    assert recipe and parse(shlex.split(recipe[1])) == example
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "--data digits",
+        "--data cifar100 --labels 20 --seed 1 --label-seed 1 --recipe quick",
+        "--data digits --weights none --epochs 0",
+        "--data digits --untrained",
+        "--arch timm:resnet18 --data digits --weights none --image-size 32",
+    ],
+)
+@pytest.mark.parametrize("layers", [None, ["2", "4", "7"]])
+def test_the_command_of_a_run_is_understood_and_makes_the_same_recipe(tmp_path, line, layers):
+    options = parse(line.split())
+    kept = options.recipe_options()
+    arch = find_arch(options)
+    layers = layers if layers and arch.name == "vgg16" else list(arch.layers)
+    path = make_run(
+        tmp_path / "run.h5", dict.fromkeys(layers, (2, 1)), afcc=tuple(layers[-1:]), recipe={"options": kept}
+    )
+    with Run(path) as run:
+        again = parse(shlex.split(command(run))[3:])
+    assert again.recipe_options() == kept
+    assert again.layers == (() if tuple(layers) == arch.layers else tuple(layers))
+    assert again.afcc == tuple(layers[-1:])
 
 
 def test_a_section_has_the_command_the_table_and_the_time(tmp_path):
@@ -44,12 +80,61 @@ def test_a_section_has_the_command_the_table_and_the_time(tmp_path):
     assert "threshold 0.3" in text and "AFCC" in text and not any(line != line.rstrip() for line in text.splitlines())
 
 
-def test_a_text_without_marks_is_left_alone():
-    with pytest.raises(ValueError, match="marks"):
-        with_block("# A page\n", "new\n")
+@pytest.mark.parametrize("kind", sorted(KINDS.keys() - {"samples"}))
+def test_a_block_shows_its_files(tmp_path, kind):
+    for name in ("a.h5", "b.h5"):
+        make_run(tmp_path / name, {"4": (4, 1)}, afcc=("4",))
+    mark, end = f"<!-- make results: {kind} a.h5 b.h5 -->\n", "<!-- until here -->\n"
+    text = with_blocks(f"before\n{mark}what stood here\n{end}between\n{mark}{end}after\n", tmp_path)
+    shown = text.split(mark)[1].split(end)[0]
+    assert text == f"before\n{mark}{shown}{end}between\n{mark}{shown}{end}after\n"
+    assert "stood here" not in shown
+    with Run(tmp_path / "a.h5") as run:
+        if kind == "meaning":
+            sharing = superclass_sharing(together(run.layers["4"].measure().cluster_of), run.superclasses)
+            assert shown.count(f"shared by {sharing.share:.1%} of the {sharing.pairs} pairs") == 2
+            return
+        if kind == "chance":
+            assert shown.count(chance_table(run, run.layers["4"], 0.3, samples=20, seed=0)) == 2
+            return
+        if kind == "afcc":
+            assert shown.count("AFCC at layer 4") == 2
+            return
+        measured = run.layers["4"].measure()
+    for number in (measured.mean_clusters, measured.mean_cluster_size):
+        assert shown.count(f" {number:.2f} ") == 2
 
 
-def test_a_missing_file_is_an_error_and_a_line(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("benchmarks.results.EXAMPLE", tmp_path / "none.h5")
+def test_samples_are_averaged_beside_the_papers_layer_10(tmp_path):
+    recipe = {"name": "quick", "is_paper": False, "departures": [], "options": {}}
+    for seed in (0, 1):
+        make_run(tmp_path / f"{seed}.h5", {"7": (4, 1), "10": (4, 1)}, seed=seed, recipe=recipe | {"seed": seed})
+    mark, end = "<!-- make results: samples 0.h5 1.h5 -->\n", "<!-- until here -->\n"
+    head, _, *rows = with_blocks(mark + end, tmp_path).split(mark)[1].split(end)[0].splitlines()
+    assert head == "| | layer | recipe | samples | accuracy | paper | n | paper | N_c | paper | C_s | paper |"
+    with Run(tmp_path / "0.h5") as one, Run(tmp_path / "1.h5") as other:
+        noise = [run.layers["10"].measure().mean_noise for run in (one, other)]
+    (row,) = ([cell.strip() for cell in row.split("|")[1:-1]] for row in rows)
+    assert row[:4] == ["VGG-16 on CIFAR-20/100", "10", "quick, 30 epochs", "2"]
+    mean, deviation = map(float, row[6].split(" ± "))
+    assert mean == pytest.approx(statistics.mean(noise), abs=0.06)
+    assert deviation == pytest.approx(statistics.stdev(noise), abs=0.06)
+    assert row[7] == "13.6"
+
+
+def test_a_block_without_its_files_and_a_text_without_blocks_are_left_alone(tmp_path):
+    text = "# A page\n<!-- make results: table none.h5 -->\nold\n<!-- until here -->\n"
+    assert with_blocks(text, tmp_path) == text
+
+
+def test_a_block_of_no_known_kind_is_an_error(tmp_path):
+    with pytest.raises(KeyError, match="picture"):
+        with_blocks("<!-- make results: picture none.h5 -->\n<!-- until here -->\n", tmp_path)
+
+
+def test_a_damaged_file_is_an_error_and_a_line(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("benchmarks.results.ROOT", tmp_path)
+    (tmp_path / "README.md").write_text("<!-- make results: table none.h5 -->\n<!-- until here -->\n")
+    (tmp_path / "none.h5").write_bytes(b"no HDF5")
     assert main([]) == 1
     assert "none.h5" in capsys.readouterr().err
