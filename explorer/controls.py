@@ -1,6 +1,7 @@
 """Controls: each shows a value of the view and writes it back."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, get_args
 
 import streamlit as st
@@ -12,7 +13,14 @@ from store.measure import ScanOrder
 from store.read import Run
 
 
-def _bound(name: str, key: str, value: Any, then: Callable[[Any], Any] | None = None, **also: Any) -> dict[str, Any]:
+def _bound(
+    name: str,
+    key: str,
+    value: Any,
+    then: Callable[[Any], Any] | None = None,
+    change: Callable[..., None] = page.change,
+    **also: Any,
+) -> dict[str, Any]:
     """Arguments for a Streamlit control that stands for `name` of the view; `also`: what else a change brings."""
     # Only where it differs: the browser takes a value that is set here for its own, and loses the key presses since.
     if key not in st.session_state or st.session_state[key] != value:
@@ -21,7 +29,7 @@ def _bound(name: str, key: str, value: Any, then: Callable[[Any], Any] | None = 
     def changed() -> None:
         chosen = st.session_state[key]
         if chosen is not None:
-            page.change(**{name: then(chosen) if then else chosen}, **also)
+            change(**{name: then(chosen) if then else chosen}, **also)
 
     return {"key": key, "on_change": changed}
 
@@ -32,11 +40,12 @@ def choose(
     options: Sequence[Any],
     shown: Callable[[Any], str] = str,
     help: str | None = None,
+    change: Callable[..., None] = page.change,
     **also: Any,
 ) -> None:
     """A select box. Its options are plain text, whatever they look like."""
-    value = getattr(page.view(), name)
-    st.selectbox(label, options, format_func=shown, help=help, **_bound(name, f"choose_{name}", value, **also))
+    bound = _bound(name, f"choose_{name}", getattr(page.view(), name), change=change, **also)
+    st.selectbox(label, options, format_func=shown, help=help, **bound)
 
 
 def switch(label: str, name: str, **also: Any) -> None:
@@ -165,7 +174,8 @@ def open_number(label: str, last: int) -> None:
 
 
 def choose_label(run: Run, caption: str = "Label") -> None:
-    choose(caption, "label", range(run.n_labels), lambda label: _numbered(run, label))
+    shown = partial(_numbered, run)
+    choose(caption, "label", range(run.n_labels), shown, change=page.change_everywhere)
 
 
 def _numbered(run: Run, label: int) -> str:

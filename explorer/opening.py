@@ -17,6 +17,7 @@ def open_file() -> bool:
     Raises SourceError, FormatError, OSError.
     """
     _follow_address()
+    page.is_drawn()
     source = load.source(sys.argv[1:])
     files = source.files()
     _look_for_files(source, files)
@@ -63,11 +64,11 @@ def _choose_file(files: list[FileId]) -> FileId:
 
 @st.fragment
 def _look_for_files(source: Source, seen: list[FileId]) -> None:
-    """Draw everything again when a file has appeared, or a running job has replaced one."""
+    """Draw everything again when a file has appeared, or a running job has replaced one; or when the page is behind."""
     with st.container(key="look"):
         page.when_at_rest("look", _LOOK_EVERY)
     try:
-        if source.files() != seen:
+        if page.is_behind() or source.files() != seen:
             st.rerun()
     except OSError:
         return  # the next run of the page says it

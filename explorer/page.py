@@ -38,11 +38,32 @@ def change(**values: Any) -> None:
     show_at(replace(view(), **values))
 
 
+def change_everywhere(**values: Any) -> None:
+    """The same, of what several parts of the page show: all are drawn again, not the control's fragment alone."""
+    change(**values)
+    st.session_state["everywhere"] = True
+
+
 def show_at(present: View) -> None:
     address = to_address(present)
     st.session_state["view"], st.session_state["address"] = present, address
     if st.query_params.to_dict() != address:
         st.query_params.from_dict(address)
+
+
+def is_drawn() -> None:
+    """The page shows the present view, or what of it has changed."""
+    st.session_state["drawn"], st.session_state["everywhere"] = view(), False
+
+
+def is_behind() -> bool:
+    """Whether the view has changed and nothing was drawn for it.
+
+    Streamlit sends what changes within one moment as one message, for the fragment of the first change. The second
+    control then has its new value, and what belongs to it is not drawn again.
+    """
+    behind: bool = st.session_state["drawn"] != view()
+    return behind
 
 
 def opened() -> tuple[FileId, Run]:
@@ -80,8 +101,11 @@ def fragment(draw: Callable[[], None]) -> Callable[[], None]:
 
     @wraps(draw)
     def guarded() -> None:
+        if st.session_state["everywhere"]:
+            st.rerun()
         with problems_as_messages():
             draw()
+        is_drawn()
 
     return st.fragment(guarded)
 

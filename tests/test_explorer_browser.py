@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+import numpy as np
 import pytest
 
 from store.afcc import afcc_mask, lay_out, what_if
@@ -194,19 +195,46 @@ def test_a_label_drills_down_to_a_filter(page: "sync_api.Page", app: str) -> Non
 
 
 def test_the_exact_accuracy_follows_the_threshold(page: "sync_api.Page", app: str, folder: Path) -> None:
-    visit(page, f"{app}/afcc?store=tested.h5&layer=10")
+    with Run(folder / "tested.h5") as run:
+        layer, labels, names = run.layers["10"], run.label_of_test_input, run.label_names
+        before, result = (
+            what_if(lay_out(layer.test_features), layer.probe_weights, labels, afcc_mask(layer.measure(at).cluster_of))
+            for at in (0.3, 0.55)
+        )
+    changed = int(np.flatnonzero(before.predicted != result.predicted)[0])
+    visit(page, f"{app}/afcc?store=tested.h5&layer=10&test_input={changed}")
+    alone = page.locator("dt", has_text="clusters only").locator("+ dd")
+    eventually(page, alone.inner_text, names[before.predicted[changed]])
     page.get_by_role("slider").first.focus()
     for _ in range(25):
         page.keyboard.press("ArrowRight")
     wait_for_address(page, r"threshold=0\.55\b")
-    with Run(folder / "tested.h5") as run:
-        layer = run.layers["10"]
-        mask = afcc_mask(layer.measure(0.55).cluster_of)
-        result = what_if(lay_out(layer.test_features), layer.probe_weights, run.label_of_test_input, mask)
+    eventually(page, alone.inner_text, names[result.predicted[changed]])
     numbers = page.get_by_test_id("stMetricValue")
     numbers.get_by_text(f"{result.accuracy:.4f}").first.wait_for()
     eventually(page, numbers.nth(0).inner_text, f"{result.accuracy:.4f}")
     eventually(page, numbers.nth(2).inner_text, f"{result.weights_kept:,}")
+
+
+def test_a_label_that_is_chosen_is_marked_in_figure_2(page: "sync_api.Page", app: str) -> None:
+    visit(page, f"{app}/labels?layer=10&label=5")
+    rules = """() => [...document.querySelectorAll(".st-key-picture_figure-2a .mark-rule line")].map(
+        (line) => line.getAttribute("transform") + line.getAttribute("x2") + line.getAttribute("y2")
+    ).join()"""
+    marked = page.evaluate(rules)
+    page.get_by_role("combobox", name="Label").last.fill(cifar100_labels()[9][0])
+    eventually(page, page.get_by_role("option").count, 1)
+    page.keyboard.press("Enter")
+    wait_for_address(page, r"label=9\b")
+    eventually(page, lambda: page.evaluate(rules) != marked, True)
+
+
+def test_a_filter_picked_among_two_layers_is_shown_below(page: "sync_api.Page", app: str) -> None:
+    visit(page, f"{app}/compare?layer=10")
+    gallery = at_rest(page.locator(".st-key-compare_gallery_A svg.marks"))
+    across, down = 5 * gallery["width"] / 8, 3 * gallery["height"] / 8  # the third matrix of the second row
+    click_until(page, lambda: (gallery["x"] + across, gallery["y"] + down), r"\bfilter=6\b")
+    eventually(page, page.get_by_role("spinbutton", name="A: filter").input_value, "6")
 
 
 def test_what_a_filter_gives_leads_to_it(page: "sync_api.Page", app: str) -> None:
@@ -310,6 +338,45 @@ def test_it_asks_for_new_files_only_at_rest(page: "sync_api.Page", app: str) -> 
         }"""
     )
     eventually(page, lambda: bool(sent), True)
+
+
+def test_it_asks_for_nothing_while_a_slider_is_held(page: "sync_api.Page", app: str) -> None:
+    """Asked at the moment of its release, the fragment that looks for files would be drawn in place of the slider's."""
+    sent: list[object] = []
+    page.on("websocket", lambda socket: socket.on("framesent", lambda frame: sent.append(frame)))
+    visit(page, f"{app}/layer?layer=10")
+    thumb = at_rest(page.get_by_test_id("stSlider").get_by_text("0.30"))
+    page.mouse.move(thumb["x"] + thumb["width"] / 2, thumb["y"] + thumb["height"] + 8)
+    page.mouse.down()
+    while sent:  # what was on its way
+        sent.clear()
+        page.wait_for_timeout(2000)
+    page.wait_for_timeout(4000)
+    assert not sent
+    page.mouse.up()
+    eventually(page, lambda: bool(sent), True)
+
+
+def test_a_change_that_went_with_a_look_for_files_is_drawn(page: "sync_api.Page", app: str, folder: Path) -> None:
+    """Streamlit's batch of one moment, made long enough for a key press to fall into it."""
+    visit(page, f"{app}/layer?store=run.h5&layer=10")
+    page.get_by_role("slider").first.focus()
+    page.evaluate(
+        """() => {
+            const ask = window.setTimeout;
+            window.batches = 0;
+            window.setTimeout = (call, delay, ...more) => {
+                if (delay === 0) window.batches += 1;
+                return ask(call, delay === 0 ? 4000 : delay, ...more);
+            };
+        }"""
+    )
+    eventually(page, lambda: page.evaluate("window.batches > 0"), True)
+    page.keyboard.press("ArrowRight")
+    wait_for_address(page, r"threshold=0\.31\b")
+    with Run(folder / "run.h5") as run:
+        noise = f"{run.layers['10'].measure(0.31).mean_noise:.1f}"
+    eventually(page, page.get_by_test_id("stMetricValue").nth(1).inner_text, noise)
 
 
 FOCUSED = """() => {

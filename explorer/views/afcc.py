@@ -23,8 +23,6 @@ def show() -> None:
     page.text(f"AFCC of layer {layer.name}", "heading")
     page.not_the_papers(run)
     _everything()
-    if what_if.has_features(layer):
-        page.later("one_input", _one_input)
     page.later("retrained", _retrained)
     if afcc_results.between(run.manifest) is not None:  # a part that draws nothing would leave its place behind
         page.later("between", _between)
@@ -45,6 +43,7 @@ def _everything() -> None:
     measured = load.measured(file, view.layer, view.threshold, view.order)
     if what_if.has_features(layer):
         _accuracies(run, layer, measured, view)
+        page.later("one_input", _one_input)  # in here: what is kept of it follows the threshold
     else:
         page.numbers(_weights(layer, what_if.mask(measured, view), measured))
         _said_to_be_silenced(layer, view)

@@ -260,12 +260,10 @@ def _galleries() -> None:
 
 def _picked(key: str, name: str) -> None:
     if (number := gallery.picked(st.session_state[key])) is not None:
-        page.change(**{name: number})
+        page.change_everywhere(**{name: number})
 
 
 def _figure_1() -> None:
-    if st.session_state.pop("released", False):
-        st.rerun()  # what stands above follows
     sides = _now()
     view = page.view()
     unit = words.unit_of_all(side.layer for side in sides)
@@ -288,16 +286,11 @@ def _figure_1() -> None:
                 order=scan_order(view.order, side.run.n_labels),
                 average=view.average,
                 measure=measured,
-                on_release=_released,
+                on_release=lambda threshold: page.change_everywhere(threshold=threshold),
                 key=f"live_matrix_{side.letter}",
             )
             clusters = frames.clusters(side.run, measured.cluster_of[f])
             elements.table(clusters, f"compare-clusters-{side.letter.lower()}")
-
-
-def _released(threshold: float) -> None:
-    st.session_state["released"] = True
-    page.change(threshold=threshold)
 
 
 def _figure_2() -> None:
