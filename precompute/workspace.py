@@ -43,16 +43,17 @@ class Workspace:
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         with self._lock.open("w") as file:
-            if not _is_mine(file, self._lock):
-                raise Problem(f"{self.out} {BUSY}; wait for it, or name another --out")
-            try:
+            try:  # from here on, since a stop may come at any moment
+                if not _is_mine(file, self._lock):
+                    raise Problem(f"{self.out} {BUSY}; wait for it, or name another --out")
                 self._sweep()
                 yield
             finally:
                 # Not empty: there is something to go on from. Not to be written to any more: that has been said.
                 with contextlib.suppress(OSError):
-                    self._lock.unlink(missing_ok=True)
-                    self.folder.rmdir()
+                    if _is_mine(file, self._lock):
+                        self._lock.unlink(missing_ok=True)
+                        self.folder.rmdir()
 
     def clear(self) -> None:
         """Throw away what is there, for --fresh."""

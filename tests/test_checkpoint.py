@@ -5,6 +5,7 @@ import fcntl
 import json
 import os
 import pickle
+import signal
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ import torch
 from precompute import checkpoint
 from precompute.options import Options, Problem
 from precompute.recipes import recipe_for
+from precompute.stopping import Stopped
 from precompute.workspace import NETWORK, Workspace
 from store.write import write_run
 from tests.builders import small_run, write_small
@@ -159,6 +161,17 @@ def test_a_lock_that_was_removed_while_it_was_waited_for_does_not_count(work, mo
     monkeypatch.setattr(fcntl, "flock", after_the_other_ended)
     with pytest.raises(Problem, match="is being made by another process"), work.locked():
         pass
+
+
+def test_a_stop_while_the_lock_is_taken_leaves_nothing(work, monkeypatch):
+    def stopped(file, how):
+        monkeypatch.undo()
+        raise Stopped(signal.SIGINT)
+
+    monkeypatch.setattr(fcntl, "flock", stopped)
+    with pytest.raises(Stopped), work.locked():
+        pass
+    assert not work.folder.exists()
 
 
 def test_a_disk_that_takes_nothing_any_more_hides_no_error(work, monkeypatch):

@@ -222,15 +222,16 @@ def test_a_stopped_run_says_how_to_go_on_and_does(number, status, moment, finish
     assert not list(place.rglob("*.tmp"))
     program, *arguments = shlex.split(errors.splitlines()[-1])
     assert (program, arguments) == ("python", ["-m", "precompute", *command])
-    if moment is has_begun:
-        assert list(place.iterdir()) == []
-    else:
+    left = sorted(path.name for path in place.rglob("*"))
+    assert left in ([], ["my run.work", "network.ckpt"])  # a busy machine notices late that it has begun
+    assert left or moment is has_begun
+    if left:
         status, printed, _ = run_main(arguments[2:])
         assert status == 0
         assert GOING_ON in printed
         assert content_sha256() == content_sha256(finished[0])
         with Run("my run.h5") as run:  # the duration is of the rest
-            assert 1 <= run.manifest["network"]["went_on_after"] <= EPOCHS
+            assert 0 < run.manifest["network"]["went_on_after"] <= EPOCHS
         with Run(finished[0] / "my run.h5") as run:
             assert "went_on_after" not in run.manifest["network"]
 
