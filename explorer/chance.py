@@ -172,18 +172,12 @@ def with_depth(found: dict[str, Chance]) -> None:
     if bands.is_empty():  # a single draw has none
         return
     st.caption("Line: this run. Grey: where 95% of the draws lie.")
-    panels = [
-        (["n"], "n, noise", True),
-        (["N_c"], "N_c, clusters", False),
-        (["C_s"], "C_s, labels in a cluster", False),
-        (["SNR_I", "SNR_E"], "signal-to-noise ratio", True),
-    ]
-    columns = st.columns(2, gap="large")
-    for k, (quantities, title, log) in enumerate(panels):
-        with columns[k % 2]:
-            picture = charts_chance.under_depth(charts.depth(numbers, quantities, title, log), bands, quantities, log)
-            name = "-".join(quantities).lower()
-            elements.chart(picture, f"chance-depth-{name}", f"{title} of each layer, beside chance")
+    drawn = []
+    for quantities, title, log in charts.OF_A_LAYER:
+        picture = charts_chance.under_depth(charts.depth(numbers, quantities, title, log), bands, quantities, log)
+        name = f"chance-depth-{'-'.join(quantities).lower()}"
+        drawn.append((picture, name, f"{title} of each layer, beside chance"))
+    elements.charts(drawn, across=2, gap="large")
 
 
 def rank_distribution(file: FileId, layer: Layer) -> None:

@@ -20,6 +20,12 @@ PLAIN = "#558cc4"  # one series that is none of the three
 _SERIES = ["signal", "noise_I", "noise_I + noise_E"]
 _COLOURS = [SIGNAL, INTERNAL, EXTERNAL]
 HEIGHT = 270  # the key over a chart counts as part of it, so that neighbours with one and without have one baseline
+OF_A_LAYER = [  # what stands against the threshold, or the layer: quantities of one chart, its title, is it logarithmic
+    (["n"], "n, noise", True),
+    (["N_c"], "N_c, clusters", False),
+    (["C_s"], "C_s, labels in a cluster", False),
+    (["SNR_I", "SNR_E"], "signal-to-noise ratio", True),
+]
 _DECADES = [10.0**k for k in range(-6, 10)]
 _KEY = alt.Legend(title=None, orient="top", symbolOpacity=1)
 

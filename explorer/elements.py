@@ -2,7 +2,7 @@
 
 import io
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -106,6 +106,14 @@ def chart(picture: "Picture", name: str, alt_text: str, **more: Any) -> Any:
         shown = st.altair_chart(picture, alt=alt_text, **more)
         _SAVE_CHART(data={"place": f"st-key-picture_{name}", "file": f"filterscope-{name}"}, key=f"save_{name}")
     return shown
+
+
+def charts(drawn: Iterable[tuple["Picture", str, str]], across: int, gap: Literal["medium", "large"]) -> None:
+    """Several, each picture, name and alternative text as `chart` takes them, so many in a row."""
+    columns = st.columns(across, gap=gap)
+    for k, (picture, name, alt_text) in enumerate(drawn):
+        with columns[k % across]:
+            chart(picture, name, alt_text)
 
 
 def _parquet(frame: pl.DataFrame) -> bytes:

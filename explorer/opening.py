@@ -17,7 +17,7 @@ def open_file() -> bool:
     Raises SourceError, FormatError, OSError.
     """
     _follow_address()
-    page.is_drawn()
+    page.note_drawn()
     source = load.source(sys.argv[1:])
     files = source.files()
     _look_for_files(source, files)

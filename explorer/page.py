@@ -51,8 +51,8 @@ def show_at(present: View) -> None:
         st.query_params.from_dict(address)
 
 
-def is_drawn() -> None:
-    """The page shows the present view, or what of it has changed."""
+def note_drawn() -> None:
+    """From now on the page shows the present view, or what of it has changed."""
     st.session_state["drawn"], st.session_state["everywhere"] = view(), False
 
 
@@ -105,7 +105,7 @@ def fragment(draw: Callable[[], None]) -> Callable[[], None]:
             st.rerun()
         with problems_as_messages():
             draw()
-        is_drawn()
+        note_drawn()
 
     return st.fragment(guarded)
 

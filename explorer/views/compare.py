@@ -220,14 +220,15 @@ def _sweeps() -> None:
         ("n", "n, noise", True), ("N_c", "N_c, clusters", False), ("C_s", "C_s, labels in a cluster", False),
         ("SNR_I", "SNR_I, signal to internal noise", True), ("SNR_E", "SNR_E, signal to external noise", True),
     ]  # fmt: skip
-    columns = st.columns(3, gap="medium")
-    for k, (quantity, title, log) in enumerate(panels):
-        with columns[k % 3]:
-            elements.chart(
-                charts_compare.sweeps(left, right, quantity, title, view.threshold, log),
-                f"compare-sweep-{quantity.lower()}",
-                f"{quantity} of A and B against the threshold",
-            )
+    drawn = [
+        (
+            charts_compare.sweeps(left, right, quantity, title, view.threshold, log),
+            f"compare-sweep-{quantity.lower()}",
+            f"{quantity} of A and B against the threshold",
+        )
+        for quantity, title, log in panels
+    ]
+    elements.charts(drawn, across=3, gap="medium")
 
 
 def _galleries() -> None:

@@ -135,18 +135,13 @@ def _sweep() -> None:
         "SNR_I and SNR_E are the mean signal over the mean internal and external noise."
     )
     bands = _bands(file, view)
-    panels = [
-        (["n"], "n, noise", True),
-        (["N_c"], "N_c, clusters", False),
-        (["C_s"], "C_s, labels in a cluster", False),
-    ]
-    columns = st.columns(2, gap="large")
-    for k, (quantities, title, log) in enumerate([*panels, (["SNR_I", "SNR_E"], "signal-to-noise ratio", True)]):
-        with columns[k % 2]:
-            picture = charts.sweep(frame, quantities, title, view.threshold, log)
-            if bands is not None:
-                picture = charts_chance.under_sweep(picture, bands, quantities, log)
-            elements.chart(picture, f"sweep-{'-'.join(quantities).lower()}", f"{title} against the threshold")
+    drawn = []
+    for quantities, title, log in charts.OF_A_LAYER:
+        picture = charts.sweep(frame, quantities, title, view.threshold, log)
+        if bands is not None:
+            picture = charts_chance.under_sweep(picture, bands, quantities, log)
+        drawn.append((picture, f"sweep-{'-'.join(quantities).lower()}", f"{title} against the threshold"))
+    elements.charts(drawn, across=2, gap="large")
     page.folded("The sweep as a table", "sweep_table", lambda: elements.table(frame, f"sweep-{view.layer}", height=320))
 
 

@@ -86,14 +86,15 @@ def _depth(measures: dict[str, LayerMeasure]) -> None:
         (["N_c", "C_s"], "clusters, and labels a cluster", False),
         (["signal", "noise_I", "noise_E"], "elements per label", True),
     ]
-    columns = st.columns(2, gap="large")
-    for k, (quantities, title, log) in enumerate(panels):
-        with columns[k % 2]:
-            elements.chart(
-                charts.depth(depth, quantities, title, log),
-                "depth-" + "-".join(quantities).lower(),
-                f"{title} of each layer, from input to output",
-            )
+    drawn = [
+        (
+            charts.depth(depth, quantities, title, log),
+            "depth-" + "-".join(quantities).lower(),
+            f"{title} of each layer, from input to output",
+        )
+        for quantities, title, log in panels
+    ]
+    elements.charts(drawn, across=2, gap="large")
 
 
 def _history() -> None:
