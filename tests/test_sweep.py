@@ -368,9 +368,12 @@ def test_a_cluster_whose_workers_and_machines_die_makes_the_same_files(made, pla
     try:
         other = machines.add_node(**small)
         process = in_folder(place, [*THREE, "--ray", machines.address, "--cpus-per-run", "1"])
-        os.kill(worker_in_the_middle(place, machines.head_node, process), signal.SIGKILL)
-        worker_in_the_middle(place, other, process)
+        worker, run = held_in_the_middle(place, machines.head_node, process)
+        os.kill(worker, signal.SIGKILL)
+        os.kill(run, signal.SIGCONT)  # to find itself alone, and end
+        _, run = held_in_the_middle(place, other, process)
         machines.remove_node(other, allow_graceful=False)
+        os.kill(run, signal.SIGKILL)  # as all processes of a machine that dies
         printed, errors = process.communicate(timeout=600)
     finally:
         machines.shutdown()
@@ -382,8 +385,11 @@ def test_a_cluster_whose_workers_and_machines_die_makes_the_same_files(made, pla
     assert not [path for pattern in ("*.alive*", "*.work/lock") for path in (place / "runs").glob(pattern)]
 
 
-def worker_in_the_middle(place: Path, node: object, process: subprocess.Popen[str]) -> int:
-    """The process of a Ray node's task whose run has trained for an epoch, and has no layer yet."""
+def held_in_the_middle(place: Path, node: object, process: subprocess.Popen[str]) -> tuple[int, int]:
+    """A Ray node's task, and the process of its run, which has trained for an epoch, has no layer yet, and is stopped.
+
+    A run that went on could have ended before what is done to it is felt.
+    """
     raylet = node.all_processes["raylet"][0].process.pid
     until = time.monotonic() + 300
     while time.monotonic() < until:
@@ -391,12 +397,25 @@ def worker_in_the_middle(place: Path, node: object, process: subprocess.Popen[st
         for life in (place / "runs").glob("*.alive"):
             with contextlib.suppress(FileNotFoundError, ProcessLookupError):
                 worker = json.loads(life.read_text())["process"]
-                parent = int(Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split()[1])
                 begun = life.with_suffix(".work") / "network.ckpt"
-                if parent == raylet and begun.exists() and not life.with_suffix(".h5").exists():
-                    return worker
+                if worker not in children(raylet) or not begun.exists():
+                    continue
+                for run in children(worker):
+                    os.kill(run, signal.SIGSTOP)
+                    if begun.exists() and not life.with_suffix(".h5").exists():
+                        return worker, run
+                    os.kill(run, signal.SIGCONT)
         time.sleep(0.02)
     raise AssertionError("no run was in its middle")
+
+
+def children(process: int) -> list[int]:
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            if int(stat.read_text().rpartition(")")[2].split()[1]) == process:
+                found.append(int(stat.parent.name))
+    return found
 
 
 def sign(life: Path, process: int, machine: str | None = None) -> None:
