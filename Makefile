@@ -28,7 +28,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@touch $@
 
 demo: $(INSTALLED)
-	$(BIN)/python -m precompute --arch vgg16 --data digits
+	$(BIN)/python -m precompute --arch vgg16 --data digits --features 10 13 --thumbnails
 	@echo
 	@echo "opening the explorer on it; Ctrl-C ends it"
 	$(BIN)/streamlit run explorer/app.py -- --store runs/vgg16-digits.h5

@@ -25,7 +25,7 @@ from precompute.options import parse
 from store.afcc_table import afcc_tables
 from store.chance_table import chance_table, meaning
 from store.claim_records import SATURATED
-from store.format import FormatError
+from store.format import TEST_FEATURES, FormatError
 from store.measure import THRESHOLD
 from store.read import Run
 from store.table import cells, recipe, table, title
@@ -182,6 +182,8 @@ def command(run: Run) -> str:
     """The command line that makes the run again, with what was asked for after it; defaults are left out."""
     options: dict[str, Any] = dict((run.manifest.get("recipe") or {}).get("options") or {})
     options["layers"] = list(run.layers)
+    kept = [name for name, layer in run.layers.items() if TEST_FEATURES in layer.record["datasets"]]
+    options["features"] = kept or options.get("features", [])  # a packed file has none, but an early one says so
     options["afcc"] = [layer.name for layer in run.layers.values() if "afcc" in layer.record]
     options["afcc_between"] = (run.manifest.get("afcc_between") or {}).get("layers")
     words = _words(options)

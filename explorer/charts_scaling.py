@@ -28,7 +28,8 @@ def against_labels(here: pl.DataFrame, paper: pl.DataFrame, curves: pl.DataFrame
             paper.select("K", pl.col(quantity).alias("value"), pl.lit(_SOURCES[1]).alias("source")),
         ]
     ).drop_nulls()
-    shape = alt.Shape("source:N", scale=alt.Scale(domain=_SOURCES, range=["circle", "square"]), legend=_KEY)
+    key = _KEY if curves.is_empty() else None  # beside the curves' key there is no room; the caption has it in words
+    shape = alt.Shape("source:N", scale=alt.Scale(domain=_SOURCES, range=["circle", "square"]), legend=key)
     base = alt.Chart(points).encode(
         x=x, y=y, shape=shape, tooltip=["source:N", "K:Q", alt.Tooltip("value:Q", title=title, format=".4~g")]
     )

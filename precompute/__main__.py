@@ -132,7 +132,7 @@ def help_first(job: "Job") -> None:
     todo: Todo | None = job.world.from_first(None)
     if todo:
         data = stages.DataOnDevice(job, job.world.from_first({}))
-        stages.record_activations(job, None, data, stages.train_network(job, data, None).network, todo.recorded)
+        stages.record_activations(job, None, data, stages.train_network(job, data, None).network, todo)
 
 
 def make_layers(job: "Job", earlier: "RunContent | None", todo: "Todo") -> None:
@@ -155,9 +155,10 @@ def make_layers(job: "Job", earlier: "RunContent | None", todo: "Todo") -> None:
     del saved  # weights and momentum once more
     # "In the second stage, the weights of the first m trained layers remain unchanged and their outputs are FC with
     # random initial weights to the output layer, which represent the labels."
-    recorded = stages.record_activations(job, plan, data, trained.network, todo.recorded)
+    recorded = stages.record_activations(job, plan, data, trained.network, todo)
     job.world.part()  # what remains is done by the first process, and nobody waits for it
     content = earlier or new_content(job, trained, recorded)
+    content.label_of_test_input = data.test_labels.cpu().numpy()  # goes into the file with test features
     for tap in todo.probed:
         probed = stages.train_probe(job, data, recorded, tap)
         # "In the third stage, the trained weights of the FC layer are used to quantify the functionality of each
@@ -165,6 +166,9 @@ def make_layers(job: "Job", earlier: "RunContent | None", todo: "Todo") -> None:
         content.layers.append(stages.quantify_filters(job, plan, data, recorded, tap, probed))
         write(job, content)
     layers = {layer.name: layer for layer in content.layers}
+    for tap in todo.kept:
+        layers[tap.layer].test_features = stages.test_features(recorded, tap, plan.shapes[tap.layer][0])
+        write(job, content)
     for tap in todo.pruned:
         # "All these weights which did not belong to a cluster in a specific filter were set to zero."
         pruned = pruning.prune_probe(job, data, trained.network, recorded, tap, layers[tap.layer])

@@ -20,6 +20,7 @@ from precompute.options import Options, Problem, output_path
 from precompute.recipes import Recipe, recipe_for
 from precompute.stopping import Stopping
 from precompute.workspace import Workspace
+from store.format import TEST_FEATURES
 from store.write import RunContent
 
 Manifest = dict[str, Any]
@@ -30,26 +31,31 @@ class Todo:
     """What of a job is not in the file yet."""
 
     probed: list[Tap]  # layers whose probes are still to be trained
+    kept: list[Tap]  # layers that are probed, and whose test activations are still to be kept
     pruned: list[Tap]  # layers whose probes AFCC is still to cut down
     between: bool  # whether AFCC between layers is still to come
 
     @classmethod
-    def of(cls, taps: list[Tap], options: Options, pruned: tuple[str, ...], there: Manifest) -> "Todo":
+    def of(
+        cls, taps: list[Tap], options: Options, features: tuple[str, ...], pruned: tuple[str, ...], there: Manifest
+    ) -> "Todo":
         """What is left to do, of a file with this manifest."""
         records = {record["name"]: record for record in there.get("layers", [])}
+        with_features = {name for name, record in records.items() if TEST_FEATURES in record.get("datasets", ())}
         return cls(
             probed=[tap for tap in taps if tap.layer not in records],
+            kept=[tap for tap in taps if tap.layer in features and tap.layer in records.keys() - with_features],
             pruned=[tap for tap in taps if tap.layer in pruned and "afcc" not in records.get(tap.layer, {})],
             between=bool(options.afcc_between) and _pruned_between(there) != list(options.afcc_between),
         )
 
     def __bool__(self) -> bool:
-        return bool(self.probed or self.pruned or self.between)
+        return bool(self.probed or self.kept or self.pruned or self.between)
 
-    @property
-    def recorded(self) -> list[Tap]:
-        """Layers whose activations are needed, from input to output."""
-        return self.probed + [tap for tap in self.pruned if tap not in self.probed]
+    def recorded(self, split: str) -> list[Tap]:
+        """Layers whose activations on the train or test images are needed."""
+        of_both = self.probed + [tap for tap in self.pruned if tap not in self.probed]
+        return of_both + [tap for tap in self.kept if split == "test" and tap not in of_both]
 
 
 def _pruned_between(there: Manifest) -> Any:
@@ -81,7 +87,7 @@ class Job:
         there: Manifest = {}
         if earlier is not None:
             there = earlier.manifest | {"layers": [layer.record | {"name": layer.name} for layer in earlier.layers]}
-        return Todo.of(self.taps, self.options, self.pruned, there)
+        return Todo.of(self.taps, self.options, self.features, self.pruned, there)
 
     @property
     def trains_network(self) -> bool:

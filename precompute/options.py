@@ -27,6 +27,7 @@ NOT_RECIPE = (
     "fresh",
     "dry_run",
     "list_taps",
+    "features",
     "thumbnails",
     "afcc",
     "afcc_between",
@@ -105,10 +106,11 @@ class Options:
     fresh: bool = False
     """Start anew and replace what is there, also where it was made by another recipe."""
     features: tuple[str, ...] = ()
-    """Layers whose test activations go into the file as well, or `all`; they make exact what-if accuracy possible."""
+    """Layers whose test activations go into the file as well, or `all`; they make exact what-if accuracy possible.
+    May be asked for after the run."""
     thumbnails: bool = False
     """Keep the test images in the file too, at most 64 pixels a side: the explorer shows them beside their answers.
-    Goes with --features, and may be asked for after the run. Whoever gets the file gets the images."""
+    Goes with --features; may be asked for after the run. Whoever gets the file gets the images."""
     afcc: tuple[str, ...] = ()
     """Layers, or `all`, whose probes are cut down to their filters' clusters (the paper's AFCC) and retrained, beside
     baselines that keep as many weights. May be asked for after the run: it goes on from what is kept of it."""

@@ -53,7 +53,6 @@ def new_content(job: Job, trained: Trained, recorded: Recorded) -> RunContent:
         superclasses=data.superclasses,
         test_inputs=np.bincount(data.test.labels, minlength=data.n_labels),
         history=trained.history,
-        label_of_test_input=data.test.labels if job.features else None,
         thumbnails=thumbnails(data.test.images) if options.thumbnails else None,
     )
 

@@ -15,7 +15,7 @@ from precompute.fields import by_filter, class_means
 from precompute.images.augment import Images, Preprocessing
 from precompute.images.data import Split
 from precompute.images.image_files import DECODED_AT_ONCE, ImageFiles
-from precompute.job import Job
+from precompute.job import Job, Todo
 from precompute.memory import Place
 from precompute.networks.taps import Tap
 from precompute.plan import Plan
@@ -115,22 +115,21 @@ class Recorded:
     seconds: float = 0.0
 
 
-def record_activations(
-    job: Job, plan: Plan | None, data: DataOnDevice, network: nn.Module, taps: list[Tap]
-) -> Recorded:
+def record_activations(job: Job, plan: Plan | None, data: DataOnDevice, network: nn.Module, todo: Todo) -> Recorded:
     """Stage 2, first half: what comes out of the frozen layers, for all of them in one pass a split.
 
     Of several processes the first, which has the plan, gets it all.
     """
     recorded = Recorded()
-    if not taps:
-        return recorded
     n_outputs = job.n_outputs(network)
     start = time.monotonic()
     for split, images, labels, out in (
         ("train", data.train, data.train_labels, recorded.train),
         ("test", data.test, data.test_labels, recorded.test),
     ):
+        taps = todo.recorded(split)
+        if not taps:
+            continue
         if plan is not None:
             for tap in taps:
                 place = _activation_place(job, plan, split, tap)
@@ -179,7 +178,7 @@ def quantify_filters(
         probe_weights=weights,
         fields=fields_from_factors(means, weights) if stores_fields(n_filters, n_labels) else None,
         confusion=confusion_matrix(data.test_labels.cpu().numpy(), answers.cpu().numpy(), n_labels),
-        test_features=_bits(test, n_filters) if tap.layer in job.features else None,
+        test_features=test_features(recorded, tap, n_filters) if tap.layer in job.features else None,
         history=probed.history,
         record={
             "unit": tap.unit,
@@ -190,6 +189,12 @@ def quantify_filters(
             "seconds": probed.seconds,
         },
     )
+
+
+def test_features(recorded: Recorded, tap: Tap, n_filters: int) -> NDArray[np.uint16]:
+    """A layer's activations on the test images, (inputs, N_f, S), as bfloat16 bit patterns."""
+    bits = recorded.test[tap.layer].cpu().contiguous().view(torch.int16).numpy().view(np.uint16)
+    return bits.reshape(len(bits), n_filters, -1)
 
 
 def _pixels(job: Job, split: Split, name: str, place: Place | None) -> "Tensor | ImageFiles":
@@ -226,9 +231,3 @@ def _activation_place(job: Job, plan: Plan, split: str, tap: Tap) -> torch.devic
     if place == "disk":
         return job.work.activation_file(split, tap.layer)
     return job.device.target if place == "device" else torch.device("cpu")
-
-
-def _bits(features: Tensor, n_filters: int) -> NDArray[np.uint16]:
-    """(inputs, N_f * S) bfloat16 -> (inputs, N_f, S), the same bits as uint16."""
-    bits = features.cpu().contiguous().view(torch.int16).numpy().view(np.uint16)
-    return bits.reshape(len(bits), n_filters, -1)

@@ -262,6 +262,6 @@ def test_a_convolution_that_works_in_groups_is_refused():
 def test_afcc_between_other_layers_than_before_is_not_there_already():
     there = {"layers": [{"name": "9"}, {"name": "10"}], "afcc_between": {"layers": ["9", "10"]}}
     taps = [Tap("9", "x"), Tap("10", "y")]
-    assert not Todo.of(taps, Options(afcc_between=("9", "10")), (), there)
-    assert Todo.of(taps, Options(afcc_between=("10", "9")), (), there).between
-    assert Todo.of(taps, Options(afcc_between=("9", "10")), (), there | {"afcc_between": None}).between
+    assert not Todo.of(taps, Options(afcc_between=("9", "10")), (), (), there)
+    assert Todo.of(taps, Options(afcc_between=("10", "9")), (), (), there).between
+    assert Todo.of(taps, Options(afcc_between=("9", "10")), (), (), there | {"afcc_between": None}).between

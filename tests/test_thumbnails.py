@@ -85,7 +85,27 @@ def test_they_are_asked_for_with_features():
     with pytest.raises(Problem, match="--features"):
         parse(["--thumbnails"])
     options = parse(["--thumbnails", "--features", "10"])
-    assert "thumbnails" not in options.recipe_options()  # what is measured is the same
+    assert {"thumbnails", "features"}.isdisjoint(options.recipe_options())  # what is measured is the same
+
+
+def test_a_run_takes_test_features_also_when_it_is_done(tmp_path: Path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    folder = write_image_folder(tmp_path / "images", "cifar10", tiny("cifar10", 2, 2))
+    words = "--arch vgg16 --data cifar10 --recipe quick --epochs 1 --batch-size 10 --layers 10 13 --device cpu"
+    command = [*words.split(), "--data-dir", str(folder)]
+    assert run_here([*command, "--out", "later.h5"], capfd)[0] == 0
+    with Run("later.h5") as run:
+        assert run.label_of_test_input is None
+    status, _, progress = run_here([*command, "--out", "later.h5", "--features", "13", "--thumbnails"], capfd)
+    assert status == 0 and "activations of the test images: 20 images, 1 layer" in progress
+    assert "activations of the train images" not in progress and "probe" not in progress
+    assert run_here([*command, "--out", "at-once.h5", "--features", "13", "--thumbnails"], capfd)[0] == 0
+    with Run("later.h5") as later, Run("at-once.h5") as at_once:
+        later.verify()
+        assert later.manifest["sha256"] == at_once.manifest["sha256"]
+        assert later.layers["13"].test_features is not None and later.layers["10"].test_features is None
+    status, printed, _ = run_here([*command, "--out", "later.h5", "--features", "13"], capfd)
+    assert status == 0 and "it is there already" in printed
 
 
 def test_a_run_takes_them_also_when_it_is_done(tmp_path: Path, monkeypatch, capfd):

@@ -48,8 +48,11 @@ def _everything() -> None:
         page.numbers(_weights(layer, what_if.mask(measured, view), measured))
         _said_to_be_silenced(layer, view)
         _papers(run, layer)
-        st.info("This run keeps no test features of this layer, so accuracies at other thresholds cannot be had.")
-        st.markdown("Make the run again with them; what is finished of it is not computed anew:")
+        st.info(
+            "This file has no test features of this layer (a packed file has none of any), so accuracies at other "
+            "thresholds cannot be had."
+        )
+        st.markdown("The run's own command adds them, and computes nothing anew that is finished:")
         st.code(f"python -m precompute ... --features {layer.name}", language="bash")
     page.python_of_layer(
         "kept = afcc_mask(measured.cluster_of)  # from store.afcc: (filter, label)",

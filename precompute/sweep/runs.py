@@ -202,6 +202,7 @@ def standing(run: SweepRun) -> Standing:
     options = run.options
     arch = _arch(replace(options, labels=None, label_seed=0, seed=0, data_dir=None, out=None))
     taps = choose_taps(arch, options.layers)
+    features = choose_layers("features", options.features, taps)
     pruned = choose_layers("afcc", options.afcc, taps)
     if not run.out.exists():
         begun = (run.out.with_suffix(".work") / "network.ckpt").exists()
@@ -210,7 +211,7 @@ def standing(run: SweepRun) -> Standing:
         with Run(run.out) as there:
             recipe = recipe_for(options, weights.wanted(options, arch), there.n_labels)
             Workspace(run.out, recipe.record(options)).refuse_other(there)
-            todo = Todo.of(taps, options, pruned, there.manifest)
+            todo = Todo.of(taps, options, features, pruned, there.manifest)
     except (FormatError, Problem) as error:
         return Standing("in the way", str(error))
     if not todo:
