@@ -9,9 +9,6 @@ import streamlit as st
 
 
 def main() -> None:
-    st.set_page_config(page_title="Filterscope", page_icon=_ICON, layout="wide")
-    st.html(_STYLE)
-    st.html(f"<script>{_SCRIPTS}</script>", unsafe_allow_javascript=True)
     views = [
         st.Page("views/run.py", title="Run", icon=":material/summarize:", default=True),
         st.Page("views/layer.py", title="Layer", icon=":material/grid_view:"),
@@ -23,6 +20,9 @@ def main() -> None:
         st.Page("views/claims.py", title="Claims", icon=":material/fact_check:"),
     ]
     chosen = st.navigation({"Filterscope": views})
+    st.set_page_config(page_title=f"{chosen.title} - Filterscope", page_icon=_ICON, layout="wide")
+    st.html(_STYLE)
+    st.html(f"<script>{_SCRIPTS}</script>", unsafe_allow_javascript=True)
 
     # Late: these imports take most of a cold start, and the first element on the page has Streamlit look at every
     # module that is loaded by then. The process that opens a file first starts meanwhile.

@@ -28,6 +28,7 @@ OF_A_LAYER = [  # what stands against the threshold, or the layer: quantities of
 ]
 _DECADES = [10.0**k for k in range(-6, 10)]
 _KEY = alt.Legend(title=None, orient="top", symbolOpacity=1)
+_SIDES = ("left", "right", "top", "bottom")
 
 Picture = alt.Chart | alt.LayerChart | alt.FacetChart
 
@@ -64,19 +65,20 @@ def depth(frame: pl.DataFrame, quantities: Sequence[str], title: str, log: bool 
 
 
 def histogram(frame: pl.DataFrame, title: str, counted: str, step: float = 1) -> Picture:
-    """Bars of `frames.histogram`; step: the least between two marks of the axis."""
+    """Bars of `frames.histogram`; step: the least between two marks of the axis, 1 where whole numbers are counted."""
+    shift = 0.5 if step == 1 else 0.0  # the mark of a whole number is under the middle of its bar
     picture: Picture = (
-        alt.Chart(frame)
+        alt.Chart(frame.with_columns(left=pl.col("from") - shift, right=pl.col("to") - shift))
         .mark_bar(color=PLAIN)
         .encode(
             x=alt.X(
-                "from:Q",
+                "left:Q",
                 bin="binned",
                 title=title,
                 scale=alt.Scale(zero=False),
                 axis=alt.Axis(tickMinStep=step, grid=False),
             ),
-            x2="to:Q",
+            x2="right:Q",
             y=alt.Y("count:Q", title=counted, axis=alt.Axis(tickMinStep=1)),
             tooltip=[alt.Tooltip("from:Q"), alt.Tooltip("to:Q", title="below"), "count:Q"],
         )
@@ -118,10 +120,13 @@ def thresholds(present: float) -> list[alt.Chart]:
     ]
 
 
-def figure_2(frame: pl.DataFrame, suffix: str = "", log: bool = False, selected: int | None = None) -> Picture:
+def figure_2(
+    frame: pl.DataFrame, suffix: str = "", log: bool = False, selected: int | None = None, top: float | None = None
+) -> Picture:
     """Signal, noise_I and noise_I + noise_E of each row of `frames.labels`, in that order, with dashed means.
 
     suffix ", fields" gives Figure 2B. Labels stand at their place in the order, so names need not be unique.
+    top: where the upright axis ends, for two pictures on one scale; by default with its own values.
     """
     columns = [f"{name}{suffix}" for name in _SERIES]
     wide = frame.select("name", "super-class", "label", *columns).rename(dict(zip(columns, _SERIES, strict=True)))
@@ -149,6 +154,8 @@ def figure_2(frame: pl.DataFrame, suffix: str = "", log: bool = False, selected:
         color=colour,
         tooltip=["name:N", "super-class:N", "series:N", alt.Tooltip("value:Q", format=".4~g")],
     )
+    if top is not None:
+        base.encoding.y.scale = alt.Scale(domain=[0, top])
     layers: list[alt.Chart] = [
         base.mark_line(strokeWidth=1, opacity=0.35),
         base.mark_point(size=26, filled=True, opacity=1).encode(
@@ -273,7 +280,8 @@ def gallery(tiles: pl.DataFrame, picture: NDArray[np.uint8], columns: int, unit:
         )
         .add_params(pick)
     )
-    return alt.layer(image, cells).properties(height=height, width=width)
+    # Streamlit fits the picture into what its own padding leaves, so without this a label would be less than a pixel.
+    return alt.layer(image, cells).properties(height=height, width=width, padding=dict.fromkeys(_SIDES, 0))
 
 
 def upright(column: str, title: str, log: bool) -> alt.Y:

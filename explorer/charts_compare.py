@@ -3,9 +3,10 @@
 import altair as alt
 import polars as pl
 
-from explorer.charts import EXTERNAL, HEIGHT, NEUTRAL, PLAIN, SIGNAL, Picture, thresholds, upright
+from explorer.charts import EXTERNAL, HEIGHT, INTERNAL, NEUTRAL, PLAIN, SIGNAL, Picture, thresholds, upright
 
 _NAMES, _COLOURS, _DASHES = ["A", "B"], [PLAIN, "#b5682b"], [[1, 0], [5, 4]]
+_OF = {"signal": SIGNAL, "noise_I": INTERNAL, "noise_E": EXTERNAL}
 _KEY = alt.Legend(title=None, orient="top", symbolType="stroke", symbolSize=500, symbolStrokeWidth=2.5)
 
 
@@ -20,20 +21,37 @@ def sweeps(a: pl.DataFrame, b: pl.DataFrame, quantity: str, title: str, threshol
     return alt.layer(*thresholds(threshold), lines).properties(height=HEIGHT)
 
 
+def depth(a: pl.DataFrame, b: pl.DataFrame, quantity: str, title: str, log: bool = False) -> Picture:
+    """A quantity of two frames of `frames.depth` against the layers, from input to output."""
+    left, right = (
+        frame.filter((pl.col("quantity") == quantity) & (pl.col("source") == "this run")) for frame in (a, b)
+    )
+    layers = list(dict.fromkeys([*a["layer"], *b["layer"]]))
+    across = alt.X("layer:N", sort=layers, title="layer", axis=alt.Axis(labelAngle=0))
+    return _overlay(left, right, "layer", "value", "layer", title, log, across).properties(height=HEIGHT)
+
+
 def _overlay(
-    a: pl.DataFrame, b: pl.DataFrame, x: str, y: str, x_title: str, y_title: str, log: bool = False
+    a: pl.DataFrame,
+    b: pl.DataFrame,
+    x: str,
+    y: str,
+    x_title: str,
+    y_title: str,
+    log: bool = False,
+    across: alt.X | None = None,
 ) -> Picture:
     both = pl.concat(
         [frame.select(x, y).with_columns(of=pl.lit(name)) for name, frame in zip(_NAMES, (a, b), strict=True)]
     ).drop_nulls()
     if log:
         both = both.filter(pl.col(y) > 0)
-    across = alt.X(f"{x}:Q", title=x_title, scale=alt.Scale(domain=[0, 1]) if x == "threshold" else alt.Undefined)
+    scale = alt.Scale(domain=[0, 1]) if x == "threshold" else alt.Undefined
     base = alt.Chart(both).encode(
-        x=across,
+        x=alt.X(f"{x}:Q", title=x_title, scale=scale) if across is None else across,
         y=upright(y, y_title, log),
         color=alt.Color("of:N", scale=alt.Scale(domain=_NAMES, range=_COLOURS), legend=_KEY),
-        tooltip=[alt.Tooltip(f"{x}:Q", title=x_title), "of:N", alt.Tooltip(f"{y}:Q", title=y_title, format=".4~g")],
+        tooltip=[alt.Tooltip(x, title=x_title), "of:N", alt.Tooltip(f"{y}:Q", title=y_title, format=".4~g")],
     )
     dash = alt.StrokeDash("of:N", scale=alt.Scale(domain=_NAMES, range=_DASHES), legend=_KEY)
     # The points have no dash, and no key of their own: a dashed point in it is a blob.
@@ -50,7 +68,7 @@ def scatter(frame: pl.DataFrame, quantity: str) -> Picture:
     shown = frame.select("name", "super-class", pl.col(left).alias("in A"), pl.col(right).alias("in B"))
     points = (
         alt.Chart(shown)
-        .mark_point(size=36, filled=True, color=SIGNAL if quantity == "signal" else EXTERNAL, opacity=0.8)
+        .mark_point(size=36, filled=True, color=_OF[quantity], opacity=0.8)
         .encode(
             x=alt.X("in A:Q", title=f"{quantity} in A"),
             y=alt.Y("in B:Q", title=f"{quantity} in B"),

@@ -29,9 +29,13 @@ def against_labels(here: pl.DataFrame, paper: pl.DataFrame, curves: pl.DataFrame
         ]
     ).drop_nulls()
     key = _KEY if curves.is_empty() else None  # beside the curves' key there is no room; the caption has it in words
-    shape = alt.Shape("source:N", scale=alt.Scale(domain=_SOURCES, range=["circle", "square"]), legend=key)
-    base = alt.Chart(points).encode(
-        x=x, y=y, shape=shape, tooltip=["source:N", "K:Q", alt.Tooltip("value:Q", title=title, format=".4~g")]
+    of_both = alt.Chart(points).encode(
+        x=x,
+        y=y,
+        shape=alt.Shape("source:N", scale=alt.Scale(domain=_SOURCES, range=["circle", "square"]), legend=key),
+        fill=alt.Fill("source:N", scale=alt.Scale(domain=_SOURCES, range=[PLAIN, "transparent"]), legend=key),
+        stroke=alt.Stroke("source:N", scale=alt.Scale(domain=_SOURCES, range=[PLAIN, NEUTRAL]), legend=key),
+        tooltip=["source:N", "K:Q", alt.Tooltip("value:Q", title=title, format=".4~g")],
     )
     spread = alt.Chart(here.drop_nulls()).mark_rule(color=PLAIN, strokeWidth=2).encode(x=x, y="low:Q", y2="high:Q")
     drawn: list[alt.Chart] = []
@@ -44,10 +48,7 @@ def against_labels(here: pl.DataFrame, paper: pl.DataFrame, curves: pl.DataFrame
     picture: Picture = alt.layer(
         *drawn,
         spread,
-        base.transform_filter("datum.source === 'paper'").mark_point(
-            size=70, filled=False, color=NEUTRAL, strokeWidth=2, opacity=1
-        ),
-        base.transform_filter("datum.source !== 'paper'").mark_point(size=70, filled=True, color=PLAIN, opacity=1),
+        of_both.mark_point(size=70, strokeWidth=2, opacity=1),
     ).properties(height=_HEIGHT)
     return picture
 

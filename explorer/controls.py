@@ -91,7 +91,7 @@ def choose_threshold() -> None:
     """A slider; the whole page follows when it is released. The Filter page has the live one."""
     st.slider(
         "Threshold, as a fraction of each maximum",
-        0.0, 1.0, step=0.01,
+        0.0, 1.0, step=0.01, format="%.4g",  # an address, or the live slider, may ask for finer ones
         help="An element of a field matrix counts when it is above this fraction of the matrix's largest. "
         "The paper uses 0.3. Arrow keys move it.",
         **_bound("threshold", "choose_threshold", page.view().threshold),

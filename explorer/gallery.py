@@ -57,8 +57,8 @@ def in_order(table: pl.DataFrame) -> pl.DataFrame:
     return table.sort(view.sort, descending=descending, maintain_order=True, nulls_last=True)
 
 
-def meeting_conditions(table: pl.DataFrame, measured: LayerMeasure) -> pl.DataFrame:
-    """Rows of `frames.filters` that meet the view's conditions."""
+def meeting_conditions(table: pl.DataFrame) -> pl.DataFrame:
+    """Rows of `frames.filters` that meet the view's conditions, but for the label, which is of one run."""
     view = page.view()
     for column, span in (
         ("clusters", view.clusters), ("largest cluster", view.largest), ("noise", view.noise),
@@ -66,9 +66,15 @@ def meeting_conditions(table: pl.DataFrame, measured: LayerMeasure) -> pl.DataFr
     ):  # fmt: skip
         if span is not None:
             table = table.filter(pl.col(column).is_between(*span))
-    if view.holds >= 0:
-        table = table.filter(pl.Series(measured.cluster_of[:, view.holds] >= 0).gather(table["filter"]))
     return table
+
+
+def holding_label(table: pl.DataFrame, measured: LayerMeasure) -> pl.DataFrame:
+    """Rows of `frames.filters` whose clusters hold the view's label, all where it has none."""
+    label = page.view().holds
+    if label < 0:
+        return table
+    return table.filter(pl.Series(measured.cluster_of[:, label] >= 0).gather(table["filter"]))
 
 
 def choose_page(last: int) -> int:

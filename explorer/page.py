@@ -6,6 +6,7 @@ that it is given, so such text goes only where none is read: `st.text`, `st.code
 """
 
 import html
+import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,12 +16,11 @@ from typing import Any, Literal, NoReturn
 
 import streamlit as st
 
-from explorer import load
+from explorer import load, words
 from explorer.load import FileId, SourceError
 from explorer.state import View, to_address
 from store.format import FormatError
-from store.manifest import mapping
-from store.read import Run
+from store.read import Layer, Run
 from store.remote import RemoteError
 
 LARGE = "This layer is large; measuring it at 19 thresholds takes a while."
@@ -180,6 +180,23 @@ def facts(pairs: Iterable[tuple[str, str]]) -> None:
     st.html(f'<dl class="fs-facts">{rows}</dl>')
 
 
+def facts_of_filter(file: FileId, layer: Layer, number: int) -> None:
+    """A filter's rank, and its share of the layer's fields."""
+    squares, unit = load.loaded(file, layer.name).squares, words.unit_of(layer)
+    total = float(squares.sum())
+    share = f"{squares[number] / total:.2%}" if 0 < total < math.inf else "-"
+    rank, most = load.rank(file, layer.name, number), min(layer.positions, layer.n_labels)
+    facts(
+        [
+            ("Rank", f"{rank}, of at most {most} (a field is a sum over {words.positions(layer)} of a {unit})"),
+            (
+                "Share of the layer's fields",
+                f"{share} of the sum of their squares; {1 / layer.n_filters:.2%} if all {unit}s had the same",
+            ),
+        ]
+    )
+
+
 def python(code: str) -> None:
     """How to get the same numbers without this app. Call it where a new threshold is drawn, so that it has it."""
     folded("Load this in Python", "python", lambda: st.code(code, language="python"))
@@ -192,7 +209,7 @@ def python_of_layer(*lines: str, imports: str = "") -> None:
     follow = "\n    ".join(lines)
     python(
         f"""from store import scan_order
-{imports}from store.read import Run
+{imports}from store.read import Layer, Run
 
 with Run({file.path!r}) as run:
     layer = run.layers[{present.layer!r}]
@@ -203,13 +220,8 @@ with Run({file.path!r}) as run:
 
 def not_the_papers(run: Run) -> None:
     """A note wherever a recipe is not the paper's."""
-    recipe = mapping(run.manifest.get("recipe"))
-    if recipe.get("is_paper") is True:
-        return
-    departures = recipe.get("departures")
-    listed = [str(entry) for entry in departures] if isinstance(departures, list) else []
-    name = str(recipe.get("name", "unknown"))
-    text(f"Not the paper's recipe ({name})" + (": " + "; ".join(listed) if listed else "") + ".", "note")
+    if note := words.not_the_papers(run):
+        text(note)
 
 
 def numbers(pairs: Iterable[tuple[str, float | None, str]]) -> None:

@@ -13,6 +13,7 @@ Style = Literal["fields", "clipped", "permuted"]
 GROUND, WHITE, NOISE, BOX, NOT_A_NUMBER = (13, 14, 18), (255, 255, 255), (255, 205, 44), (255, 93, 84), (214, 64, 200)
 TILE = 100  # pixels a side of one matrix, about; a whole number of pixels a label, or of labels a pixel
 GAP = 8
+AROUND = (110, 115, 122)  # neither white, as clusters are, nor black as what is not above
 
 # (lightness, hue, chroma) in OKLCh from 0 to the maximum, and from 0 to minus the maximum
 _POSITIVE = [(0.17, 285, 0.01), (0.42, 12, 0.13), (0.68, 45, 0.16), (0.97, 95, 0.04)]
@@ -26,15 +27,14 @@ def gallery(
     style: Style,
     columns: int,
 ) -> NDArray[np.uint8]:
-    """(height, width, 4): the matrices row by row, the gaps transparent."""
+    """(height, width, 3): the matrices row by row."""
     tiles = [tile(matrix, measured, f, style) for matrix, f in zip(matrices, filters, strict=True)]
     side = len(tiles[0]) + GAP
     rows = -(-len(tiles) // columns)
-    picture = np.zeros((rows * side, columns * side, 4), np.uint8)
+    picture = np.full((rows * side, columns * side, 3), AROUND, np.uint8)
     for k, pixels in enumerate(tiles):
         y, x = (k // columns) * side + GAP // 2, (k % columns) * side + GAP // 2
-        picture[y : y + len(pixels), x : x + len(pixels), :3] = pixels
-        picture[y : y + len(pixels), x : x + len(pixels), 3] = 255
+        picture[y : y + len(pixels), x : x + len(pixels)] = pixels
     return picture
 
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable
 
+from store.manifest import mapping
 from store.nulls import Average
-from store.read import Layer
+from store.read import Layer, Run
 
 _UNITS = ("filter", "node", "head")  # as `precompute` names what a field matrix is of
 
@@ -23,6 +24,16 @@ def unit_of_all(layers: Iterable[Layer]) -> str:
 def averaged(average: Average, unit: str) -> str:
     """Over what means of n and N_c are."""
     return f"all {unit}s" if average == "all" else f"{unit}s with clusters"
+
+
+def not_the_papers(run: Run) -> str:
+    """What to say wherever a recipe is not the paper's, "" where it is; holds words of the file."""
+    recipe = mapping(run.manifest.get("recipe"))
+    if recipe.get("is_paper") is True:
+        return ""
+    name, departures = recipe.get("name", "unknown"), recipe.get("departures")
+    changed = " with " + "; ".join(map(str, departures)) if isinstance(departures, list) and departures else ""
+    return f"Not the paper's recipe, but {'that' if name == 'paper' else f'the {name} one'}{changed}."
 
 
 def positions(layer: Layer) -> str:

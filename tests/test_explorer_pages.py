@@ -1,6 +1,7 @@
 """Each page and each control of the explorer, run without a browser."""
 
 import re
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -98,7 +99,7 @@ def test_every_page_opens_on_the_newest_file_of_a_folder(open_app, folder: Path,
     at = open_app("--store", folder, page=page)
     unharmed(at)
     assert address(at)["store"] == "first.h5"
-    assert "Not the paper&#x27;s recipe (quick)" in shown(at)
+    assert "Not the paper&#x27;s recipe, but the quick one with epochs 14 instead of 25" in shown(at)
     assert "from store.read import Run" not in shown(at)  # a text that nobody has opened costs nothing
 
 
@@ -313,6 +314,53 @@ def test_the_gallery_is_paged(open_app, tmp_path: Path) -> None:
     assert "of 3" in at.number_input(key="choose_gallery_page").label
 
 
+@pytest.mark.parametrize("page", ["layer", "compare"])
+def test_the_gallery_shows_what_meets_the_conditions(open_app, folder: Path, page: str, monkeypatch) -> None:
+    from explorer import pictures
+
+    drawn: list[list[int]] = []
+    draw = pictures.gallery
+    monkeypatch.setattr(
+        pictures, "gallery", lambda matrices, filters, *more: drawn.append(filters) or draw(matrices, filters, *more)
+    )
+    at = open_app("--store", folder, page=page, layer="10", layer_b="10", store_b="second.h5")
+    with Run(folder / "first.h5") as a, Run(folder / "second.h5") as b:
+        both = [run.layers["10"].measure(0.3) for run in (a, b)][: 1 if page == "layer" else 2]
+    most = max(int(measured.noise.max()) for measured in both)
+    at.slider(key=f"choose_noise_{most}").set_range(1, most).run()
+    unharmed(at)
+    assert address(at)["noise"] == f"1-{most}"
+    largest = max(int(measured.cluster_sizes.max()) for measured in both)
+    at.slider(key=f"choose_largest_{largest}").set_range(2, largest).run()
+    unharmed(at)
+    top = float(np.sort(both[0].maximum)[-2])
+    at.number_input(key="choose_maximum_to").set_value(top).run()
+    unharmed(at)
+    assert address(at)["largest"] == f"2-{largest}" and address(at)["maximum"].endswith(f"~{top}")
+    for measured, filters in zip(both, drawn[-len(both) :], strict=True):
+        widest = np.array([max(np.bincount(row[row >= 0], minlength=1)) for row in measured.cluster_of])
+        meet = (measured.noise >= 1) & (widest >= 2) & (measured.maximum <= top)
+        assert filters == np.flatnonzero(meet).tolist() and meet.any() and not meet.all()
+
+
+def test_a_threshold_between_the_sliders_steps_is_shown_as_it_is(open_app, folder: Path) -> None:
+    at = open_app("--store", folder, threshold="0.305")
+    slider = at.slider(key="choose_threshold")
+    assert slider.value == 0.305 and slider.proto.format == "%.4g"
+
+
+def test_where_run_b_is_damaged_another_can_be_chosen(open_app, folder: Path, tmp_path: Path) -> None:
+    shutil.copy(folder / "first.h5", tmp_path / "first.h5")
+    (tmp_path / "broken.h5").write_bytes((folder / "second.h5").read_bytes()[:5000])
+    at = open_app("--store", tmp_path, page="compare", store="first.h5", store_b="broken.h5")
+    assert [error.value for error in at.error] == [
+        "This file cannot be shown: it is damaged, or it is not a Filterscope result."
+    ]
+    at.selectbox(key="choose_store_b").set_value("first.h5").run()
+    unharmed(at)
+    assert not at.error and any(head.value == "Differences" for head in at.subheader)
+
+
 @pytest.mark.parametrize("sort", ["signal", "noise_I + noise_E", "super-class", "name"])
 def test_labels_are_sorted(open_app, folder: Path, sort: str) -> None:
     at = open_app("--store", folder, page="labels")
@@ -341,6 +389,10 @@ def test_two_runs_are_compared(open_app, folder: Path) -> None:
     with Run(folder / "first.h5") as a, Run(folder / "second.h5") as b:
         expected = b.layers["7"].measure(0.3).mean_noise - a.layers["10"].measure(0.3).mean_noise
     assert differences.loc["n", "B - A"] == expected
+    own, others = (frame.value for frame in at.dataframe if "n, paper" in frame.value)
+    with Run(folder / "first.h5") as a, Run(folder / "second.h5") as b:
+        for run, table in ((a, own), (b, others)):
+            assert table["n"].tolist() == [layer.measure(0.3).mean_noise for layer in reversed(run.layers.values())]
     at.selectbox(key="choose_layer_b").set_value("4").run()
     unharmed(at)
     assert address(at)["layer_b"] == "4"

@@ -15,7 +15,7 @@ from typing import Any, get_args
 
 from explorer.matrix.pack import Average, LayerData, layer_numbers
 from explorer.matrix.script import joined
-from explorer.words import unit_of
+from explorer.words import not_the_papers, unit_of
 from store.citation import PAPER, bibtex, software
 from store.measure import THRESHOLD, ScanOrder, scan_order
 from store.published import published
@@ -56,7 +56,7 @@ def capsule(run: Run, shown: Shown) -> bytes:
         "measure": None,
         "row": _row(layer),
         "paper": _paper(run, layer),
-        "departures": _departures(run),
+        "departures": printable(not_the_papers(run)),
         "provenance": _provenance(run, layer),
         "cite": [PAPER, software(_version())],
         "bibtex": bibtex(_version()),
@@ -98,15 +98,6 @@ def _paper(run: Run, layer: Layer) -> dict[str, Any] | None:
     manifest = run.manifest
     row = published(manifest["network"]["arch"], manifest["data"]["name"], run.n_labels, layer.name)
     return None if row is None else row._asdict()
-
-
-def _departures(run: Run) -> str:
-    recipe = run.manifest.get("recipe") or {}
-    if recipe.get("is_paper") is True:
-        return ""
-    departures = recipe.get("departures")
-    listed = "; ".join(map(printable, departures)) if isinstance(departures, list) else ""
-    return f"Not the paper's recipe ({printable(recipe.get('name', 'unknown'))})" + (f": {listed}" if listed else "")
 
 
 def _provenance(run: Run, layer: Layer) -> list[tuple[str, str]]:

@@ -15,6 +15,11 @@ from store.measure import LayerMeasure, scan_order
 from store.read import Layer, Run
 
 _ACROSS, _DOWN = 4, 4  # matrices of a gallery
+_LARGE = ("signal", "noise_I + noise_E")  # of Figure 2: noise_I is a part of the second
+_WITH_DEPTH = [  # a quantity, its title, is it logarithmic
+    ("accuracy", "test accuracy of the probe", False), ("n", "n, noise", True), ("N_c", "N_c, clusters", False),
+    ("C_s", "C_s, labels in a cluster", False), ("signal", "signal", False), ("noise_E", "noise_E", False),
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -71,8 +76,12 @@ def _sides() -> tuple[_Side, _Side]:
     files: dict[str, FileId] = {entry.name: entry for entry in st.session_state["files"]}
     view = page.view()
     store_b = view.store_b if view.store_b in files else file.name
+    left, right = st.columns(2)
+    with left:  # before it is opened: where that fails, another can be chosen
+        controls.choose_other("Run B", "store_b", list(files), store_b, lambda name: name.removesuffix(".h5"))
     run_b = load.open_run(files[store_b])
     if not run_b.layers:
+        st.info("Run B has no layer yet, so B is of the run of A.")
         store_b, run_b = file.name, run
     layer_b = view.layer_b
     if layer_b not in run_b.layers:
@@ -81,9 +90,6 @@ def _sides() -> tuple[_Side, _Side]:
         layer_b = same or (others[-1] if others else default_layer(run_b).name)
     filter_b = min(view.filter_b, run_b.layers[layer_b].n_filters - 1)
     page.show_at(replace(view, store_b=store_b if store_b != file.name else "", layer_b=layer_b, filter_b=filter_b))
-    left, right = st.columns(2)
-    with left:
-        controls.choose_other("Run B", "store_b", list(files), store_b, lambda name: name.removesuffix(".h5"))
     with right:
         controls.choose_other("Layer B", "layer_b", list(run_b.layers), layer_b)
     return _Side("A", file, run, run.layers[view.layer]), _Side("B", files[store_b], run_b, run_b.layers[layer_b])
@@ -152,23 +158,32 @@ def _labels(a: _Side, b: _Side, view: View) -> None:
 
 
 def _runs(a: _Side, b: _Side, view: View) -> None:
-    """Two runs: the layers that both have."""
+    """Two runs: the paper's table of each, the layers that both have, and all of them with depth."""
     if a.file == b.file:
         return
-    common = [name for name in a.run.layers if name in b.run.layers]
-    if not common:
-        return
     st.subheader("All layers of the two runs")
-    st.caption("Layers that both have, the deepest first: B - A of what the paper's table holds.")
-    tables = [
-        frames.paper_table(
-            side.run,
-            {name: load.measured(side.file, name, view.threshold, view.order) for name in common},
-            view.average,
-        )
+    measures = [
+        {name: load.measured(side.file, name, view.threshold, view.order) for name in side.run.layers}
         for side in (a, b)
     ]
-    elements.table(differences.of_tables(*tables), "layer-differences")
+    tables = [frames.paper_table(side.run, of_run, view.average) for side, of_run in zip((a, b), measures, strict=True)]
+    changes = differences.of_tables(*tables)
+    if not changes.is_empty():
+        st.caption("Layers that both have, the deepest first: B - A of what the paper's table holds.")
+        elements.table(changes, "layer-differences")
+    for side, table in zip((a, b), tables, strict=True):
+        st.caption(f"{side.letter}, with the published numbers where the paper has them.")
+        elements.table(table, f"layers-{side.letter.lower()}")
+    left, right = (frames.depth(side.run, of_run, view.average) for side, of_run in zip((a, b), measures, strict=True))
+    drawn = [
+        (
+            charts_compare.depth(left, right, quantity, title, log),
+            f"compare-depth-{quantity.lower()}",
+            f"{title} of each layer of A and B, from input to output",
+        )
+        for quantity, title, log in _WITH_DEPTH
+    ]
+    elements.charts(drawn, across=3, gap="medium")
 
 
 def _distributions() -> None:
@@ -239,9 +254,12 @@ def _galleries() -> None:
         gallery.choose_style()
     with columns[1]:
         gallery.choose_sort()
-    tables = [frames.filters(side.measured(page.view()), side.loaded.squares) for side in (a, b)]
+    every = [frames.filters(side.measured(page.view()), side.loaded.squares) for side in (a, b)]
+    with columns[2].popover("More conditions", width="stretch"):
+        gallery.choose_conditions(pl.concat(every))
+    tables = [gallery.meeting_conditions(table) for table in every]
     with columns[3]:
-        number = gallery.choose_page(-(-max(table.height for table in tables) // (_ACROSS * _DOWN)))
+        number = gallery.choose_page(max(1, -(-max(table.height for table in tables) // (_ACROSS * _DOWN))))
     st.caption(
         f"{gallery.EXPLAINED[page.view().style]} Point at one for its numbers; click to see it in Figure 1, below."
     )
@@ -290,6 +308,7 @@ def _figure_1() -> None:
                 on_release=lambda threshold: page.change_everywhere(threshold=threshold),
                 key=f"live_matrix_{side.letter}",
             )
+            page.facts_of_filter(side.file, side.layer, f)
             clusters = frames.clusters(side.run, measured.cluster_of[f])
             elements.table(clusters, f"compare-clusters-{side.letter.lower()}")
 
@@ -298,15 +317,23 @@ def _figure_2() -> None:
     a, b = _now()
     view = page.view()
     st.subheader("Figure 2, side by side")
-    for column, side in zip(st.columns(2, gap="large"), (a, b), strict=True):
+    tables = [side.labels(view) for side in (a, b)]
+    parts = [
+        (suffix, name, max(_largest(table, f"{series}{suffix}") for table in tables for series in _LARGE))
+        for suffix, name in (("", "a"), (", fields", "b"))
+    ]
+    for column, side, table in zip(st.columns(2, gap="large"), (a, b), tables, strict=True):
         with column:
             page.text(side.title)
-            table = side.labels(view)
-            for suffix, name in (("", "a"), (", fields", "b")):
+            for suffix, name, top in parts:
                 elements.chart(
-                    charts.figure_2(table, suffix), f"compare-figure-2{name}-{side.letter.lower()}",
+                    charts.figure_2(table, suffix, top=top), f"compare-figure-2{name}-{side.letter.lower()}",
                     f"Signal and noises of each label in {side.letter}",
                 )  # fmt: skip
+
+
+def _largest(table: pl.DataFrame, column: str) -> float:
+    return float(table[column].max() or 0)  # type: ignore[arg-type]
 
 
 if __name__ == "__main__":  # as Streamlit runs a page; a test that only imports it draws nothing

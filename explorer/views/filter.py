@@ -51,21 +51,8 @@ def _filter() -> None:
         measure=measured,
         on_release=lambda threshold: page.change(threshold=threshold),
     )
-    loaded = load.loaded(file, view.layer)
-    total = float(loaded.squares.sum())
-    share = loaded.squares[view.filter] / total if 0 < total < np.inf else np.nan
-    rank, of = load.rank(file, view.layer, view.filter), min(layer.positions, layer.n_labels)
     st.subheader(f"This {unit}")
-    page.facts(
-        [
-            ("Rank", f"{rank}, of at most {of} (a field is a sum over {words.positions(layer)} of a {unit})"),
-            (
-                "Share of the layer's fields",
-                f"{_percent(share)} of the sum of their squares; {_percent(1 / layer.n_filters)} if all {unit}s "
-                "had the same",
-            ),
-        ]
-    )
+    page.facts_of_filter(file, layer, view.filter)
     if view.null != "none":
         page.folded("The layer's numbers beside chance", "chance", _beside_chance)
     st.subheader("Clusters")
@@ -76,7 +63,8 @@ def _filter() -> None:
     page.folded("Elements above the threshold", "elements", lambda: _elements(measured))
     elements.download(
         "Matrix (.npy)", f"fields-{view.layer}-{view.filter}.npy",
-        lambda: _npy(loaded.matrix(view.filter)),  # made when asked for: Streamlit keeps this function for long
+        # Made when asked for: Streamlit keeps this function for long.
+        lambda: _npy(load.loaded(file, view.layer).matrix(view.filter)),
         "application/octet-stream",
     )  # fmt: skip
     shown = Shown(view.layer, view.filter, view.threshold, view.order, view.average)
@@ -111,10 +99,6 @@ def _elements(measured: LayerMeasure) -> None:
     matrix = load.loaded(file, view.layer).matrix(view.filter)
     found = frames.elements(run, matrix, measured, view.filter)
     elements.table(found, f"elements-{view.layer}-{view.filter}", height=320)
-
-
-def _percent(value: float) -> str:
-    return f"{value:.2%}" if np.isfinite(value) else "-"
 
 
 def _npy(matrix: np.ndarray) -> bytes:

@@ -71,7 +71,7 @@ def _gallery() -> None:
     with columns[3].popover("More conditions", width="stretch"):
         gallery.choose_conditions(table)
     view = page.view()
-    shown = gallery.in_order(gallery.meeting_conditions(table, measured))
+    shown = gallery.in_order(gallery.holding_label(gallery.meeting_conditions(table), measured))
     if shown.is_empty():
         st.info("Nothing here meets these conditions.")
         return

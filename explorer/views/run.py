@@ -60,7 +60,6 @@ def _table() -> None:
         f"Each row is a layer, the deepest first. n: noise elements per {unit}, N_c: clusters per {unit}, C_s: labels "
         "per cluster. Columns named *paper* hold the published numbers for this network and data set, at threshold 0.3."
     )
-    page.not_the_papers(run)
     elements.table(frames.paper_table(run, measures, view.average), "layers")
     st.subheader("Signal and noise")
     st.caption(
