@@ -15,6 +15,8 @@ from store.measure import LayerMeasure, estimates, permutation, ratio
 from store.published import Published, PublishedAFCC, published, published_afcc
 from store.read import Layer, Run
 
+PUBLISHED = ", paper"  # the end of a column's name
+
 
 def means(measured: LayerMeasure, average: Average) -> tuple[float, float, float]:
     """n, N_c and C_s over the filters with a cluster, or over all."""
@@ -61,7 +63,7 @@ def layer_numbers(layer: Layer, measured: LayerMeasure, average: Average) -> dic
 
 
 def paper_table(run: Run, measures: dict[str, LayerMeasure], average: Average) -> pl.DataFrame:
-    """The paper's table, deepest layer first, with what it published beside each number."""
+    """The paper's table, deepest layer first, with what it published, where it did, beside each number."""
     rows = []
     for name in reversed(measures):
         layer = run.layers[name]
@@ -89,7 +91,9 @@ def paper_table(run: Run, measures: dict[str, LayerMeasure], average: Average) -
     kinds: dict[str, Any] = {
         column: pl.String if column in texts else pl.Int64 if column in counts else pl.Float64 for column in rows[0]
     }
-    return pl.DataFrame(rows, schema=kinds)
+    frame = pl.DataFrame(rows, schema=kinds)
+    nothing = [column.name for column in frame if column.name.endswith(PUBLISHED) and column.null_count() == len(rows)]
+    return frame.drop(nothing)
 
 
 def signal_table(run: Run, measures: dict[str, LayerMeasure], average: Average) -> pl.DataFrame:

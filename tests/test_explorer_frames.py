@@ -133,6 +133,16 @@ def test_the_paper_table_has_what_was_measured_and_what_was_published(tmp_path: 
     assert signal["noise_E"][0] == measures["10"].noise_external.mean()
 
 
+def test_where_nothing_was_published_the_paper_table_has_no_place_for_it(run: Run) -> None:
+    arch = run.manifest["network"] | {"arch": "timm:resnet18"}
+    run.manifest["network"], before = arch, run.manifest["network"]
+    try:
+        table = frames.paper_table(run, {"10": run.layers["10"].measure()}, "clustered")
+    finally:
+        run.manifest["network"] = before
+    assert not [column for column in table.columns if "paper" in column] and table["n"].null_count() == 0
+
+
 def test_what_is_undefined_is_null_everywhere(run: Run) -> None:
     nothing = measure_layer(-np.ones((4, 20, 20), np.float32), 0.3, counts=run.test_inputs)
     layer = replace_filters(run, 4)

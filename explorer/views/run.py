@@ -55,12 +55,18 @@ def _table() -> None:
     st.divider()
     controls.choose_threshold()
     measures = {name: load.measured(file, name, view.threshold, view.order) for name in run.layers}
+    table = frames.paper_table(run, measures, view.average)
+    published = (
+        "Columns named *paper* hold the published numbers for this network and data set, at threshold 0.3."
+        if any(column.endswith(frames.PUBLISHED) for column in table.columns)
+        else "The paper has no numbers for this network, data set and number of labels."
+    )
     st.subheader("The layers, and what the paper found")
     st.caption(
         f"Each row is a layer, the deepest first. n: noise elements per {unit}, N_c: clusters per {unit}, C_s: labels "
-        "per cluster. Columns named *paper* hold the published numbers for this network and data set, at threshold 0.3."
+        f"per cluster. {published}"
     )
-    elements.table(frames.paper_table(run, measures, view.average), "layers")
+    elements.table(table, "layers")
     st.subheader("Signal and noise")
     st.caption(
         f"Counted over all {unit}s, as means over the labels; beside each number what the layer means alone would give "
