@@ -159,7 +159,7 @@ def _card(finding: Finding, run: Run, of_file: bool) -> None:
     pairs.append(("Test", f"{finding.claim.criterion} ({finding.claim.place})"))
     page.facts((name, value) for name, value in pairs if value)
     if finding.verdict == "not enough runs" and finding.missing:
-        page.text(f"Missing: {finding.missing}.")
+        page.text(f"Needed: {finding.missing}.")
         if command := _command(finding, run, of_file):
             st.code(command(), language="bash", wrap_lines=True)
 

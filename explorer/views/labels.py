@@ -124,7 +124,7 @@ def _label() -> None:
         elements.table(
             held,
             f"label-{view.layer}-{label}-{unit}s",
-            height=380,
+            height=640,  # as much as there is beside it
             pick=lambda row: page.go("filter", filter=row["filter"]),
         )
     with right:
