@@ -79,6 +79,8 @@ class Options:
     """Train the network for so many epochs instead of the recipe's; 0 probes it as it starts."""
     batch_size: int | None = None
     """Inputs a batch, instead of the recipe's."""
+    no_flip: bool = False
+    """Never mirror training images: for letters, and for labels that tell left from right. (Digits never are.)"""
     layers: tuple[str, ...] = ()
     """Layers to probe. Default: the paper's, for vgg16 those that end with max-pooling: 2 4 7 10 13; any other
     convolutional layer is tapped after its ReLU. For efficientnet_b0 the ends of its stages with stride 2:
@@ -148,7 +150,10 @@ def parse(arguments: list[str]) -> Options:
             options, depths=",".join(sorted(options.depths.replace(" ", "").split(",")))
         )  # one name for one network
     if options.arch not in ARCHS and not options.arch.startswith("timm:"):
-        raise Problem(f"--arch {options.arch}: unknown network; there are {', '.join(ARCHS)} and timm:NAME")
+        raise Problem(
+            f"--arch {options.arch}: unknown network; there are {', '.join(ARCHS)} and timm:NAME, "
+            f"as timm:{options.arch} where timm has it"
+        )
     if options.data not in DATA_SETS:
         raise Problem(f"--data {options.data}: unknown data set; there are {', '.join(DATA_SETS)}")
     if options.data in LAYOUTS:

@@ -83,8 +83,20 @@ _EFFICIENTNET = Schedule(
 # "with reduced number of layers in stages 3 and 4 to 1 ... eta = 0.002, mu = 0.98, alpha = 1e-4"; "in stage 5, from 3
 # to 2 ... eta = 0.01, mu = 0.965, alpha = 5e-4". Of stage 9 left out nothing is said.
 _SHALLOWER = {
-    "3:1,4:1": replace(_EFFICIENTNET, learning_rate=0.002, momentum=0.98, weight_decay=1e-4),
-    "5:2": replace(_EFFICIENTNET, learning_rate=0.01, momentum=0.965, weight_decay=5e-4),
+    "3:1,4:1": replace(
+        _EFFICIENTNET,
+        source="supplement, EfficientNet-B0 with reduced stages 3 and 4",
+        learning_rate=0.002,
+        momentum=0.98,
+        weight_decay=1e-4,
+    ),
+    "5:2": replace(
+        _EFFICIENTNET,
+        source="supplement, EfficientNet-B0 with reduced stage 5",
+        learning_rate=0.01,
+        momentum=0.965,
+        weight_decay=5e-4,
+    ),
     "9:0": _EFFICIENTNET,
 }
 # "eta = 0.005, mu = 0.975, alpha = 1.5e-5, with a learning rate scheduler of q = 0.975 every epoch"
@@ -161,6 +173,7 @@ def recipe_for(options: Options, weights: str, n_labels: int) -> Recipe:
     usual = "none" if options.arch == "vgg16" else "hub"
     departures += [f"weights: {weights} instead of {usual}"] if weights != usual else []
     departures += [f"depths {options.depths}"] if options.depths not in (None, *_SHALLOWER) else []
+    departures += ["no mirrored images"] if options.no_flip else []
     departures += [f"images of {options.image_size} pixels a side"] if options.image_size is not None else []
     if "batch_size" in changes:
         probe = replace(probe, batch_size=changes["batch_size"])

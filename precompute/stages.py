@@ -47,7 +47,8 @@ class DataOnDevice:
         assert job.data is not None, "only a dry run has no data"
         splits, target = (job.data.train, job.data.test), job.device.target
         mean, std = job.arch.scaling(job.data)
-        self.preprocessing = Preprocessing(job.arch.side, mean, std, job.data.flips, job.arch.warps)
+        flips = job.data.flips and not job.options.no_flip
+        self.preprocessing = Preprocessing(job.arch.side, mean, std, flips, job.arch.warps)
         self.train, self.test = (
             Images(_pixels(job, split, name, places.get(name)), target, self.preprocessing)
             for name, split in zip(("train", "test"), splits, strict=True)

@@ -94,7 +94,7 @@ def test_every_image_tests_with_some_seed():
     assert max(drawn.values()) < 2 * min(drawn.values())  # 80 expected of each
 
 
-@pytest.mark.parametrize("name", ["test", "val"])
+@pytest.mark.parametrize("name", ["test", "val", "valid", "Validation"])
 def test_test_images_that_are_there_are_taken(name, tmp_path):
     write_folder(tmp_path, COUNTS, "train")
     write_folder(tmp_path, dict.fromkeys(COUNTS, 1), name, first=100)
@@ -115,6 +115,19 @@ def test_test_comes_before_val(tmp_path):
 def test_labels_may_be_called_train_and_test(tmp_path):
     found = loaded(write_folder(tmp_path, {"bus": 2, "test": 2, "train": 2}))
     assert found.label_names == ["bus", "test", "train"]
+
+
+@pytest.mark.parametrize("flips", [True, False])
+def test_training_images_are_mirrored_unless_a_person_forbids_it(flips, tmp_path):
+    from precompute.job import prepare
+    from precompute.stages import DataOnDevice
+    from precompute.stopping import Stopping
+
+    write_folder(tmp_path, COUNTS)
+    options = Options(data="folder", data_dir=tmp_path, device="cpu", no_flip=not flips)
+    job = prepare(options, Stopping())
+    assert DataOnDevice(job, {}).preprocessing.flips is flips
+    assert ("no mirrored images" in job.recipe.departures) is not flips
 
 
 def test_k_labels(tmp_path):

@@ -103,6 +103,22 @@ def test_heads_of_attention_are_units_where_asked_for():
     assert shapes["blocks.0.attn.proj"] == (3, 17, 64)  # heads; a class token and 4x4 tokens; nodes of a head
 
 
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("selecsls42", {"stem": (32, 16, 16), "features.1.conv6": (128, 16, 16), "features.3.conv6": (288, 8, 8),
+                        "from_seq": (480, 4, 4), "head.1": (1024, 2, 2), "head.3": (1280, 1, 1)}),
+        ("hrnet_w18_small", {"act1": (64, 16, 16), "incre_modules.0": (128, 16, 16), "incre_modules.1": (256, 8, 8),
+                             "incre_modules.2": (512, 4, 4), "incre_modules.3": (1024, 2, 2)}),
+        ("coat_lite_tiny", {"serial_blocks1.1": (64, 1, 257), "serial_blocks2.1": (128, 1, 65),
+                            "serial_blocks3.1": (256, 1, 17), "serial_blocks4.1": (320, 1, 5)}),
+    ],
+)  # fmt: skip
+def test_stages_that_only_forward_intermediates_tells_are_found(name, expected):
+    _, shapes = shapes_of(arch=f"timm:{name}", **SMALL)
+    assert shapes == expected
+
+
 def test_taps_can_be_named():
     _, shapes = shapes_of(arch="timm:resnet18", taps=("layer2.0.conv1", "layer4"), **SMALL)
     assert shapes == {"layer2.0.conv1": (128, 8, 8), "layer4": (512, 2, 2)}
@@ -115,7 +131,9 @@ def test_taps_can_be_named():
         ({"arch": "timm:resnet18.nonsense"}, "timm has weights of resnet18.a1_in1k"),
         ({"arch": "timm:resnet18", "taps": ("layer9",)}, "--taps layer9: no such module; do you mean layer"),
         ({"arch": "timm:resnet18", "taps": ("fc",)}, "neither filters nor tokens"),
-        ({"arch": "timm:crossvit_tiny_240"}, "gives several outputs"),
+        ({"arch": "timm:tnt_s_patch16_224"}, "gives several outputs"),
+        ({"arch": "timm:hiera_tiny_224"}, "blocks.0: its tokens are not in the image's order"),
+        ({"arch": "timm:mvitv2_tiny"}, "timm does not say where its stages end; name modules with --taps"),
         ({"arch": "timm:swin_tiny_patch4_window7_224", "taps": ("layers.0.blocks.0.attn",)}, "parts of an image"),
         ({"arch": "timm:resnet18", "unit": "head"}, "no transformer"),
         ({"arch": "timm:swin_tiny_patch4_window7_224", "unit": "head"}, "no transformer"),
@@ -125,9 +143,9 @@ def test_taps_can_be_named():
         ({"arch": "vgg16", "taps": ("features.relu1",)}, "--layers"),
         ({"arch": "efficientnet_b0", "unit": "node"}, "--layers"),
         (
-            {"arch": "timm:coat_lite_tiny"},  # nobody gave --taps
-            "--arch timm:coat_lite_tiny: of what timm says that its stages end with, serial_blocks1 serial_blocks2 "
-            "serial_blocks3 serial_blocks4: is not passed when the network runs; name others with --taps",
+            {"arch": "timm:coat_tiny"},  # nobody gave --taps
+            "--arch timm:coat_tiny: of what timm says that its stages end with, serial_blocks1 parallel_blocks: is not "
+            "passed when the network runs; name others with --taps",
         ),
         ({"arch": "timm:coat_lite_tiny", "taps": ("serial_blocks1",)}, "--taps serial_blocks1: is not passed"),
     ],

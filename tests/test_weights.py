@@ -1,5 +1,6 @@
 """Where weights come from: nothing falls back to random ones, and nothing of a file is run."""
 
+import argparse
 import os
 from pathlib import Path
 
@@ -41,6 +42,10 @@ def saved_in(form: str, network, folder: Path) -> Path:
         save_file(state, path)
     elif form == "ckpt":
         checkpoint.save(path, {"recipe": {}, "training": {"model": state, "step": 3}})
+    elif form == "timm.pt":  # as its training script saves
+        torch.save({"epoch": 3, "arch": "resnet18", "state_dict": state, "args": argparse.Namespace(lr=0.1)}, path)
+    elif form == "lightning.ckpt":
+        torch.save({"epoch": 3, "state_dict": {f"model.{name}": value for name, value in state.items()}}, path)
     elif form == "ddp.pt":
         torch.save({"state_dict": {f"module.{name}": value for name, value in state.items()}, "epoch": 3}, path)
     else:
@@ -48,7 +53,7 @@ def saved_in(form: str, network, folder: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("form", ["safetensors", "pt", "ddp.pt", "ckpt"])
+@pytest.mark.parametrize("form", ["safetensors", "pt", "ddp.pt", "timm.pt", "lightning.ckpt", "ckpt"])
 def test_a_checkpoint_is_the_network_that_was_saved(form, trained, tmp_path):
     path = saved_in(form, trained, tmp_path)
     assert same(start(**RESNET, checkpoint=path), trained)
@@ -71,6 +76,23 @@ def test_transfer_takes_all_weights_but_outputs_of_another_number(trained, tmp_p
     assert same(network, trained, but=("fc.",))
     assert network.fc.weight.shape == (11, 512)
     assert network.fc.bias is None
+
+
+@pytest.mark.parametrize("name", ["levit_128s", "repvit_m0_9"])
+def test_what_goes_with_the_outputs_of_a_head_starts_anew_with_them(name, tmp_path):
+    import timm
+
+    theirs = timm.create_model(name).state_dict()  # two heads, each with a batch normalization before its outputs
+    torch.save(theirs, tmp_path / "best.pt")
+    ours = start(7, arch=f"timm:{name}", data="cifar10", weights=str(tmp_path / "best.pt")).state_dict()
+    other = {name for name in theirs if name not in ours or not torch.equal(ours[name], theirs[name])}
+    assert other and all(name.startswith(("head", "classifier")) for name in other)
+
+
+def test_what_holds_an_object_is_refused_with_its_name(tmp_path):
+    torch.save({"state_dict": {"x": torch.zeros(1)}, "folder": Path("x")}, tmp_path / "best.pt")
+    with pytest.raises(Problem, match=r"holds an object of pathlib\.\S+, which could run code; .* save the state dict"):
+        weights.read(tmp_path / "best.pt")
 
 
 def test_what_is_probed_as_it_is_keeps_outputs_that_fit(tmp_path):

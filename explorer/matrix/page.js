@@ -50,7 +50,7 @@ function fill(cells, texts) {
 
 function buildControl() {
   const id = `fs-threshold-${Math.random().toString(36).slice(2)}`;
-  const help = "A fraction of the filter's maximum. Arrow keys move it by 0.01, with Shift by 0.001.";
+  const help = "A fraction of each matrix's maximum. Arrow keys move it by 0.01, with Shift by 0.001.";
   const slider = element("input", { id, type: "range", min: 0, max: 1, step: 0.001, "aria-description": help });
   const number = element("output", { for: id });
   const ticks = Array.from({ length: 11 }, (_, k) => element("span", { style: `left:${k * 10}%` }, String(k / 10)));

@@ -1,6 +1,6 @@
 """Anybody's images: a folder a label, and the split into images to train on and images to test with.
 
-DIR/train/LABEL/* and DIR/test/LABEL/*   (or val/ in place of test/)
+DIR/train/LABEL/* and DIR/test/LABEL/*   (or val/, valid/ or validation/ in place of test/)
 DIR/train/LABEL/* or DIR/LABEL/*         a fifth of each label is drawn to test with
 """
 
@@ -20,7 +20,8 @@ SUFFIXES = frozenset(
     (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".pnm")
 )
 _TEST_SHARE = 5  # one image in so many
-_TEST_FOLDERS = ("test", "val")
+_TRAIN_FOLDERS = ("train", "training")
+_TEST_FOLDERS = ("test", "testing", "val", "valid", "validation")
 
 LabelledPaths = tuple[list[Path], NDArray[np.int64]]  # files, label by label; labels (inputs,)
 
@@ -37,10 +38,8 @@ class FoundFiles(NamedTuple):
 def read(folder: Path, seed: int) -> FoundFiles:
     """Anybody's images. The seed draws the test images where there is no folder of them. Raises Problem, OSError."""
     check_folder(folder, "folder")
-    train_folder = folder / "train"
-    if not _holds_folders(train_folder):  # a label may be called train as well
-        train_folder = folder
-    test_folder = next((folder / name for name in _TEST_FOLDERS if _holds_folders(folder / name)), None)
+    train_folder = _part(folder, _TRAIN_FOLDERS) or folder
+    test_folder = _part(folder, _TEST_FOLDERS)
     if test_folder is not None and train_folder == folder:
         raise Problem(f"{folder}: has {test_folder.name}/ with a folder a label, and no such train/. Add train/LABEL/*")
     by_label, ignored = _labels_of(train_folder)
@@ -114,8 +113,10 @@ def said_of_ignored(count: int) -> str:
     return f"; {count} {'file that is no image' if count == 1 else 'files that are no images'} ignored" if count else ""
 
 
-def _holds_folders(folder: Path) -> bool:
-    return folder.is_dir() and bool(folders_in(folder))
+def _part(folder: Path, names: tuple[str, ...]) -> Path | None:
+    """The folder of the first of these names, in capitals or not, that holds folders: a label may be called so too."""
+    places = {place.name.lower(): place for place in folders_in(folder)}
+    return next((places[name] for name in names if name in places and folders_in(places[name])), None)
 
 
 def _labels_of(folder: Path) -> tuple[dict[str, list[Path]], int]:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from precompute.images import class_folders, imagenet, sources
-from precompute.images.image_files import ImageFiles
+from precompute.images.image_files import DECODED_AT_ONCE, ImageFiles
 from precompute.images.subsets import CIFAR10_LABELS, CIFAR100_LABELS, label_subset, superclasses
 from precompute.options import LAYOUTS, Options, Problem, folder_of
 
@@ -82,17 +82,22 @@ class DataSet:
     def pixel_statistics(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
         """Mean and standard deviation of each colour over the training images, for pixels in [0, 1].
 
-        Of files, over some 2,000 of them, evenly spread.
+        Of files, over at most 2,000 of them, evenly spread.
         """
         images = self.train.images
         if isinstance(images, ImageFiles):
-            images = images.batch(slice(0, len(images), max(1, len(images) // _FILES_FOR_STATISTICS)))
-        values = np.arange(256) / 255
-        means, deviations = [], []
-        for colour in range(images.shape[-1]):
-            counts = np.bincount(images[..., colour].reshape(-1), minlength=256) / images[..., colour].size
-            means.append(float(counts @ values))
-            deviations.append(float(np.sqrt(counts @ (values - means[-1]) ** 2)))
+            images = images.select(slice(0, len(images), -(-len(images) // _FILES_FOR_STATISTICS)))
+            batches = images.batches(DECODED_AT_ONCE)
+        else:
+            batches = (images[first : first + _COUNTED_AT_ONCE] for first in range(0, len(images), _COUNTED_AT_ONCE))
+        counts = np.zeros((images.shape[-1], 256))
+        for batch in batches:
+            for colour, of_colour in enumerate(counts):
+                of_colour += np.bincount(batch[..., colour].reshape(-1), minlength=256)
+        values, means, deviations = np.arange(256) / 255, [], []
+        for shares in counts / counts.sum(1, keepdims=True):
+            means.append(float(shares @ values))
+            deviations.append(float(np.sqrt(shares @ (values - means[-1]) ** 2)))
         return tuple(means), tuple(max(deviation, 1 / 255) for deviation in deviations)
 
     @property
@@ -107,6 +112,7 @@ _IMAGENET_LICENCE = "for non-commercial research and education only, by the term
 _CIFAR_LABELS = {"cifar10": CIFAR10_LABELS, "cifar100": CIFAR100_LABELS}
 _WHOLE = {"digits": Sizes(10, 1437, 360), "cifar10": Sizes(10, 50_000, 10_000), "cifar100": Sizes(100, 50_000, 10_000)}
 _FILES_FOR_STATISTICS = 2000
+_COUNTED_AT_ONCE = 1000  # images: counting takes eight bytes a pixel
 _DIGITS_SPLIT_SEED = 0  # one split for every run, so that runs can be compared
 
 

@@ -8,7 +8,7 @@ from precompute.options import Options
 def list_taps(options: Options) -> str:
     """One line a layer: units, their size, the probe's inputs, and the pooling before it. Raises Problem."""
     arch = find_arch(options)
-    shapes = tap_shapes(arch.build(2), list(arch.taps.values()), (3, arch.side, arch.side))
+    shapes = tap_shapes(arch.on_meta(), list(arch.taps.values()), (3, arch.side, arch.side))
     rows = [("layer", "module", "unit", "N_f", "F_s", "FC_s", "pooling", "by default")]
     for layer, (n_units, height, width) in shapes.items():
         tap = arch.taps[layer]

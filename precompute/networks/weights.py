@@ -1,7 +1,9 @@
 """What weights a network starts with: random ones, the hub's, or a file's. Nothing falls back to others silently."""
 
+import argparse
 import codecs
 import hashlib
+import re
 from pathlib import Path
 from typing import Any, cast
 
@@ -86,7 +88,8 @@ def read(path: Path) -> State:
 
             loaded = load_file(path)
         else:
-            loaded = torch.load(path, map_location="cpu", weights_only=True)
+            with torch.serialization.safe_globals([argparse.Namespace]):  # a record: timm's training script keeps one
+                loaded = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, MemoryError, Problem):
         raise
     except Exception as error:  # there is nothing that a damaged file may not raise
@@ -96,7 +99,8 @@ def read(path: Path) -> State:
             loaded = loaded[key]
     if not isinstance(loaded, dict) or not loaded or not all(isinstance(value, Tensor) for value in loaded.values()):
         raise Problem(f"{path}: holds no state dict (names of parameters and their tensors)")
-    for prefix in ("module.", "_orig_mod."):  # DistributedDataParallel and torch.compile put them before names
+    # DistributedDataParallel and torch.compile put something before names, and so does who names a network `model`
+    for prefix in ("module.", "_orig_mod.", "model."):
         if all(name.startswith(prefix) for name in loaded):
             loaded = {name.removeprefix(prefix): value for name, value in loaded.items()}
     return cast(State, loaded)
@@ -117,6 +121,12 @@ def _text(start: bytes) -> str:
 
 def _reason(error: Exception) -> str:
     """Torch says in words what it refuses; what it stumbles over has to be said for it."""
+    refused = re.search(r"GLOBAL (\S+) was not an allowed global", str(error))
+    if refused:
+        return (
+            f"it holds an object of {refused[1]}, which could run code; where it was trained, save the state dict "
+            "alone: torch.save(network.state_dict(), PATH)"
+        )
     if isinstance(error, (LookupError, AttributeError, TypeError, AssertionError)):
         return f"it is neither safetensors nor what torch.save writes ({type(error).__name__}: {one_line(error)})"
     return one_line(error)
