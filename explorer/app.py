@@ -9,6 +9,8 @@ import streamlit as st
 
 
 def main() -> None:
+    # Before the navigation, which else has the page's icon fetched from another server, as any icon by its name.
+    st.set_page_config(page_title="Filterscope", page_icon=_ICON, layout="wide")
     views = [
         st.Page("views/run.py", title="Run", icon=":material/summarize:", default=True),
         st.Page("views/layer.py", title="Layer", icon=":material/grid_view:"),
@@ -20,7 +22,7 @@ def main() -> None:
         st.Page("views/claims.py", title="Claims", icon=":material/fact_check:"),
     ]
     chosen = st.navigation({"Filterscope": views})
-    st.set_page_config(page_title=f"{chosen.title} - Filterscope", page_icon=_ICON, layout="wide")
+    st.set_page_config(page_title=f"{chosen.title} - Filterscope")
     st.html(_STYLE)
     st.html(f"<script>{_SCRIPTS}</script>", unsafe_allow_javascript=True)
 
@@ -39,7 +41,7 @@ def main() -> None:
     load.freeze_modules()
 
 
-# A clipped matrix in small: two clusters and noise. An icon by name would be fetched from another server.
+# A clipped matrix in small: two clusters and noise.
 _ICON = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16">
 <rect width="16" height="16" rx="2" fill="#0d0e12"/>
 <path fill="#fff" d="M1 1h6v6h-6zM7 7h4v4h-4z"/><path fill="#ffcd2c" d="M12 3h2v2h-2zM3 12h2v2h-2z"/></svg>"""
