@@ -27,7 +27,8 @@ _SYMBOLS = dict(
 )
 _EXPLAINED: dict[Null, str] = {
     "labels shuffled": "the output labels permuted at random",
-    "rotated filters": "the filters mixed by a random rotation, which leaves every logit as it was",
+    "rotated filters": "the filters mixed by a random rotation, which leaves every logit as it was; activations then "
+    "have signs, which by itself raises n and N_c, so that C_s and SNR_E say more",
     "random order": "clusters searched in random orders of the labels",
     "reversed order": "clusters searched from the last label to the first: one draw, so that there is no spread",
 }
@@ -157,7 +158,7 @@ def beside(file: FileId, names: dict[str, tuple[FileId, str]] | None = None) -> 
     st.caption(
         f"{said(null, draws, unit)} z: how many spreads of the draws the number lies from their mean. Means of n "
         f"and N_c are over {words.averaged(view.average, unit)}."
-        + (" From, to: the band of 95% of the draws." if names is None else "")
+        + (" From, to: the smallest and the largest of the draws." if names is None else "")
     )
     table = several(found) if names is not None else one_layer(found[view.layer])
     elements.table(table, f"chance-{null.replace(' ', '-')}", "content")
@@ -171,7 +172,7 @@ def with_depth(found: dict[str, Chance]) -> None:
     numbers, bands = by_layer(found)
     if bands.is_empty():  # a single draw has none
         return
-    st.caption("Line: this run. Grey: where 95% of the draws lie.")
+    st.caption("Line: this run. Grey: where the draws lie.")
     drawn = []
     for quantities, title, log in charts.OF_A_LAYER:
         picture = charts_chance.under_depth(charts.depth(numbers, quantities, title, log), bands, quantities, log)

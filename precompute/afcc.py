@@ -35,13 +35,17 @@ def hold_zero(parameter: Tensor, mask: Tensor) -> None:
 # ---- Masks of a probe: (K, N_f * S), as its weights lie ------------------------------------------------------------
 
 
-def probe_masks(cluster_of: NDArray[np.integer[Any]], weights: NDArray[np.float32], seed: int) -> dict[str, Tensor]:
-    """The clusters' mask, and others to hold it against; all but `5 random labels` keep as many weights.
+def probe_masks(
+    of_test: NDArray[np.integer[Any]], of_train: NDArray[np.integer[Any]], weights: NDArray[np.float32], seed: int
+) -> dict[str, Tensor]:
+    """The clusters' mask, and others to hold it against.
 
-    cluster_of (N_f, K); weights (N_f, K, S).
+    As many weights as it: random labels, random weights, the largest ones. Others: `5 random labels`; the clusters of
+    training inputs, which know nothing of those that the accuracy is of; and all weights, which show what the training
+    alone does. of_test, of_train: cluster_of (N_f, K) from test and from training inputs; weights (N_f, K, S).
     """
     draw = np.random.default_rng(seed)
-    held = afcc_mask(cluster_of)
+    held = afcc_mask(of_test)
     positions = weights.shape[2]
     kept = int(held.sum()) * positions
     by_label = {
@@ -52,6 +56,8 @@ def probe_masks(cluster_of: NDArray[np.integer[Any]], weights: NDArray[np.float3
     masks = {name: np.repeat(mask[:, :, None], positions, axis=2) for name, mask in by_label.items()}
     masks["random weights"] = _largest(draw.random(weights.shape), kept)
     masks["largest weights"] = _largest(np.abs(weights), kept)
+    masks["training clusters"] = np.repeat(afcc_mask(of_train)[:, :, None], positions, axis=2)
+    masks["all weights"] = np.ones(weights.shape, bool)
     return {name: _as_it_lies(mask) for name, mask in masks.items()}
 
 
@@ -234,7 +240,9 @@ def _compressed(weight: Tensor) -> Tensor | None:
 
     try:
         with warnings.catch_warnings(action="ignore"):  # that CSR is in beta
-            sparse = weight.to_sparse_csr()
+            wide = weight.to_sparse_csr()  # with indices of 8 bytes
+            rows, columns = wide.crow_indices().int(), wide.col_indices().int()
+            sparse = torch.sparse_csr_tensor(rows, columns, wide.values(), wide.shape)
             sparse @ torch.zeros(weight.shape[1], 1, device=weight.device)
     except (RuntimeError, NotImplementedError):
         return None

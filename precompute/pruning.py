@@ -47,7 +47,8 @@ def prune_probe(
         "masks": {},
     }
     weights = layer.probe_weights.transpose(1, 0, 2).reshape(n_labels, -1)
-    for name, mask in afcc.probe_masks(of_test.cluster_of, layer.probe_weights, job.options.seed).items():
+    masks = afcc.probe_masks(of_test.cluster_of, of_train.cluster_of, layer.probe_weights, job.options.seed)
+    for name, mask in masks.items():
         title = f"afcc of layer {tap.layer}, {name}"
         training = probe_training(tap.layer, train, data.train_labels, n_labels, recipe.probe, job.options.seed)
         probe = training.model

@@ -61,7 +61,7 @@ def _sharing(found: Sharing) -> str:
         return "super-classes: no two of the labels share one"
     return (
         f"super-classes: shared by {found.share:.1%} of the {found.pairs} pairs of labels in one cluster, "
-        f"by chance {found.expected:.1%}; {_significance(found.z, found.p)}"
+        f"filter by filter, by chance {found.expected:.1%}; {_significance(found.z, found.p)}"
     )
 
 

@@ -2,7 +2,9 @@
 
     labels shuffled   the output labels permuted at random: what a filter raises has nothing to do with what it sees
     rotated filters   activations and weights of a layer rotated together by a random orthogonal matrix over filters:
-                      every logit stays as it was, the "filters" are others
+                      every logit stays as it was, the "filters" are others. After a ReLU activations have no sign, and
+                      rotated they have: two negatives give elements above the threshold as well, so n and N_c rise
+                      also where filters have nothing to lose. C_s and SNR_E are what this null is fair to
     random order      the greedy scan in random orders of the labels
     reversed order    the greedy scan from the last label to the first: one draw, no spread
 
@@ -32,8 +34,6 @@ Seed = int | np.random.Generator
 NULLS: tuple[Null, ...] = get_args(Null)
 SAMPLES = 20
 MAX_ROTATED = 8192  # filters: the matrix that rotates them takes 8 bytes x their square
-
-_BAND = (0.025, 0.975)
 
 
 class Statistics(NamedTuple):
@@ -72,8 +72,8 @@ class Against(NamedTuple):
     mean: float | None  # over the draws; None where it is undefined in any of them: the others would be a selection
     std: float | None  # between the draws, with one degree of freedom less; None for a single one
     z: float | None  # (observed - mean) / std; None where the draws do not differ
-    low: float | None  # the band in which 95% of the draws lie
-    high: float | None
+    low: float | None  # the smallest of the draws
+    high: float | None  # the largest
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,8 +97,7 @@ class Chance:
             return Against(observed, mean, None, None, None, None)
         std = float(values.std(ddof=1)) if differ else 0.0
         z = (observed - mean) / std if differ and observed is not None else None
-        low, high = (float(edge) for edge in np.quantile(values, _BAND))
-        return Against(observed, mean, std, z, low, high)
+        return Against(observed, mean, std, z, float(values.min()), float(values.max()))
 
 
 def chance(

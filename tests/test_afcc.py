@@ -33,7 +33,7 @@ def layer():
 
 def test_a_weight_is_kept_if_and_only_if_its_label_is_in_a_cluster_of_its_filter(layer):
     weights, measured = layer
-    mask = afcc.probe_masks(measured.cluster_of, weights, 0)["clusters"]
+    mask = afcc.probe_masks(measured.cluster_of, measured.cluster_of, weights, 0)["clusters"]
     assert mask.shape == (N_LABELS, N_FILTERS * POSITIONS)
     for label in range(N_LABELS):
         for column in range(N_FILTERS * POSITIONS):
@@ -43,12 +43,13 @@ def test_a_weight_is_kept_if_and_only_if_its_label_is_in_a_cluster_of_its_filter
 
 def test_baselines_keep_as_many_weights(layer):
     weights, measured = layer
-    masks = afcc.probe_masks(measured.cluster_of, weights, 0)
+    masks = afcc.probe_masks(measured.cluster_of, measured.cluster_of, weights, 0)
     kept = int(masks["clusters"].sum())
     for name in ("as many random labels", "random weights", "largest weights"):
         assert int(masks[name].sum()) == kept
         assert not torch.equal(masks[name], masks["clusters"])
     assert int(masks["5 random labels"].sum()) == N_FILTERS * 5 * POSITIONS
+    assert torch.equal(masks["training clusters"], masks["clusters"]) and masks["all weights"].all()
     by_filter = [mask.view(N_LABELS, N_FILTERS, POSITIONS) for mask in masks.values()]
     assert torch.equal(by_filter[0].sum((0, 2)), by_filter[1].sum((0, 2)))  # as many labels, filter by filter
     lying = torch.from_numpy(weights.transpose(1, 0, 2).reshape(N_LABELS, -1)).abs()
@@ -57,7 +58,9 @@ def test_baselines_keep_as_many_weights(layer):
 
 def test_masks_follow_from_the_seed(layer):
     weights, measured = layer
-    first, again, other = (afcc.probe_masks(measured.cluster_of, weights, seed) for seed in (1, 1, 2))
+    first, again, other = (
+        afcc.probe_masks(measured.cluster_of, measured.cluster_of, weights, seed) for seed in (1, 1, 2)
+    )
     assert all(torch.equal(first[name], again[name]) for name in first)
     assert not torch.equal(first["random weights"], other["random weights"])
 
@@ -65,7 +68,7 @@ def test_masks_follow_from_the_seed(layer):
 @pytest.mark.parametrize("weight_decay", [0.0, 0.1])
 def test_zeros_stay_exactly_zero_and_the_rest_learns(layer, weight_decay):
     weights, measured = layer
-    mask = afcc.probe_masks(measured.cluster_of, weights, 0)["clusters"]
+    mask = afcc.probe_masks(measured.cluster_of, measured.cluster_of, weights, 0)["clusters"]
     features = torch.randn(50, N_FILTERS * POSITIONS).to(torch.bfloat16)
     labels = torch.arange(50) % N_LABELS
     schedule = Schedule("test", 0.1, 0.9, weight_decay, epochs=3, batch_size=10)
@@ -80,7 +83,7 @@ def test_zeros_stay_exactly_zero_and_the_rest_learns(layer, weight_decay):
 
 def test_a_masked_training_goes_on_as_if_never_stopped(layer, tmp_path):
     weights, measured = layer
-    mask = afcc.probe_masks(measured.cluster_of, weights, 0)["clusters"]
+    mask = afcc.probe_masks(measured.cluster_of, measured.cluster_of, weights, 0)["clusters"]
     features = torch.randn(50, N_FILTERS * POSITIONS, generator=torch.Generator().manual_seed(0)).to(torch.bfloat16)
     labels = torch.arange(50) % N_LABELS
     schedule = Schedule("test", 0.1, 0.9, 0.01, epochs=2, batch_size=10)

@@ -17,15 +17,28 @@ from tests.explorer_runs import make_run
 EXAMPLE = ROOT / "explorer" / "example.h5"
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/afcc.md"])
-def test_a_page_shows_the_example_as_it_is(tmp_path, page):
+@pytest.mark.parametrize(("page", "blocks"), [("README.md", 1), ("docs/afcc.md", 2)])
+def test_a_page_shows_the_example_as_it_is(tmp_path, page, blocks):
     (tmp_path / "explorer").mkdir()
     (tmp_path / "explorer" / "example.h5").symlink_to(EXAMPLE)  # alone: what else lies in runs/ here says nothing
     text = (ROOT / page).read_text("utf-8")
     with Run(EXAMPLE) as run:
         run.verify()
-    assert len(re.findall("<!-- make results: .* explorer/example.h5 -->", text)) == 1
+    assert len(re.findall("<!-- make results: .* explorer/example.h5 -->", text)) == blocks
     assert with_blocks(text, tmp_path) == text, "make results"
+
+
+def test_the_program_in_the_docs_prints_what_stands_below_it(monkeypatch, capsys):
+    """Two digits of each number: how a matrix product rounds is the processor's."""
+    monkeypatch.chdir(ROOT)
+    text = (ROOT / "docs" / "afcc.md").read_text("utf-8")
+    (found,) = re.finditer(r"```python\n(.*?)```\n\n```\n(.*?)```", text, re.DOTALL)
+    exec(found[1], {})
+    printed, shown = capsys.readouterr().out, found[2]
+    number = r"[0-9]+\.[0-9]+"
+    assert re.split(number, printed) == re.split(number, shown)
+    values = [[float(value) for value in re.findall(number, lines)] for lines in (printed, shown)]
+    assert values[0] == pytest.approx(values[1], rel=0.01) and len(values[0]) == 20
 
 
 def test_the_example_is_a_whole_result_of_all_of_cifar100():

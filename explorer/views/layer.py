@@ -160,7 +160,7 @@ def _bands(file: FileId, view: View) -> pl.DataFrame | None:
         return None
     unit = words.unit_of(load.open_run(file).layers[view.layer])
     st.caption(
-        f"Grey: where 95% of the draws lie, n and N_c as means over {words.averaged(view.average, unit)}, as the lines "
+        f"Grey: where the draws lie, n and N_c as means over {words.averaged(view.average, unit)}, as the lines "
         f"are. {chance.said(view.null, _BAND_DRAWS, unit)}"
     )
     return bands
