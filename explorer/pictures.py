@@ -13,7 +13,7 @@ Style = Literal["fields", "clipped", "permuted"]
 GROUND, WHITE, NOISE, BOX, NOT_A_NUMBER = (13, 14, 18), (255, 255, 255), (255, 205, 44), (255, 93, 84), (214, 64, 200)
 TILE = 100  # pixels a side of one matrix, about; a whole number of pixels a label, or of labels a pixel
 GAP = 8
-AROUND = (110, 115, 122)  # neither white, as clusters are, nor black as what is not above
+AROUND = (58, 62, 70)  # neither white, as clusters are, nor black as what is not above
 
 # (lightness, hue, chroma) in OKLCh from 0 to the maximum, and from 0 to minus the maximum
 _POSITIVE = [(0.17, 285, 0.01), (0.42, 12, 0.13), (0.68, 45, 0.16), (0.97, 95, 0.04)]
