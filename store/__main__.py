@@ -18,6 +18,10 @@ def main() -> int:
         command.add_argument("file", help="a result of `python -m precompute`; for info and check also its address")
     info.add_argument("--threshold", type=float, default=0.3, help="fraction of each filter's maximum (default 0.3)")
     info.add_argument("--nulls", action="store_true", help="each layer beside what chance gives (null models), and z")
+    info.add_argument(
+        "--untrained", action="append", default=[], metavar="RUN",
+        help="with --nulls: a run made by --untrained, as one more null; may be said several times",
+    )  # fmt: skip
     info.add_argument("--samples", type=int, help="draws of each null model (default 20)")
     info.add_argument("--layer", help="this layer alone (default: all)")
     info.add_argument("--seed", type=int, help="of the draws (default 0)")
@@ -58,8 +62,8 @@ def main() -> int:
 def _understand(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
     if not 0 <= arguments.threshold <= 1:
         parser.error(f"--threshold is a fraction of the maximum, from 0 to 1, not {arguments.threshold}")
-    for name in ("samples", "layer", "seed"):
-        if getattr(arguments, name) is not None and not arguments.nulls:
+    for name in ("samples", "layer", "seed", "untrained"):
+        if getattr(arguments, name) not in (None, []) and not arguments.nulls:
             parser.error(f"--{name} is of --nulls")
     arguments.samples = 20 if arguments.samples is None else arguments.samples
     arguments.seed = 0 if arguments.seed is None else arguments.seed
@@ -92,19 +96,33 @@ def _info(path: str, threshold: float) -> int:
 
 
 def _nulls(arguments: argparse.Namespace) -> int:
+    from contextlib import ExitStack
+
     from store.chance_table import chance_table
     from store.format import FormatError
+    from store.manifest import mapping
     from store.read import Run
     from store.table import title
 
-    with Run(arguments.file) as run:
+    with Run(arguments.file) as run, ExitStack() as files:
+        untrained = [files.enter_context(Run(path)) for path in arguments.untrained]
+        for other in untrained:
+            network = other.manifest["network"]
+            is_random = not network["epochs"] and mapping(network.get("weights")).get("from") == "none"
+            if not is_random or other.n_labels != run.n_labels:
+                raise FormatError(f"{other.place}: not an untrained network of {run.n_labels} labels")
         if arguments.layer is not None and arguments.layer not in run.layers:
             raise FormatError(f"{run.place}: no layer {arguments.layer!r}; it has {', '.join(run.layers) or 'none'}")
         print(title(run), flush=True)
         for layer in reversed(run.layers.values()):  # deepest first, as in the paper
             if arguments.layer in (None, layer.name):
                 print()
-                print(chance_table(run, layer, arguments.threshold, arguments.samples, arguments.seed), flush=True)
+                same = [other.layers[layer.name] for other in untrained if layer.name in other.layers]
+                measured = [of_other.measure(arguments.threshold) for of_other in same]
+                print(
+                    chance_table(run, layer, arguments.threshold, arguments.samples, arguments.seed, measured),
+                    flush=True,
+                )
     return 0
 
 

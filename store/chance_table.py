@@ -1,38 +1,41 @@
 """A layer beside its null models, and what its clusters mean, as text."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
-from store.nulls import NULLS, Against, Statistics, chance, ranks, ranks_from_factors
+from store.measure import LayerMeasure
+from store.nulls import NULLS, Against, Chance, Statistics, against, chance, ranks, ranks_from_factors
 from store.read import Layer, Run
 from store.semantics import Agreement, Sharing, confusion_agreement, superclass_sharing, together
 
 _HEAD = ["", "n", "N_c", "C_s", "signal", "noise_I", "noise_E", "SNR_I", "SNR_E"]
 
 
-def chance_table(run: Run, layer: Layer, threshold: float, samples: int, seed: int) -> str:
-    """The layer's numbers, under them each null's mean +- standard deviation and z; '-' where one is undefined."""
+def chance_table(
+    run: Run, layer: Layer, threshold: float, samples: int, seed: int, untrained: Sequence[LayerMeasure] = ()
+) -> str:
+    """The layer's numbers, under them each null's mean +- standard deviation and z; '-' where one is undefined.
+
+    untrained: the same layer of untrained networks, measured at the same threshold, which then is a null as well.
+    """
     fields = layer.fields() if layer.has_fields else None
     factors = (layer.class_means, layer.probe_weights) if layer.has_factors else None
-    found = ranks(layer.fields()) if factors is None else ranks_from_factors(*factors)
-    rank = "undefined" if np.isnan(found).all() else f"{np.nanmean(found):.1f}"
-    rows = [_HEAD]
-    notes = []
+    of_filters = ranks(layer.fields()) if factors is None else ranks_from_factors(*factors)
+    rank = "undefined" if np.isnan(of_filters).all() else f"{np.nanmean(of_filters):.1f}"
+    found, notes = list[Chance](), list[str]()
     for null in NULLS:
         try:
-            drawn = chance(null, fields=fields, factors=factors, threshold=threshold, samples=samples, seed=seed)
+            found.append(chance(null, fields=fields, factors=factors, threshold=threshold, samples=samples, seed=seed))
         except ValueError as reason:
             if null != "rotated filters":  # which not every layer's can be
                 raise
             notes.append(f"no {null}: {reason}")
-            continue
-        columns = [drawn.of(name) for name in Statistics._fields]
-        if len(rows) == 1:
-            rows.append(["measured", *(_number(column.observed) for column in columns)])
-        rows.append([null, *map(_spread, columns)])
-        if len(drawn.draws) > 1:
-            rows.append(["  z", *("-" if column.z is None else f"{column.z:+.1f}" for column in columns)])
+    if untrained:
+        found.append(against("untrained network", layer.measure(threshold), untrained))
+    observed = [found[0].of(name).observed for name in Statistics._fields]
+    rows = [_HEAD, ["measured", *map(_number, observed)], *(row for one in found for row in _rows(one))]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
         "  ".join([name.ljust(widths[0]), *(c.rjust(width) for c, width in zip(cells, widths[1:], strict=True))])
@@ -41,6 +44,14 @@ def chance_table(run: Run, layer: Layer, threshold: float, samples: int, seed: i
     draws = "1 draw" if samples == 1 else f"{samples} draws"
     head = f"layer {layer.name}: threshold {threshold:g}, {draws}, seed {seed}; rank of a filter's fields {rank}"
     return "\n".join([head, *(line.rstrip() for line in lines), *notes, *meaning(run, layer, threshold, seed)])
+
+
+def _rows(drawn: Chance) -> list[list[str]]:
+    columns = [drawn.of(name) for name in Statistics._fields]
+    rows = [[drawn.null, *map(_spread, columns)]]
+    if len(drawn.draws) > 1:
+        rows.append(["  z", *("-" if column.z is None else f"{column.z:+.1f}" for column in columns)])
+    return rows
 
 
 def meaning(run: Run, layer: Layer, threshold: float, seed: int) -> list[str]:

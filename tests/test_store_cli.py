@@ -187,6 +187,7 @@ def test_what_is_no_result_is_refused(command: str, name: str, message: str, tmp
         ["info", "file", "--threshold", "1.5"],
         ["info", "f", "--threshold=x"],
         ["info", "f", "--samples", "3"],  # of --nulls
+        ["info", "f", "--untrained", "g"],
         ["info", "f", "--layer", "10"],
         ["info", "f", "--seed", "1"],
         ["info", "f", "--nulls", "--samples", "0"],

@@ -73,6 +73,27 @@ def test_each_layers_numbers_stand_beside_each_null(tmp_path: Path, nulls) -> No
             assert "super-classes: shared by " in lines[-1]  # even and odd
 
 
+def test_untrained_networks_are_a_null_of_their_own(tmp_path: Path, nulls) -> None:
+    path = write_small(tmp_path / "run.h5", layers={"10": (40, 4), "13": (30, 1)}, n_labels=8)
+    random = {"arch": "vgg16", "epochs": 0, "weights": {"from": "none"}}
+    others = [tmp_path / "a.h5", tmp_path / "b.h5"]
+    for seed, other in enumerate(others, 5):
+        made = small_run(layers={"10": (40, 4)}, n_labels=8, seed=seed)
+        made.manifest["network"], made.history = random, {column: [] for column in made.history}
+        write_run(other, made)
+    status, text, errors = nulls(path, "--samples", "2", "--untrained", others[0], "--untrained", others[1])
+    assert (status, errors) == (0, "")
+    found = layers(text)
+    assert not any(line.startswith("untrained") for line in found["13"])  # the others have no such layer
+    with Run(others[0]) as a, Run(others[1]) as b:
+        noise = [run.layers["10"].measure().mean_noise for run in (a, b)]
+    row = cells(found["10"], "untrained network")
+    assert row["n"].startswith(f"{shown(np.mean(noise))}+-") and noise[0] != noise[1]
+    assert any(line.startswith("  z") for line in found["10"][-2:])
+    status, text, errors = nulls(path, "--untrained", path)
+    assert status == 1 and "not an untrained network of 8 labels" in errors
+
+
 def test_one_layer_can_be_asked_for(result_file: Path, nulls) -> None:
     status, text, _ = nulls(result_file, "--layer", "10", "--samples", "2")
     assert status == 0 and list(layers(text)) == ["10"]
