@@ -100,16 +100,13 @@ def _nulls(arguments: argparse.Namespace) -> int:
 
     from store.chance_table import chance_table
     from store.format import FormatError
-    from store.manifest import mapping
     from store.read import Run
     from store.table import title
 
     with Run(arguments.file) as run, ExitStack() as files:
         untrained = [files.enter_context(Run(path)) for path in arguments.untrained]
         for other in untrained:
-            network = other.manifest["network"]
-            is_random = not network["epochs"] and mapping(network.get("weights")).get("from") == "none"
-            if not is_random or other.n_labels != run.n_labels:
+            if not other.is_untrained or other.n_labels != run.n_labels:
                 raise FormatError(f"{other.place}: not an untrained network of {run.n_labels} labels")
         if arguments.layer is not None and arguments.layer not in run.layers:
             raise FormatError(f"{run.place}: no layer {arguments.layer!r}; it has {', '.join(run.layers) or 'none'}")

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from store import format as fmt
+from store.manifest import mapping
 from store.measure import THRESHOLD, LayerMeasure, fields_from_factors, measure_factored, measure_layer
 from store.remote import RemoteFile, close_at_exit, is_address, open_remote, raise_failure
 from store.structure import open_checked
@@ -64,6 +65,12 @@ class Run:
     def unfinished(self) -> list[str]:
         """The layers that this run was asked for and does not hold yet."""
         return [name for name in self.manifest.get("planned_layers") or [] if name not in self.layers]
+
+    @property
+    def is_untrained(self) -> bool:
+        """Whether its network has random weights, under trained probes."""
+        network = self.manifest["network"]
+        return not network["epochs"] and mapping(network.get("weights")).get("from") == "none"
 
     @property
     def content_sha256(self) -> str:

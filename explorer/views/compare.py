@@ -1,18 +1,28 @@
 """Compare: two layers, or the same layer of two runs, differences first."""
 
-from dataclasses import dataclass, replace
 from functools import partial
-from typing import Literal
 
 import polars as pl
 import streamlit as st
 
-from explorer import chance, charts, charts_compare, controls, differences, elements, frames, gallery, load, page, words
-from explorer.load import FileId, Loaded
+from explorer import (
+    chance,
+    charts,
+    charts_compare,
+    controls,
+    differences,
+    elements,
+    frames,
+    gallery,
+    load,
+    page,
+    sides,
+    words,
+)  # fmt: skip
 from explorer.matrix import live_matrix
-from explorer.state import View, default_layer
-from store.measure import LayerMeasure, scan_order
-from store.read import Layer, Run
+from explorer.sides import Side
+from explorer.state import View
+from store.measure import scan_order
 
 _ACROSS, _DOWN = 4, 4  # matrices of a gallery
 _LARGE = ("signal", "noise_I + noise_E")  # of Figure 2: noise_I is a part of the second
@@ -22,41 +32,14 @@ _WITH_DEPTH = [  # a quantity, its title, is it logarithmic
 ]  # fmt: skip
 
 
-@dataclass(frozen=True)
-class _Side:
-    letter: str
-    file: FileId
-    run: Run
-    layer: Layer
-
-    @property
-    def title(self) -> str:
-        return f"{self.letter}: {page.run_title(self.run)}, layer {self.layer.name}"
-
-    def measured(self, view: View) -> LayerMeasure:
-        return load.measured(self.file, self.layer.name, view.threshold, view.order)
-
-    @property
-    def loaded(self) -> Loaded:
-        return load.loaded(self.file, self.layer.name)
-
-    @property
-    def filter_name(self) -> Literal["filter", "filter_b"]:
-        """Where the view has the number of the filter that is shown."""
-        return "filter" if self.letter == "A" else "filter_b"
-
-    def labels(self, view: View) -> pl.DataFrame:
-        return frames.labels(self.run, self.measured(view))
-
-
 def show() -> None:
     page.text("Compare", "heading")
     st.caption("A is what the sidebar has chosen; choose here what B is, another layer or another run.")
-    a, b = _sides()
+    a, b = sides.choose()
     for side in (a, b):
         page.text(side.title, "lead")
         page.not_the_papers(side.run)
-        if _untrained(side.run):
+        if side.run.is_untrained:
             st.info(
                 f"{side.letter} is an untrained network, random weights with trained probes: what its numbers are is "
                 "what chance alone gives, and the other's stand against it."
@@ -64,50 +47,9 @@ def show() -> None:
     _everything()
 
 
-def _untrained(run: Run) -> bool:
-    network = run.manifest["network"]
-    weights = network.get("weights")
-    return network["epochs"] == 0 and isinstance(weights, dict) and weights.get("from") == "none"
-
-
-def _sides() -> tuple[_Side, _Side]:
-    """A from the sidebar; B from its own two boxes, and where they are untouched the other of the best two layers."""
-    file, run = page.opened()
-    files: dict[str, FileId] = {entry.name: entry for entry in st.session_state["files"]}
-    view = page.view()
-    store_b = view.store_b if view.store_b in files else file.name
-    left, right = st.columns(2)
-    with left:  # before it is opened: where that fails, another can be chosen
-        controls.choose_other("Run B", "store_b", list(files), store_b, lambda name: name.removesuffix(".h5"))
-    run_b = load.open_run(files[store_b])
-    if not run_b.layers:
-        st.info("Run B has no layer yet, so B is of the run of A.")
-        store_b, run_b = file.name, run
-    layer_b = view.layer_b
-    if layer_b not in run_b.layers:
-        others = [name for name in run_b.layers if store_b != file.name or name != view.layer]
-        same = view.layer if store_b != file.name and view.layer in run_b.layers else None
-        layer_b = same or (others[-1] if others else default_layer(run_b).name)
-    filter_b = min(view.filter_b, run_b.layers[layer_b].n_filters - 1)
-    page.show_at(replace(view, store_b=store_b if store_b != file.name else "", layer_b=layer_b, filter_b=filter_b))
-    with right:
-        controls.choose_other("Layer B", "layer_b", list(run_b.layers), layer_b)
-    return _Side("A", file, run, run.layers[view.layer]), _Side("B", files[store_b], run_b, run_b.layers[layer_b])
-
-
-def _now() -> tuple[_Side, _Side]:
-    """The sides that `_sides` has settled."""
-    file, run = page.opened()
-    view = page.view()
-    files: dict[str, FileId] = {entry.name: entry for entry in st.session_state["files"]}
-    file_b = files.get(view.store_b, file)
-    run_b = load.open_run(file_b)
-    return _Side("A", file, run, run.layers[view.layer]), _Side("B", file_b, run_b, run_b.layers[view.layer_b])
-
-
 @page.fragment
 def _everything() -> None:
-    a, b = _now()
+    a, b = sides.now()
     controls.choose_threshold()
     view = page.view()
     st.subheader("Differences")
@@ -138,7 +80,7 @@ with Run({a.file.path!r}) as run_a, Run({b.file.path!r}) as run_b:
     )
 
 
-def _labels(a: _Side, b: _Side, view: View) -> None:
+def _labels(a: Side, b: Side, view: View) -> None:
     st.subheader("Labels")
     changes = differences.of_labels(a.labels(view), b.labels(view))
     if changes.is_empty():
@@ -157,7 +99,7 @@ def _labels(a: _Side, b: _Side, view: View) -> None:
     elements.table(changes, "label-differences", height=280)
 
 
-def _runs(a: _Side, b: _Side, view: View) -> None:
+def _runs(a: Side, b: Side, view: View) -> None:
     """Two runs: the paper's table of each, the layers that both have, and all of them with depth."""
     if a.file == b.file:
         return
@@ -187,7 +129,7 @@ def _runs(a: _Side, b: _Side, view: View) -> None:
 
 
 def _distributions() -> None:
-    a, b = _now()
+    a, b = sides.now()
     view = page.view()
     unit = words.unit_of_all(side.layer for side in (a, b))
     st.subheader("Distributions")
@@ -215,7 +157,7 @@ def _distributions() -> None:
 
 
 def _sweeps() -> None:
-    a, b = _now()
+    a, b = sides.now()
     view = page.view()
     st.subheader("Sweep of the threshold")
     asked = f"sweeps {a.file} {a.layer.name} {b.file} {b.layer.name}"
@@ -247,7 +189,7 @@ def _sweeps() -> None:
 
 
 def _galleries() -> None:
-    a, b = _now()
+    a, b = sides.now()
     st.subheader("Galleries, side by side")
     columns = st.columns(4, vertical_alignment="bottom")
     with columns[0]:
@@ -283,15 +225,15 @@ def _picked(key: str, name: str) -> None:
 
 
 def _figure_1() -> None:
-    sides = _now()
+    a, b = sides.now()
     view = page.view()
-    unit = words.unit_of_all(side.layer for side in sides)
+    unit = words.unit_of_all(side.layer for side in (a, b))
     st.subheader("Figure 1, side by side")
     st.caption(
         f"A {unit} of each: its fields, those above the threshold, and the same permuted into its clusters. Either "
         "threshold can be dragged; on release both have it."
     )
-    for column, side in zip(st.columns(2, gap="large"), sides, strict=True):
+    for column, side in zip(st.columns(2, gap="large"), (a, b), strict=True):
         with column:
             page.text(side.title)
             last = side.layer.n_filters - 1
@@ -314,7 +256,7 @@ def _figure_1() -> None:
 
 
 def _figure_2() -> None:
-    a, b = _now()
+    a, b = sides.now()
     view = page.view()
     st.subheader("Figure 2, side by side")
     tables = [side.labels(view) for side in (a, b)]
