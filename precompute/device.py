@@ -4,6 +4,7 @@ import platform
 from dataclasses import dataclass, replace
 
 import torch
+from torch import nn
 
 from precompute.distributed import ALONE, World
 from precompute.options import Problem
@@ -46,13 +47,21 @@ def _choose(wanted: str) -> Device:
         raise Problem(f"--device {kind}: this machine, or this build of torch, has none; there is --device cpu")
     device = torch.device(kind)
     if kind == "cuda":
-        low = torch.bfloat16 if torch.cuda.is_bf16_supported() else None
+        torch.backends.cudnn.benchmark = True  # the quickest algorithm for the sizes at hand, by trying
+        low = torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else None
         return Device(device, low, f"{torch.cuda.get_device_name()}, {_precision(low)}")
     if kind == "mps":
         return Device(device, None, f"Apple GPU, {_precision(None)}")
     low = torch.bfloat16 if torch.ops.mkldnn._is_mkldnn_bf16_supported() and _has_fast_bfloat16() else None
     name = str(torch.cpu.get_capabilities().get("cpu_name") or platform.processor() or platform.machine())
     return Device(device, low, f"{name}, {torch.get_num_threads()} threads, {_precision(low)}")
+
+
+def as_the_device_likes(network: nn.Module, device: Device) -> nn.Module:
+    """The network on the device; on a GPU with the channels last in memory, as the images have them."""
+    if device.target.type == "cuda":
+        return network.to(device.target, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+    return network.to(device.target)
 
 
 def free_on_device(device: Device) -> int:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from precompute.device import Device, free_on_device, peak_memory
+from precompute.device import Device, as_the_device_likes, free_on_device, peak_memory
 from precompute.images.augment import Draws, Images, Preprocessing
 from precompute.images.image_files import ImageFiles
 from precompute.images.thumbnails import thumbnail_bytes
@@ -29,6 +29,7 @@ _MEMORY_OF: dict[str, tuple[Place, ...]] = {  # the places that are the device's
     "cuda": ("device",),
     "mps": ("device", "memory"),
 }
+_GPU_STEPS = 20  # as many in a row, since Python is ahead of a GPU
 _LONG = 5.0  # seconds; what takes longer is measured less often
 
 
@@ -157,7 +158,7 @@ def make_plan(job: Job) -> Plan:
     Of several processes one measures its part of a batch, so what they tell each other is left out.
     """
     recipe, sizes, target = job.recipe, job.sizes, job.device.target
-    network = job.arch.build(sizes.n_labels).to(target)
+    network = as_the_device_likes(job.arch.build(sizes.n_labels), job.device)
     side = job.arch.side
     shapes = tap_shapes(network, job.taps, (3, side, side))
     channels, height, width = sizes.image_shape
@@ -177,7 +178,16 @@ def make_plan(job: Job) -> Plan:
     train_step = 0.0
     if recipe.network.epochs:
         trained = copy.deepcopy(network)
-        training = Training("", trained, images.augmented, labels[:batch], recipe.network, 0, job.device.autocast)
+        training = Training(
+            name="",
+            model=trained,
+            inputs=images.augmented,
+            labels=labels[:batch],
+            schedule=recipe.network,
+            seed=0,
+            autocast=job.device.autocast,
+            on_device=True,
+        )
         train_step = _step_seconds(training, job.device)
     plan = Plan(
         job=job,
@@ -243,7 +253,14 @@ def _steps(schedule: Schedule, n_inputs: int) -> int:
 def _step_seconds(training: Training, device: Device) -> float:
     training.model.train()
     draws = Draws.of_epoch(len(training.labels), 0, 0, device.target)
-    return _seconds(lambda: training.take_step(draws, 0), device, times=4)
+    if device.target.type != "cuda":
+        return _seconds(lambda: training.take_step(draws, 0), device, times=4)
+
+    def steps() -> None:
+        for _ in range(_GPU_STEPS):
+            training.take_step(draws, 0)
+
+    return _seconds(steps, device, times=4) / _GPU_STEPS
 
 
 def _seconds(task: Callable[[], object], device: Device, times: int) -> float:

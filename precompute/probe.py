@@ -102,7 +102,8 @@ def probe_training(
     def inputs(index: Tensor, _draws: object) -> Tensor:
         return features.index_select(0, index.to(features.device)).to(labels.device).float()
 
-    return Training(f"probe of layer {layer}", probe, inputs, labels, schedule, seed)
+    on_device = features.device == labels.device
+    return Training(f"probe of layer {layer}", probe, inputs, labels, schedule, seed, on_device=on_device)
 
 
 def probe_weights(probe: nn.Module) -> NDArray[np.float32]:

@@ -98,6 +98,7 @@ def _train_with_network(
         autocast=job.device.autocast,
         evaluate=lambda: _accuracy(job, data, model),
         evaluations=schedule.epochs,
+        on_device=data.train.on_device,
     )
     return _trained(job, training, f"afcc-{tap.layer}-network")
 
@@ -138,6 +139,7 @@ def prune_between(job: Job, data: DataOnDevice, network: nn.Module, content: Run
                 seed=job.options.seed,
                 autocast=job.device.autocast,
                 evaluate=lambda own=own: _accuracy(job, data, own),  # type: ignore[misc]
+                on_device=data.train.on_device,
             )
             so_far = hashlib.sha256(" ".join(names[: names.index(after) + 1]).encode()).hexdigest()[:12]
             history = _trained(job, training, f"between-{so_far}-{kind}")

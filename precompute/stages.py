@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from precompute.device import as_the_device_likes
 from precompute.fields import by_filter, class_means
 from precompute.images.augment import Images, Preprocessing
 from precompute.images.data import Split
@@ -69,7 +70,7 @@ class Trained:
 def train_network(job: Job, data: DataOnDevice, saved: dict[str, Any] | None) -> Trained:
     """Stage 1: train the whole network, from where an earlier process got to: the first process has it `saved`."""
     with job.world.in_turn(job.origin["from"] == "hub"):
-        network = job.network().to(job.device.target)
+        network = as_the_device_likes(job.network(), job.device)
     if job.recipe.network.epochs == 0:
         return Trained(network.requires_grad_(False), {column: [] for column in HISTORY}, 0.0)
 
@@ -90,6 +91,7 @@ def train_network(job: Job, data: DataOnDevice, saved: dict[str, Any] | None) ->
         autocast=job.device.autocast,
         evaluate=test_accuracy,
         world=job.world,
+        on_device=data.train.on_device,
     )
     before = 0.0
     state = job.world.from_first(saved)

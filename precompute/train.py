@@ -8,6 +8,7 @@ draw, such as dropout, so a training may go on with another number of them.
 """
 
 import math
+import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from precompute.distributed import ALONE, World
+from precompute.graph import GraphedSteps, compiled
 from precompute.images.augment import Draws
 from precompute.options import Problem
 from precompute.progress import Progress
@@ -27,7 +29,9 @@ from precompute.wording import counted
 from store.format import HISTORY
 
 _EVALUATIONS = 5  # test accuracy is taken about so often in a training: on a CPU each time costs part of an epoch
-_CHECK_EVERY = 20  # steps between looks at the loss on a GPU, where each look waits for the device
+_CHECK_EVERY = 100  # steps between looks at the loss on a GPU, where each look waits for the device
+_WORTH_COMPILING = 50_000  # steps: half a minute of compiling against 0.4 ms a step on an H200, more on slower GPUs
+_SAVE_EVERY = 15.0  # seconds between saves on a GPU, where one can take as long as two epochs
 
 Save = Callable[[dict[str, Any]], None]
 
@@ -46,6 +50,7 @@ class Training:
     evaluate: Callable[[], float] | None = None  # test accuracy now
     evaluations: int = _EVALUATIONS
     world: World = ALONE
+    on_device: bool = False  # whether `inputs` reads from the model's device alone: a GPU's steps are then captured
     history: dict[str, list[float]] = field(default_factory=lambda: {column: [] for column in HISTORY})
     step: int = 0
 
@@ -64,16 +69,25 @@ class Training:
         self.steps_an_epoch = len(self.labels) // self.batch_size  # what is left over joins in other epochs
         self.steps = self.steps_an_epoch * self.schedule.epochs
         self._sums = torch.zeros(2, dtype=torch.float64, device=self._sum_device())  # of this epoch: loss, right ones
+        self._rate: float | None = None  # that the optimizer has
+        self._graphed: GraphedSteps | None = None
+        if self.device.type == "cuda" and self.on_device and not self.world.several:
+            self._graphed = GraphedSteps(self._compute, len(self.labels), self.batch_size, self.device)
+            self._rates_on_device()
         self._trained = self._over_all_processes() if self.world.several else self.model
 
     def run(self, stopping: Stopping, save: Save | None = None) -> dict[str, list[float]]:
         """Train to the end; returns the history, one value an epoch.
 
-        `save` gets the state after each epoch, and in the middle of one when the person stops. Raises Stopped, and
-        Problem at a loss that is not finite: the state saved last is then still the good one.
+        `save` gets the state after each epoch, on a GPU now and then, and in the middle of one when the person stops.
+        Raises Stopped, and Problem at a loss that is not finite: the state saved last is then still the good one.
         """
         several = self.world.several
+        saved = -math.inf
         progress = Progress(self.name, self.steps, self.step, shown=self.world.is_first)
+        if self._graphed is not None and self.steps - self.step >= _WORTH_COMPILING:
+            self.compile()
+            progress.note("its kernels are compiled first, which can take a minute")
         self.model.train()
         if not self.world.is_first:
             torch.manual_seed(self.seed + (self.world.rank << 32) + self.step)  # other dropouts for other inputs
@@ -92,9 +106,11 @@ class Training:
                         self._check_loss(epoch)
                     if ended:
                         self._end_epoch(epoch)
-                    if save is not None and (ended or asked):
+                    is_due = self.device.type != "cuda" or time.monotonic() - saved > _SAVE_EVERY
+                    if save is not None and (asked or (ended and (is_due or self.step == self.steps))):
                         self._check_weights(epoch, draws)
                         self._save(save)
+                        saved = time.monotonic()
                 if asked:
                     stopping.check()
                 progress.step(self.step, f"epoch {epoch + 1} of {self.schedule.epochs}")
@@ -102,14 +118,24 @@ class Training:
         progress.finish(f"{counted(self.schedule.epochs, 'epoch')}, {self._summary()}")
         return self.history
 
+    def compile(self) -> None:
+        """Let torch's compiler join what follows one another in the network. Takes its time at the first step."""
+        self._trained = compiled(self.model)
+
     def take_step(self, draws: Draws, batch: int) -> None:
         """One step on the given batch of the epoch."""
         index = draws.order[batch * self.batch_size : (batch + 1) * self.batch_size]
+        self._set_rates(self.schedule.rate(self.step, self.steps_an_epoch))
+        if self._graphed is not None:
+            self._graphed.take(index, draws)
+        else:
+            self._compute(index, draws)
+        self.step += 1
+
+    def _compute(self, index: Tensor, draws: Draws) -> None:
+        """All that the device does in a step."""
         mine = index[self.world.share(len(index))]
         labels = self.labels[mine]
-        rate = self.schedule.rate(self.step, self.steps_an_epoch)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate * group["factor"]
         fields = self._fields(self._trained, mine, draws)
         loss = cross_entropy(fields, labels) * (len(mine) / len(index))  # the parts add up to the batch's mean
         self.optimizer.zero_grad(set_to_none=True)
@@ -117,7 +143,21 @@ class Training:
         self.optimizer.step()
         right = (fields.detach().argmax(1) == labels).sum()
         self._sums += torch.stack([loss.detach(), right]).to(self._sums)
-        self.step += 1
+
+    def _set_rates(self, rate: float) -> None:
+        if rate == self._rate:
+            return
+        self._rate = rate
+        for group in self.optimizer.param_groups:
+            if isinstance(group["lr"], Tensor):  # whose address a graph knows
+                group["lr"].fill_(rate * group["factor"])
+            else:
+                group["lr"] = rate * group["factor"]
+
+    def _rates_on_device(self) -> None:
+        for group in self.optimizer.param_groups:
+            group["lr"] = torch.zeros((), device=self.device)
+        self._rate = None
 
     def state(self) -> dict[str, Any]:
         """All that the training goes on from."""
@@ -128,6 +168,7 @@ class Training:
             "step": self.step,
             "sums": self.world.total(self._sums),
             "random": torch.get_rng_state(),  # for layers that draw, such as dropout
+            "device_random": torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -136,10 +177,16 @@ class Training:
         self.optimizer.load_state_dict(state["optimizer"])
         for group, factor in zip(self.optimizer.param_groups, factors, strict=True):
             group["factor"] = factor  # which checkpoints of version 0.1 do not hold
+            group["lr"] = 0.0
+        self._rate = None
+        if self._graphed is not None:
+            self._rates_on_device()
         self.history = state["history"]
         self.step = state["step"]
         self._sums = state["sums"].to(self._sum_device()) * self.world.is_first  # the first process's are everybody's
         torch.set_rng_state(state["random"])
+        if self.device.type == "cuda" and state.get("device_random") is not None:
+            torch.cuda.set_rng_state(state["device_random"], self.device)
 
     def _groups(self) -> list[dict[str, Any]]:
         """The parameters by the factor of their learning rate."""

@@ -1,5 +1,7 @@
 """Augmentation and scaling of whole batches."""
 
+from dataclasses import fields
+
 import numpy as np
 import pytest
 import torch
@@ -149,3 +151,14 @@ def test_what_comes_in_from_outside_is_black(disc):
     moved = seen(bright, warps=True).augmented(torch.tensor([0]), draws(1, down=2 * MAX_SHIFT))
     assert (moved[:, :, :4] == -1).all()
     assert (moved[:, :, 5:, 5:-5] > 0.99).all()
+
+
+def test_draws_are_copied_into_room_that_was_made_for_them():
+    epoch = Draws.of_epoch(20, seed=1, epoch=2, device=torch.device("cpu"))
+    room = Draws.empty(20, torch.device("cpu"))
+    places = [getattr(room, field.name).data_ptr() for field in fields(Draws)]
+    room.copy_(epoch)
+    for field, place in zip(fields(Draws), places, strict=True):
+        made, given = getattr(room, field.name), getattr(epoch, field.name)
+        assert made.dtype == given.dtype and torch.equal(made, given)
+        assert made.data_ptr() == place

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from precompute.graph import compiled
 from precompute.options import Problem, parse
 from precompute.recipes import Schedule, recipe_for
 from precompute.stopping import Stopped, Stopping
@@ -145,3 +146,15 @@ def test_nesterov_momentum_and_l2_are_the_textbooks():
     Training("test", model, lambda index, _: features[index], labels, schedule, 0).run(Stopping())
     torch.testing.assert_close(model.weight.detach(), expected)
     assert math.isfinite(expected.sum())
+
+
+def test_without_a_compiler_of_c_a_network_is_trained_as_it_is(monkeypatch):
+    model = nn.Linear(2, 2)
+    monkeypatch.setattr("precompute.graph.has_triton", lambda: True)
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    assert compiled(model) is model
+    monkeypatch.setattr("shutil.which", lambda name: f"/usr/bin/{name}")
+    made = compiled(model)
+    assert made._orig_mod is model
+    monkeypatch.setattr("precompute.graph.has_triton", lambda: False)
+    assert compiled(model) is model

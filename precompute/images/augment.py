@@ -33,6 +33,17 @@ class Draws:
         turn = torch.rand(n_inputs, 2, generator=generator) * 2 - 1
         return Draws(order.to(device), shift.to(device), flip.to(device), turn.to(device))
 
+    @staticmethod
+    def empty(n_inputs: int, device: torch.device) -> "Draws":
+        """Room for an epoch's draws."""
+        order = torch.zeros(n_inputs, dtype=torch.int64, device=device)
+        flip = torch.zeros(n_inputs, dtype=torch.bool, device=device)
+        return Draws(order, order.new_zeros(n_inputs, 2), flip, torch.zeros(n_inputs, 2, device=device))
+
+    def copy_(self, other: "Draws") -> None:
+        for name in ("order", "shift", "flip", "turn"):
+            getattr(self, name).copy_(getattr(other, name))
+
 
 @dataclass(frozen=True)
 class Preprocessing:
@@ -62,6 +73,10 @@ class Images:
 
     def __len__(self) -> int:
         return len(self.pixels)
+
+    @property
+    def on_device(self) -> bool:
+        return isinstance(self.pixels, Tensor) and self.pixels.device.type == self.device.type
 
     def part(self, rows: slice) -> "Images":
         """Some of the inputs, which stay where they are."""
@@ -135,11 +150,11 @@ def _turned(images: Tensor, shift: Tensor, degrees: Tensor) -> Tensor:
     height, width = images.shape[2:]
     angle, shear = torch.deg2rad(degrees).unbind(1)
     cos, sin, tan = angle.cos(), angle.sin(), shear.tan()
-    # From a pixel of the result to where it is looked up: the inverse of turn @ shear. In a square both axes are alike.
-    forward = torch.stack(
-        [torch.stack([cos, cos * tan - sin], 1), torch.stack([sin, sin * tan + cos], 1)], 1
+    # From a pixel of the result to where it is looked up: the inverse of turn @ shear, whose determinant is 1. In a
+    # square both axes are alike.
+    inverse = torch.stack(
+        [torch.stack([sin * tan + cos, sin - cos * tan], 1), torch.stack([-sin, cos], 1)], 1
     )  # (batch, 2, 2)
-    inverse = torch.linalg.inv(forward)
     moved = torch.stack([shift[:, 1] * 2 / width, shift[:, 0] * 2 / height], 1).to(inverse)  # grid units, x then y
     offset = -(inverse @ moved[:, :, None])
     grid = affine_grid(torch.cat([inverse, offset], 2), list(images.shape), align_corners=False)
