@@ -15,7 +15,7 @@ help:
 	@echo "make bench        the benchmarks of benchmarks/README.md"
 	@echo "make trust        crashes, hostile files and load at full length; writes docs/trust.md (about an hour)"
 	@echo "make audit        known weaknesses of the pinned dependencies, by pip-audit"
-	@echo "make example      the explorer's example file, from CIFAR-100 (about 90 minutes)"
+	@echo "make example      the explorer's example file, from CIFAR-100 (minutes on a GPU, a day without)"
 	@echo "make results      the README's numbers, of the files that are there; RUNS=\"FILE ...\" writes docs/results.md of these"
 	@echo "make screenshots  every page of the explorer, light and dark; needs chromium"
 
@@ -53,8 +53,8 @@ audit:
 	$(VENV)-audit/bin/pip-audit -r constraints.txt --no-deps --disable-pip
 
 example: $(INSTALLED)
-	$(BIN)/python -m precompute --arch vgg16 --data cifar100 --recipe quick --epochs 14 --features 10 13 --afcc 10
-	$(BIN)/python -m store pack runs/vgg16-cifar100-quick.h5 --out explorer/example.h5
+	$(BIN)/python -m precompute --arch vgg16 --data cifar100 --afcc 10
+	$(BIN)/python -m store pack runs/vgg16-cifar100.h5 --out explorer/example.h5
 
 results: $(INSTALLED)
 	$(BIN)/python -m benchmarks.results $(RUNS)

@@ -19,9 +19,10 @@ from typing import Any
 import polars as pl
 
 from explorer.collection import of_run
-from explorer.report.tables import QUANTITIES, mean_and_deviation, tables
+from explorer.report.tables import QUANTITIES, mean_and_deviation, recipe_of, tables
 from precompute.networks.models import find_arch
 from precompute.options import parse
+from precompute.progress import seconds
 from store.afcc_table import afcc_tables
 from store.chance_table import chance_table, meaning
 from store.claim_records import SATURATED
@@ -127,7 +128,7 @@ def _samples(runs: list[Run]) -> str:
     for one, rows in sorted(there, key=lambda one: (one[0].data, one[0].n_labels)):
         first = one.runs.row(0, named=True)
         row = rows.filter(K=one.n_labels, layer=SATURATED[one.arch]).row(0, named=True)
-        shown = [one.name, row["layer"], f"{first['recipe']}, {first['epochs']} epochs", str(row["samples"])]
+        shown = [one.name, row["layer"], recipe_of(first), str(row["samples"])]
         for name in QUANTITIES:
             shown += [" ± ".join(mean_and_deviation(name, row)), f"{row[f'{name}, paper']:g}"]
         lines.append(f"| {' | '.join(shown)} |")
@@ -171,7 +172,7 @@ def how(run: Run) -> str:
         ("activations", durations.get("record_activations")),
         (f"{len(run.layers)} probes", probes or None),
     ]
-    times = ", ".join(f"{name} {seconds / 60:.0f} min" for name, seconds in took if seconds)
+    times = ", ".join(f"{name} {seconds(duration)}" for name, duration in took if duration)
     record = manifest.get("recipe") or {}
     departures = "; ".join(record.get("departures") or [])
     departs = f"Departs from the recipe {record.get('name', '?')}: {departures}. " if departures else ""

@@ -93,9 +93,12 @@ def test_every_store_command_is_understood(command, result_file):
     assert answer.returncode == 0, answer.stderr
 
 
-@pytest.mark.parametrize("n_labels", [100, 20])
-def test_the_published_rows_that_the_readme_shows_are_the_papers(n_labels):
-    (shown,) = re.findall(rf"^vgg16 on cifar100, {n_labels} labels.*?^```", README, re.MULTILINE | re.DOTALL)
+@pytest.mark.parametrize(("page", "n_labels"), [("README.md", 100), ("docs/results.md", 40), ("docs/results.md", 20)])
+def test_the_published_rows_that_the_docs_show_are_the_papers(page, n_labels):
+    text = (ROOT / page).read_text("utf-8")
+    shown = re.findall(rf"^vgg16 on cifar100, {n_labels} labels; recipe paper.*?^```", text, re.MULTILINE | re.DOTALL)[
+        0
+    ]
     rows = re.findall(
         r"^ *paper +(\d+) +\d+x\d+ +(\d+) +([\d.]+) +([\d.]+) +([\d.]+) +([\d.]+) *$", shown, re.MULTILINE
     )
