@@ -5,6 +5,7 @@ Imports neither torch nor store, so that `--help` answers at once.
 
 import re
 from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
@@ -137,6 +138,7 @@ def parse(arguments: list[str]) -> Options:
     """Parse and check the command line; exits with status 2 and a message where it is wrong. Raises Problem."""
     options = tyro.cli(Options, prog="python -m precompute", args=arguments, config=(tyro.conf.FlagCreatePairsOff,))
     names = ("layers", "features", "taps", "afcc", "afcc_between")
+    _check_values(arguments, [name for name in names if not _listed(getattr(options, name))])
     layers, features, taps, afcc, between = (_listed(getattr(options, name)) for name in names)
     options = replace(options, layers=layers, features=features, taps=taps, afcc=afcc, afcc_between=between)
     if options.untrained:
@@ -186,6 +188,17 @@ def parse(arguments: list[str]) -> Options:
     if options.out is not None and (options.out.name in ("", "..") or options.out.is_dir()):
         raise Problem(f"--out {options.out}: is a folder; name a file in it")
     return options
+
+
+def _check_values(arguments: list[str], empty: list[str]) -> None:
+    """What would be taken for the default, though something was asked for. Raises Problem."""
+    for option, value in pairwise(arguments):
+        if option.startswith("--") and (value == "None" or (value == "" and option != "--out")):
+            raise Problem(f"{option} {value or repr(value)}: leave the option out for its default")
+    for name in empty:
+        option = f"--{name.replace('_', '-')}"
+        if any(argument.split("=")[0].replace("_", "-") == option for argument in arguments):
+            raise Problem(f"{option}: names nothing; leave the option out for its default")
 
 
 def _listed(values: tuple[str, ...]) -> tuple[str, ...]:

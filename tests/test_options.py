@@ -75,6 +75,12 @@ def test_every_option_has_a_line_of_help(capsys):
         (["--out", "/"], "--out /: is a folder; name a file in it"),
         (["--out", ".."], "--out ..: is a folder; name a file in it"),
         (["--out", "store"], "--out store: is a folder; name a file in it"),
+        (["--out", "None"], "--out None: leave the option out"),
+        (["--weights", "None"], "--weights None: leave the option out"),
+        (["--weights", ""], "--weights '': leave the option out"),
+        (["--checkpoint", ""], "--checkpoint '': leave the option out"),
+        (["--layers"], "--layers: names nothing"),
+        (["--afcc-between", ","], "--afcc-between: names nothing"),
     ],
 )
 def test_what_makes_no_sense_is_refused_in_words(arguments, words, monkeypatch):

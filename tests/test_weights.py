@@ -95,6 +95,47 @@ def test_what_holds_an_object_is_refused_with_its_name(tmp_path):
         weights.read(tmp_path / "best.pt")
 
 
+def resnet_state(**changed):
+    import timm
+
+    return timm.create_model("resnet18", num_classes=7).state_dict() | changed
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        ({0: torch.zeros(2)}, "holds no state dict"),
+        ({"a": torch.zeros(2, dtype=torch.complex64)}, "a holds complex numbers"),
+        (resnet_state(conv1=torch.tensor([1.0, float("nan")])), "conv1 holds numbers that are not finite"),
+        (resnet_state(conv1=torch.full((2,), float("inf")).half()), "conv1 holds numbers that are not finite"),
+        (resnet_state(**{"fc.weight": torch.tensor(1.0)}), "do not fit"),
+        (resnet_state(**{"fc.bias": torch.zeros(8)}), "do not fit"),
+        (resnet_state(**{"fc.bias": torch.zeros(7, 1)}), "do not fit"),
+    ],
+)
+def test_weights_that_cannot_be_are_refused_in_a_line(state, words, tmp_path):
+    torch.save(state, tmp_path / "odd.pt")
+    with pytest.raises(Problem, match=words) as problem:
+        start(**RESNET, checkpoint=tmp_path / "odd.pt")
+    assert str(problem.value).startswith(f"{tmp_path / 'odd.pt'}: ")
+
+
+@pytest.mark.parametrize("name", ["cut.pt", "cut.safetensors", "noise.pt", "noise.safetensors"])
+def test_a_file_that_was_cut_off_is_said_to_be(name, tmp_path):
+    path = tmp_path / name
+    if name.startswith("noise"):
+        path.write_bytes(bytes(range(128, 256)) * 100)
+    elif path.suffix == ".pt":
+        torch.save(resnet_state(), path)
+        path.write_bytes(path.read_bytes()[:5_000_000])
+    else:
+        save_file(resnet_state(), path)
+        path.write_bytes(path.read_bytes()[:5_000_000])
+    with pytest.raises(Problem, match=r"cut off or damaged, .* get it again$") as problem:
+        weights.read(path)
+    assert "weights_only" not in str(problem.value)
+
+
 def test_what_is_probed_as_it_is_keeps_outputs_that_fit(tmp_path):
     """As from the hub: Table 3's network has been trained on ImageNet's labels already."""
     import timm

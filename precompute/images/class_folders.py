@@ -104,7 +104,8 @@ def folders_in(folder: Path) -> list[Path]:
 
 def check_folder(folder: Path, name: str) -> None:
     if not folder.is_dir():
-        raise Problem(f"--data-dir {folder}: no such folder")
+        what = "is a file; name its folder" if folder.exists() else "no such folder"
+        raise Problem(f"--data-dir {folder}: {what}")
     if all(is_litter(path) for path in folder.iterdir()):
         raise Problem(f"--data-dir {folder}: the folder is empty. Expected {LAYOUTS[name]}")
 

@@ -55,7 +55,8 @@ def read(name: str, folder: Path, label_names: list[str]) -> Found:
         "test/LABEL/*"
     )
     if not folder.is_dir():
-        raise Problem(f"--data-dir {folder}: no such folder")
+        what = "is a file; name its folder" if folder.exists() else "no such folder"
+        raise Problem(f"--data-dir {folder}: {what}")
     if not is_filled(folder):
         raise Problem(f"--data-dir {folder}: the folder is empty. {expected}")
     pickles = _pickle_folder(name, folder)

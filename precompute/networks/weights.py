@@ -37,7 +37,8 @@ def origin(options: Options, arch: Arch) -> dict[str, str]:
     if path is None:
         return {"from": kind} | ({"name": arch.hub} if kind == "hub" else {})
     if not path.is_file():
-        raise Problem(f"--{'checkpoint' if kind == 'checkpoint' else 'weights'} {path}: no such file")
+        what = "is a folder; name the file in it" if path.is_dir() else "no such file"
+        raise Problem(f"--{'checkpoint' if kind == 'checkpoint' else 'weights'} {path}: {what}")
     with path.open("rb") as stream:
         return {"from": kind, "name": path.name, "sha256": hashlib.file_digest(stream, "sha256").hexdigest()}
 
@@ -97,13 +98,22 @@ def read(path: Path) -> State:
     for key in ("training", "state_dict", "model", "model_state_dict"):
         if isinstance(loaded, dict) and isinstance(loaded.get(key), dict):
             loaded = loaded[key]
-    if not isinstance(loaded, dict) or not loaded or not all(isinstance(value, Tensor) for value in loaded.values()):
+    if not isinstance(loaded, dict) or not loaded or not all(map(_is_named_tensor, loaded.items())):
         raise Problem(f"{path}: holds no state dict (names of parameters and their tensors)")
+    for name, value in loaded.items():
+        if value.is_complex():
+            raise Problem(f"{path}: {name} holds complex numbers, which no network here has")
+        if value.is_floating_point() and not value.float().isfinite().all():
+            raise Problem(f"{path}: {name} holds numbers that are not finite: it is damaged, or its training failed")
     # DistributedDataParallel and torch.compile put something before names, and so does who names a network `model`
     for prefix in ("module.", "_orig_mod.", "model."):
         if all(name.startswith(prefix) for name in loaded):
             loaded = {name.removeprefix(prefix): value for name, value in loaded.items()}
     return cast(State, loaded)
+
+
+def _is_named_tensor(entry: tuple[Any, Any]) -> bool:
+    return isinstance(entry[0], str) and isinstance(entry[1], Tensor)
 
 
 def _text(start: bytes) -> str:
@@ -129,7 +139,7 @@ def _reason(error: Exception) -> str:
         )
     if isinstance(error, (LookupError, AttributeError, TypeError, AssertionError)):
         return f"it is neither safetensors nor what torch.save writes ({type(error).__name__}: {one_line(error)})"
-    return one_line(error)
+    return "it is cut off or damaged, or neither safetensors nor what torch.save writes; get it again"
 
 
 def _as_it_is(arch: Arch, path: Path, state: State, n_labels: int, seed: int) -> nn.Module:
@@ -138,7 +148,8 @@ def _as_it_is(arch: Arch, path: Path, state: State, n_labels: int, seed: int) ->
     for name in arch.output:
         bias = state.get(f"{name}.bias")
         if bias is not None:
-            built.get_submodule(name).bias = nn.Parameter(torch.zeros(bias.shape))
+            outputs = len(built.get_submodule(name).get_parameter("weight"))
+            built.get_submodule(name).bias = nn.Parameter(torch.zeros(outputs))
     _load(built, state, path)
     return built
 
@@ -174,7 +185,7 @@ def _from_hub(arch: Arch, n_labels: int, seed: int, as_it_is: bool) -> nn.Module
 def _outputs_of(arch: Arch, state: State) -> int | None:
     """How many labels the state's network tells apart, None where it has no outputs."""
     weight = state.get(f"{arch.output[0]}.weight")
-    return None if weight is None else len(weight)
+    return len(weight) if weight is not None and weight.dim() else None
 
 
 def _load(built: nn.Module, state: State, path: Path) -> None:
