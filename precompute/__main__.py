@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from precompute.options import Options
     from store.write import RunContent
 
+THERE = "it is there already; --fresh makes it anew"
+
 
 def main() -> int:
     """Run and return the exit status; a person gets messages, not tracebacks."""
@@ -34,7 +36,7 @@ def main() -> int:
         from precompute.distributed import World, say
 
         world = World.of_environment()
-        command = shlex.join([*world.command, *(a for a in sys.argv[1:] if a != "--fresh")])
+        command = shlex.join([*world.command, *(a for a in sys.argv[1:] if a not in stopping.done_with)])
         say(f"stopped ({stopped}). What is done is kept; the same command goes on:\n  {command}", world)
         return stopped.exit_status
     except KeyboardInterrupt:  # before `Stopping` stands ready
@@ -97,31 +99,27 @@ def run(options: "Options", stopping: Stopping, world: "World") -> None:
         return
     job = prepare(options, stopping, world)
     print(job.title)
-    if options.dry_run:
-        if world.is_first:
-            print(make_plan(job).text())
-        return
     if not world.is_first:
-        help_first(job)
+        if not options.dry_run:
+            help_first(job)
+        return
+    if options.dry_run:
+        _, todo = job.what_is_left()
+        print(make_plan(job, todo, job.checkpoint()).text() if todo else THERE)
         return
     with job.work.locked():
-        if options.fresh:
-            job.work.clear()
-        earlier = job.work.earlier_result()
-        if earlier is None and options.resume and not job.work.has_network():
+        if options.fresh and job.work.is_empty():
+            stopping.done_with.add("--fresh")
+        earlier, todo = job.what_is_left()
+        if options.resume and earlier is None and not job.work.has_network():
             raise Problem(f"--resume: there is nothing at {job.work.out} to go on from; leave it out to start")
         if earlier is not None and options.thumbnails and earlier.thumbnails is None:
             add_thumbnails(job, earlier)
-        todo = world.from_first(job.todo(earlier))
-        if todo:
-            if earlier is not None and job.recipe.network.epochs and not job.work.has_network():
-                raise Problem(
-                    f"{job.work.out} is there, but the network that was trained for it is not; --fresh makes both"
-                )
+        if world.from_first(todo):
             make_layers(job, earlier, todo)
             job.work.close()
         else:
-            print("it is there already; --fresh makes it anew")
+            print(THERE)
     print_result(job.work.out)
 
 
@@ -140,14 +138,16 @@ def make_layers(job: "Job", earlier: "RunContent | None", todo: "Todo") -> None:
     from precompute import pruning, stages
     from precompute.plan import make_plan
     from precompute.result import new_content, write
-    from precompute.workspace import NETWORK
 
     # What can still be wrong is found out before minutes of measuring.
-    saved = job.work.load_training(NETWORK) if job.recipe.network.epochs else None
+    saved = job.checkpoint()
     if job.origin["from"] == "hub":
         job.network()  # downloaded now, and read from this machine's copy later
-    plan = make_plan(job)
+    plan = make_plan(job, todo, saved)
     print(plan.text(), flush=True)
+    if job.options.fresh:
+        job.work.set_aside()
+        job.stopping.done_with.add("--fresh")
     data = stages.DataOnDevice(job, job.world.from_first(plan.places))
     # "In the first stage, the entire deep architecture is trained using optimized parameters to minimize the loss
     # function."

@@ -19,7 +19,7 @@ from precompute.networks.taps import Tap
 from precompute.options import Options, Problem, output_path
 from precompute.recipes import Recipe, recipe_for
 from precompute.stopping import Stopping
-from precompute.workspace import Workspace
+from precompute.workspace import NETWORK, Workspace
 from store.format import TEST_FEATURES
 from store.write import RunContent
 
@@ -88,6 +88,20 @@ class Job:
         if earlier is not None:
             there = earlier.manifest | {"layers": [layer.record | {"name": layer.name} for layer in earlier.layers]}
         return Todo.of(self.taps, self.options, self.features, self.pruned, there)
+
+    def what_is_left(self) -> tuple[RunContent | None, Todo]:
+        """What stands at the output's place, None for --fresh, and what is left to do. Raises Problem, OSError."""
+        earlier = None if self.options.fresh else self.work.earlier_result()
+        todo = self.todo(earlier)
+        if todo and earlier is not None and self.recipe.network.epochs and not self.work.has_network():
+            raise Problem(
+                f"{self.work.out} is there, but the network that was trained for it is not; --fresh makes both"
+            )
+        return earlier, todo
+
+    def checkpoint(self) -> dict[str, Any] | None:
+        """The state of the network's training that the run goes on from, None where it starts. Raises Problem."""
+        return self.work.load_training(NETWORK) if self.recipe.network.epochs and not self.options.fresh else None
 
     @property
     def trains_network(self) -> bool:

@@ -6,6 +6,7 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 
@@ -13,7 +14,7 @@ from precompute.device import Device, as_the_device_likes, free_on_device, peak_
 from precompute.images.augment import Draws, Images, Preprocessing
 from precompute.images.image_files import ImageFiles
 from precompute.images.thumbnails import thumbnail_bytes
-from precompute.job import Job
+from precompute.job import Job, Todo
 from precompute.memory import Costs, Place, free_memory, places
 from precompute.networks.taps import tap_shapes
 from precompute.probe import KEPT, batch_of, passes, probe_training
@@ -35,9 +36,11 @@ _LONG = 5.0  # seconds; what takes longer is measured less often
 
 @dataclass(frozen=True)
 class Plan:
-    """Sizes and times of a job."""
+    """Sizes and times of what is left of a job."""
 
     job: Job
+    todo: Todo
+    steps_done: int  # of the network's training
     shapes: dict[str, tuple[int, int, int]]  # layer -> (filters, height, width)
     places: dict[str, Place]  # where what is kept lies: images as "train" and "test", and "activations"
     train_step: float  # seconds
@@ -51,8 +54,20 @@ class Plan:
 
     @property
     def activation_bytes(self) -> int:
-        inputs = self.job.sizes.train + self.job.sizes.test
-        return sum(map(math.prod, self.shapes.values())) * inputs * KEPT.itemsize
+        of_train, of_test = (
+            sum(self.n_features(tap.layer) for tap in self.todo.recorded(split)) for split in ("train", "test")
+        )
+        return (of_train * self.job.sizes.train + of_test * self.job.sizes.test) * KEPT.itemsize
+
+    @property
+    def passed(self) -> list[int]:
+        """How many images of each split pass through the network, to be recorded."""
+        sizes = self.job.sizes
+        return [n for split, n in (("train", sizes.train), ("test", sizes.test)) if self.todo.recorded(split)]
+
+    @property
+    def _steps_left(self) -> int:
+        return _steps(self.job.recipe.network, self.job.sizes.train) - self.steps_done
 
     @property
     def memory_bytes(self) -> int:
@@ -84,9 +99,9 @@ class Plan:
         """Seconds for the network, the activations and the probes."""
         recipe, sizes = self.job.recipe, self.job.sizes
         return (
-            _steps(recipe.network, sizes.train) * self.train_step,
-            (sizes.train + sizes.test) / self.pass_rate,
-            _steps(recipe.probe, sizes.train) * sum(self.probe_step.values()),
+            self._steps_left * self.train_step,
+            sum(self.passed) / self.pass_rate,
+            _steps(recipe.probe, sizes.train) * sum(self.probe_step[tap.layer] for tap in self.todo.probed),
         )
 
     @property
@@ -98,8 +113,13 @@ class Plan:
         schedule = self.job.recipe.network
         if not schedule.epochs:
             return "1. the network is probed as it is, without training"
+        if not self._steps_left:
+            return f"1. the network is trained already ({counted(schedule.epochs, 'epoch')})"
+        whole = counted(schedule.epochs, "epoch")
+        left = self._steps_left * schedule.epochs / _steps(schedule, self.job.sizes.train)
+        what = f"the {left:.4g} epochs that are left of {schedule.epochs}," if self.steps_done else f"{whole} of"
         return (
-            f"1. train the network: {counted(schedule.epochs, 'epoch')} of {self.job.sizes.train} images, batches of "
+            f"1. train the network: {what} {self.job.sizes.train} images, batches of "
             f"{schedule.batch_size}, {schedule.batch_size / self.train_step:.0f} images/s: about {seconds(train_time)}"
         )
 
@@ -120,9 +140,9 @@ class Plan:
         """The plan as lines for a person."""
         recipe, sizes = self.job.recipe, self.job.sizes
         probe = recipe.probe
-        units = {tap.layer: tap.unit for tap in self.job.taps}
         train_time, pass_time, probe_time = self._times
         where = "on disk" if self.places["activations"] == "disk" else "in memory"
+        there = [tap.layer for tap in self.job.taps if tap not in self.todo.probed]
         kept = f"{megabytes(self.activation_bytes)} {where}"
         note = "" if recipe.is_paper else ", NOT THE PAPER'S"
         changes = f" ({'; '.join(recipe.departures)})" if recipe.departures else ""
@@ -130,30 +150,37 @@ class Plan:
             f"recipe {recipe.name}{changes}{note}",
             f"weights to start with: {_words(self.job.origin)}; images of {self.job.arch.side}x{self.job.arch.side}",
             self._training_line(train_time),
-            f"2. activations of {sizes.train} + {sizes.test} images, once for all layers, {kept}: "
-            f"about {seconds(pass_time)}",
-            f"3. a probe a layer: {counted(probe.epochs, 'epoch')} each: about {seconds(probe_time)}",
         ]
-        for layer, (n_filters, height, width) in self.shapes.items():
+        if self.passed:
+            images = " + ".join(map(str, self.passed))
+            lines.append(f"2. activations of {images} images, once for all layers, {kept}: about {seconds(pass_time)}")
+        if there:
+            lines.append(f"   probed already: {', '.join(there)}")
+        if self.todo.probed:
+            lines.append(f"3. a probe a layer: {counted(probe.epochs, 'epoch')} each: about {seconds(probe_time)}")
+        for tap in self.todo.probed:
+            n_filters, height, width = self.shapes[tap.layer]
             lines.append(
-                f"   layer {layer:>2}: {n_filters} {units[layer]}s of {height}x{width}, "
+                f"   layer {tap.layer:>2}: {n_filters} {tap.unit}s of {height}x{width}, "
                 f"{n_filters * height * width} weights an output"
             )
         lines.append(
             f"4. field matrices of {sum(shape[0] for shape in self.shapes.values())} filters, {sizes.n_labels} x "
             f"{sizes.n_labels} each: a file of about {megabytes(self.file_bytes, 1)}"
         )
-        if self.job.pruned or self.job.options.afcc_between:
-            places = [f"layer {layer}" for layer in self.job.pruned]
-            places += [f"between {' '.join(self.job.options.afcc_between)}"] if self.job.options.afcc_between else []
+        if self.todo.pruned or self.todo.between:
+            places = [f"layer {tap.layer}" for tap in self.todo.pruned]
+            places += [f"between {' '.join(self.job.options.afcc_between)}"] if self.todo.between else []
             lines.append(f"5. AFCC ({', '.join(places)}), whose time is not in the sum below")
         lines.append(self._memory_line())
         lines.append(f"in all about {seconds(self.duration)}")
         return "\n".join(lines)
 
 
-def make_plan(job: Job) -> Plan:
-    """Measure a few steps of each stage on random images, and extrapolate.
+def make_plan(job: Job, todo: Todo, saved: dict[str, Any] | None = None) -> Plan:
+    """Measure a few steps of each stage that is left on random images, and extrapolate.
+
+    saved: the state of the network's training that the run goes on from.
 
     Of several processes one measures its part of a batch, so what they tell each other is left out.
     """
@@ -167,16 +194,17 @@ def make_plan(job: Job) -> Plan:
         batch = max(2, -(-batch // job.world.size))  # of one input, batch normalization may have no variance
     pixels = torch.randint(0, 256, (batch, height, width, channels), dtype=torch.uint8).to(target)
     images = Images(pixels, target, Preprocessing(side, (0.5,) * 3, (0.5,) * 3, warps=job.arch.warps))
-    labels = torch.arange(max(batch, recipe.probe.batch_size), device=target) % sizes.n_labels
+    labels = torch.arange(max(batch, min(recipe.probe.batch_size, sizes.train)), device=target) % sizes.n_labels
     pass_time = _seconds(lambda: list(passes(network, job.taps, images, job.device)), job.device, times=2)
     probe_step = {}
-    for layer, shape in shapes.items():
+    for layer, shape in ((tap.layer, shapes[tap.layer]) for tap in todo.probed):
         n_inputs = min(recipe.probe.batch_size, sizes.train)
         random = torch.rand(n_inputs, math.prod(shape)).to(KEPT).to(target)
         probe = probe_training(layer, random, labels[:n_inputs], sizes.n_labels, recipe.probe, 0)
         probe_step[layer] = _step_seconds(probe, job.device)
     train_step = 0.0
-    if recipe.network.epochs:
+    steps_done = saved["step"] if saved is not None else 0
+    if steps_done < _steps(recipe.network, sizes.train):
         trained = copy.deepcopy(network)
         training = Training(
             name="",
@@ -191,6 +219,8 @@ def make_plan(job: Job) -> Plan:
         train_step = _step_seconds(training, job.device)
     plan = Plan(
         job=job,
+        todo=todo,
+        steps_done=steps_done,
         shapes=shapes,
         places={},
         train_step=train_step,

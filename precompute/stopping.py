@@ -32,6 +32,7 @@ class Stopping:
     """
 
     def __init__(self) -> None:
+        self.done_with: set[str] = set()  # options that the command that goes on is not to have again
         self._holding = False
         self._asked: int | None = None
         self._again: threading.Timer | None = None

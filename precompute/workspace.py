@@ -15,6 +15,7 @@ from store.read import Run
 from store.write import RunContent
 
 NETWORK = "network"  # the training that outlives the run
+_REPLACED = "replaced"
 _WAY_OUT = "Name another --out, or replace it with --fresh"
 
 
@@ -55,11 +56,17 @@ class Workspace:
                         self._lock.unlink(missing_ok=True)
                         self.folder.rmdir()
 
-    def clear(self) -> None:
-        """Throw away what is there, for --fresh."""
-        self.out.unlink(missing_ok=True)
+    def is_empty(self) -> bool:
+        """Whether there is nothing that --fresh would replace."""
+        return not self.out.exists() and all(path == self._lock for path in self.folder.glob("*"))
+
+    def set_aside(self) -> None:
+        """Make room, for --fresh. The result and the network that were there stay in the folder until `close`."""
+        for path in (self.out, self._network):
+            if path.exists():
+                path.replace(self.folder / f"{_REPLACED}{path.suffix}")
         for path in self.folder.glob("*"):
-            if path != self._lock:
+            if path != self._lock and path.stem != _REPLACED:
                 path.unlink()
 
     def close(self) -> None:

@@ -113,7 +113,7 @@ def test_a_damaged_result(content, refused):
 
 
 def test_a_damaged_checkpoint(refused, monkeypatch):
-    monkeypatch.setattr("precompute.plan.make_plan", lambda _: pytest.fail("it was measured"))
+    monkeypatch.setattr("precompute.plan.make_plan", lambda *_: pytest.fail("it was measured"))
     Path("out/run.work").mkdir()
     Path("out/run.work/network.ckpt").write_bytes(b"filterscope checkpoint 1\n" + bytes(100))
     text = refused()
@@ -151,7 +151,7 @@ def test_the_real_command_says_it_as_well():
 
 @pytest.mark.parametrize("more", [[], ["--dry-run"]])
 def test_weights_that_do_not_fit_are_found_before_anything_is_measured(more, refused, monkeypatch):
-    monkeypatch.setattr("precompute.plan.make_plan", lambda _: pytest.fail("it was measured"))
+    monkeypatch.setattr("precompute.plan.make_plan", lambda *_: pytest.fail("it was measured"))
     torch.save(find_arch(Options(arch="vgg16")).build(5).state_dict(), "out/vgg.pt")
     resnet = ["--arch", "timm:test_resnet", "--image-size", "32", *more]
     assert refused(*resnet, "--checkpoint", "out/vgg.pt").startswith("out/vgg.pt: these weights do not fit")
@@ -162,7 +162,7 @@ def test_weights_that_do_not_fit_are_found_before_anything_is_measured(more, ref
 
 
 def test_a_hub_that_is_not_reached_is_found_before_anything_is_measured(place, images, capfd, monkeypatch):
-    monkeypatch.setattr("precompute.plan.make_plan", lambda _: pytest.fail("it was measured"))
+    monkeypatch.setattr("precompute.plan.make_plan", lambda *_: pytest.fail("it was measured"))
 
     def cut(*_arguments: object, **_more: object) -> None:
         raise OSError("Network is unreachable")

@@ -212,17 +212,34 @@ def test_what_a_killed_process_left_half_written_is_removed(work, monkeypatch):
     assert contents(work.out.parent) == before | {other.name: other.read_bytes()}
 
 
-def test_fresh_throws_away_this_run_and_nothing_else(work):
+def test_fresh_keeps_what_was_there_until_the_end_and_touches_nothing_else(work):
     result_of(work, RECIPE)
     work.save_training(NETWORK, STATE)
+    before = [work.out.read_bytes(), (work.folder / "network.ckpt").read_bytes()]
     other = Workspace(work.out.with_name("other.h5"), RECIPE)
     result_of(other, RECIPE)
     other.save_training(NETWORK, STATE)
     with work.locked():
+        assert not work.is_empty()
         work.activation_file("train", "10").write_bytes(b"large")
-        work.clear()
-        assert list(contents(work.folder)) == ["lock"]
-    assert set(contents(work.out.parent)) == {"other.h5", "other.work/network.ckpt"}
+        work.set_aside()
+        kept = contents(work.folder)
+        assert [kept["replaced.h5"], kept["replaced.ckpt"]] == before
+        assert sorted(kept) == ["lock", "replaced.ckpt", "replaced.h5"]
+        assert not work.has_network() and work.earlier_result() is None
+        work.set_aside()  # once more, when there is nothing: what is kept stays
+        assert sorted(contents(work.folder)) == ["lock", "replaced.ckpt", "replaced.h5"]
+        work.save_training(NETWORK, STATE)
+        work.close()
+    assert set(contents(work.out.parent)) == {"other.h5", "other.work/network.ckpt", f"{work.folder.name}/network.ckpt"}
+
+
+def test_a_place_where_nothing_was_made_is_empty(work):
+    assert work.is_empty()
+    with work.locked():
+        assert work.is_empty()
+        work.save_training(NETWORK, STATE)
+        assert not work.is_empty()
 
 
 def test_the_trained_network_stays_after_the_end(work):

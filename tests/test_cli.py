@@ -22,6 +22,7 @@ import torch
 
 from precompute import checkpoint
 from precompute.recipes import Schedule
+from precompute.stopping import Stopped
 from store.read import Run
 from tests.commands import ENVIRONMENT, finish, run_here, start
 from tests.image_folders import tiny, write_image_folder
@@ -152,6 +153,8 @@ def test_a_finished_run_takes_another_layer_and_afcc(finished, place, command, r
     status, printed, _ = run_main(more)
     assert status == 0
     assert "5. AFCC (layer 10, between 9 10)" in printed
+    assert "1. the network is trained already (3 epochs)" in printed and "probed already: 10, 13" in printed
+    assert re.findall(r"^   layer +(\w+): ", printed, re.MULTILINE) == ["9"]
     with Run("my run.h5") as run:
         assert list(run.layers) == ["9", "10", "13"]
         found = run.layers["10"].record["afcc"]
@@ -165,6 +168,51 @@ def test_a_finished_run_takes_another_layer_and_afcc(finished, place, command, r
     status, printed, _ = run_main(more)
     assert status == 0
     assert "it is there already" in printed
+
+
+def test_a_dry_run_looks_at_what_is_there(here, command, run_main):
+    status, printed, _ = run_main([*command, "--dry-run"])
+    assert (status, "it is there already" in printed) == (0, True)
+    status, printed, _ = run_main([*command, "--dry-run", "--fresh"])
+    assert (status, "1. train the network: 3 epochs of 40 images" in printed) == (0, True)
+    status, _, errors = run_main([*command, "--dry-run", "--seed", "1"])
+    assert (status, "was made by another recipe (seed 0, now 1)" in errors) == (1, True)
+    status, _, errors = run_main([*command, "--dry-run", "--afcc", "10"])
+    assert (status, "the network that was trained for it is not" in errors) == (1, True)
+
+
+def test_fresh_loses_nothing_before_there_is_something_to_lose_it_for(finished, place, command, run_main, monkeypatch):
+    """Stopped while the plan is measured: all is as before, and the command that goes on is the same one."""
+    shutil.copytree(finished[0], place, dirs_exist_ok=True)
+    before = {path: path.stat().st_mtime_ns for path in place.rglob("*") if path.is_file()}
+
+    def pressed(*_arguments: object) -> None:
+        raise Stopped(signal.SIGINT)
+
+    monkeypatch.setattr("precompute.plan.make_plan", pressed)
+    status, _, errors = run_main([*command, "--fresh"])
+    assert status == 130
+    assert shlex.split(errors.splitlines()[-1]) == ["python", "-m", "precompute", *command, "--fresh"]
+    assert {path: path.stat().st_mtime_ns for path in place.rglob("*") if path.is_file()} == before
+
+
+def test_fresh_that_is_stopped_in_its_training_goes_on_without_it(finished, place, command, run_main, monkeypatch):
+    shutil.copytree(finished[0], place, dirs_exist_ok=True)
+    result = Path("my run.h5").read_bytes()
+
+    def pressed(*_arguments: object) -> None:
+        raise Stopped(signal.SIGINT)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("precompute.stages.train_network", pressed)
+        status, _, errors = run_main([*command, "--fresh"])
+    assert status == 130
+    assert shlex.split(errors.splitlines()[-1]) == ["python", "-m", "precompute", *command]
+    assert Path("my run.work/replaced.h5").read_bytes() == result and not Path("my run.h5").exists()
+    status, _, _ = run_main(command)
+    assert status == 0
+    assert content_sha256() == content_sha256(finished[0])
+    assert [path.name for path in Path("my run.work").iterdir()] == ["network.ckpt"]
 
 
 def test_without_its_network_a_run_takes_nothing_more(here, command, run_main):

@@ -10,7 +10,7 @@ import torch
 
 from precompute import memory, plan, wording
 from precompute.images.augment import Images
-from precompute.job import prepare
+from precompute.job import Todo, prepare
 from precompute.memory import free_memory, is_lack_of_memory, places
 from precompute.options import parse
 from precompute.stages import DataOnDevice
@@ -127,7 +127,7 @@ IMAGE = 64 * 64 * 3
 def test_decoded_images_are_in_the_plan_and_where_it_says(free, expected, folder, monkeypatch):
     monkeypatch.setattr(plan, "free_memory", lambda: free)
     job = job_of("--data", "folder", "--data-dir", str(folder), "--epochs", "1")
-    made = plan.make_plan(job)
+    made = plan.make_plan(job, job.todo(None))
     assert made.places == expected
     n_bytes = {"train": 20 * IMAGE, "test": 10 * IMAGE, "activations": made.activation_bytes}
     kept = {name: n_bytes[name] for name, place in expected.items() if place == "memory"}
@@ -146,7 +146,7 @@ def test_decoded_images_are_in_the_plan_and_where_it_says(free, expected, folder
 
 def test_files_of_a_single_pass_are_not_kept(folder):
     job = job_of("--data", "folder", "--data-dir", str(folder), "--epochs", "0")
-    made = plan.make_plan(job)
+    made = plan.make_plan(job, job.todo(None))
     assert made.places == {"activations": "memory"}
     assert made.memory_bytes == made.peak_bytes + made.activation_bytes
     assert DataOnDevice(job, made.places).train.pixels is job.data.train.images
@@ -155,10 +155,10 @@ def test_files_of_a_single_pass_are_not_kept(folder):
 def test_arrays_are_counted_once(folder, monkeypatch):
     """Those that have been read are in what the process has taken; those that a dry run leaves out are not yet."""
     job = job_of("--data", "digits", "--epochs", "0")
-    made = plan.make_plan(job)
+    made = plan.make_plan(job, job.todo(None))
     assert made.memory_bytes == made.peak_bytes + made.activation_bytes
     job = job_of("--data", "cifar10", "--epochs", "0", "--dry-run")
-    made = plan.make_plan(job)
+    made = plan.make_plan(job, job.todo(None))
     assert job.data is None
     assert made.memory_bytes == made.peak_bytes + made.activation_bytes + math.prod((60_000, 32, 32, 3))
     assert "184 MB of it for images" in made.text()
@@ -176,5 +176,15 @@ def test_images_of_a_gpu_share_its_memory_with_activations(folder, monkeypatch):
     }
     found = places(needs, {"device": 2 * sum(images.values()), "memory": GB})
     assert found == {"train": "device", "test": "device", "activations": "memory"}
-    made = plan.Plan(gpu, {}, found, 1.0, 1.0, {}, 7)
+    made = plan.Plan(
+        gpu,
+        Todo([], [], [], False),
+        steps_done=0,
+        shapes={},
+        places=found,
+        train_step=1.0,
+        pass_rate=1.0,
+        probe_step={},
+        peak_bytes=7,
+    )
     assert made.memory_bytes == 7 + sum(images.values())

@@ -39,7 +39,7 @@ def estimates(asked: list[Options]) -> list[Estimate]:
     for group in alike.values():
         most = max(group, key=lambda options: options.labels or sys.maxsize)
         job = prepare(replace(most, dry_run=True), Stopping())
-        plan = make_plan(job)
+        plan = make_plan(job, job.todo(None))
         network = job.arch.build(job.sizes.n_labels)
         kept = 2 * sum(weights.nbytes for weights in network.parameters()) if job.recipe.network.epochs else 0
         for options in group:
