@@ -4,11 +4,11 @@ import os
 import platform
 import sys
 
-from benchmarks import explorer, fields, measure, training, whatif
+from benchmarks import commands, explorer, fields, measure, training, whatif
 
 
 def main() -> int:
-    rows = [*measure.rows(), *fields.rows(), *whatif.rows(), *training.rows(), *explorer.rows()]
+    rows = [*commands.rows(), *measure.rows(), *fields.rows(), *whatif.rows(), *training.rows(), *explorer.rows()]
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}\n")
     print("| benchmark | measured | wanted | holds |\n|---|---:|---:|---|")
     for row in rows:

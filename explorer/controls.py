@@ -105,7 +105,8 @@ def choose_in_sidebar(run: Run) -> None:
     choose(
         "Scan order of the labels", "order", get_args(ScanOrder),
         lambda order: "as stored" if order == "stored" else order,
-        help="The greedy search for clusters visits the labels in this order. It should matter little.",
+        help="The greedy search for clusters visits the labels in this order. The averages hardly depend on it; single "
+        "filters' clusters may.",
     )  # fmt: skip
     choose(
         "Means of n and N_c over", "average", get_args(Average),

@@ -13,7 +13,6 @@ from typing import cast
 
 import torch
 from torch import Tensor, nn
-from torch.utils._triton import has_triton
 
 from precompute.images.augment import Draws
 
@@ -99,6 +98,8 @@ def compiled(model: nn.Module) -> nn.Module:
 
     As it is where the machine has not what torch's compiler needs, or where that fails.
     """
+    from torch.utils._triton import has_triton  # which takes with it much that other runs do not need
+
     compilers = [os.environ.get("CC", "gcc"), "gcc", "clang"]
     if not has_triton() or not any(map(shutil.which, compilers)):
         return model

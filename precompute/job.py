@@ -146,7 +146,7 @@ def prepare(options: Options, stopping: Stopping, world: World = ALONE) -> Job:
     with world.in_turn(not is_here and not options.dry_run):
         images = None if options.dry_run and not is_here else data.load(options, arch.side, arch.crop)
     sizes = images.sizes if images is not None else data.sizes_before_download(options)
-    recipe = recipe_for(options, origin["from"], sizes.n_labels)
+    recipe = recipe_for(options, origin["from"], sizes.n_labels, data.missing_images(options, sizes))
     batch = min(recipe.network.batch_size, sizes.train)
     if recipe.network.epochs and batch < world.size:
         raise Problem(f"a batch of {batch} for {world.size} processes: each needs one input at least; start fewer")

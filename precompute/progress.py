@@ -33,6 +33,11 @@ class Progress:
         text = f"{self._stage}: {done / self._total:4.0%}, {seconds(left)} left{note and '; ' + note}"
         print(f"\r\x1b[K{text}" if self._live else text, end="" if self._live else "\n", file=sys.stderr, flush=True)
 
+    def clear(self) -> None:
+        """Leave no line behind: what took long enough has been shown."""
+        if self._is_shown and self._live:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
     def note(self, text: str) -> None:
         """A line of its own, before the first step."""
         if self._is_shown:

@@ -147,8 +147,11 @@ def afcc_recipe(options: Options, recipe: Recipe) -> AfccRecipe:
     )
 
 
-def recipe_for(options: Options, weights: str, n_labels: int) -> Recipe:
-    """The recipe that the options ask for, with what they change of it. `weights`: see `weights.wanted`."""
+def recipe_for(options: Options, weights: str, n_labels: int, lacking: str = "") -> Recipe:
+    """The recipe that the options ask for, with what they change of it.
+
+    weights: see `weights.wanted`. lacking: what the images lack of the paper's, see `data.missing_images`.
+    """
     on_paper = (options.arch, options.data) in _PAPER
     name = options.recipe or ("paper" if on_paper else "quick")
     if name == "paper" and not on_paper:
@@ -175,6 +178,7 @@ def recipe_for(options: Options, weights: str, n_labels: int) -> Recipe:
     departures += [f"depths {options.depths}"] if options.depths not in (None, *_SHALLOWER) else []
     departures += ["no mirrored images"] if options.no_flip else []
     departures += [f"images of {options.image_size} pixels a side"] if options.image_size is not None else []
+    departures += [lacking] if lacking else []
     if "batch_size" in changes:
         probe = replace(probe, batch_size=changes["batch_size"])
     return Recipe(name, replace(network, **changes), probe, tuple(departures))

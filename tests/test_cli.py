@@ -99,7 +99,8 @@ def test_a_run_from_its_plan_to_its_table(finished):
     assert sorted(path.name for path in folder.rglob("*")) == ["my run.h5", "my run.work", "network.ckpt"]
     for words in (
         "vgg16 on cifar10, 10 labels -> my run.h5",
-        "recipe quick (epochs 3 instead of 25; batch_size 10 instead of 100), NOT THE PAPER'S",
+        "recipe quick (epochs 3 instead of 25; batch_size 10 instead of 100; 40 + 20 images instead of 50000 + 10000), "
+        "NOT THE PAPER'S",
         "1. train the network: 3 epochs of 40 images, batches of 10",
         "2. activations of 40 + 20 images, once for all layers",
         "3. a probe a layer: 40 epochs each",

@@ -1,5 +1,7 @@
 """What is asked for on the command line: understood, or refused in words before any work begins."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -49,6 +51,17 @@ def test_every_option_has_a_line_of_help(capsys):
         assert f"--{name.replace('_', '-')}" in text
     for word in (*ARCHS, *DATA_SETS, "super-classes", "pickles", "ReLU"):
         assert word in text
+
+
+def test_help_waits_for_nothing_that_it_does_not_need():
+    """Half a second is what it may take: benchmarks/commands.py measures it; torch alone takes three."""
+    program = (
+        "import runpy, sys; sys.argv = ['precompute', '--help']\n"
+        "try: runpy.run_module('precompute', run_name='__main__')\n"
+        "except SystemExit: print(sorted({'torch', 'numpy', 'h5py', 'numba', 'timm'} & set(sys.modules)))"
+    )
+    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert answer.stdout.endswith("[]\n"), answer.stdout[-200:] + answer.stderr
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The commands of the README and of docs/: each one is taken from the text, and works."""
 
+import os
 import re
 import shlex
 import subprocess
@@ -12,6 +13,8 @@ from precompute.options import Options, parse
 from precompute.sweep.options import parse as parse_sweep
 from precompute.sweep.runs import expand
 from store.published import published
+from store.read import Run
+from tests.explorer_runs import make_run
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -84,6 +87,31 @@ def test_a_plan_is_printed_without_downloading_anything(tmp_path):
     for part in ("recipe paper", "300 epochs of 10000 images", "layer 10: 512 filters of 2x2", "in all about"):
         assert part in answer.stdout
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def digits(tmp_path, monkeypatch):
+    """A folder with the file that the README's commands name."""
+    make_run(tmp_path / "runs" / "vgg16-digits.h5", {"10": (20, 4), "13": (20, 1)})
+    monkeypatch.chdir(tmp_path)
+
+
+def test_the_program_in_the_readme_runs(digits, capsys):
+    (program,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+    with Run("runs/vgg16-digits.h5") as run:
+        measured = run.layers["10"].measure(threshold=0.3)
+    exec(program, {})
+    assert capsys.readouterr().out.split()[0] == str(measured.mean_noise)
+
+
+@pytest.mark.parametrize("command", commands("python -m explorer."))
+def test_every_command_of_the_explorer_works(command, digits):
+    words = shlex.split(command, comments=True)[1:]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    answer = subprocess.run([sys.executable, *words], capture_output=True, text=True, env=environment)
+    assert answer.returncode == 0, answer.stderr
+    made = Path(words[words.index("--out") + 1])
+    assert (made if made.suffix else made / "index.html").read_text("utf-8").startswith("<!doctype html>")
 
 
 @pytest.mark.parametrize("command", commands("python -m store"))

@@ -50,7 +50,8 @@ def test_the_file_is_whole_and_says_what_it_is(result):
     assert (manifest["data"]["train_inputs"], manifest["data"]["test_inputs"]) == (10 * TRAIN, 10 * TEST)
     assert manifest["data"]["source"] == "image folder"
     assert manifest["recipe"]["is_paper"] is False
-    assert manifest["recipe"]["departures"] == ["epochs 3 instead of 25", "batch_size 24 instead of 100"]
+    fewer = f"{10 * TRAIN} + {10 * TEST} images instead of 5000 + 1000"
+    assert manifest["recipe"]["departures"] == ["epochs 3 instead of 25", "batch_size 24 instead of 100", fewer]
     assert result.test_inputs.tolist() == [TEST] * 10
     assert len(set(result.superclasses)) == 10
     assert "" not in result.superclasses

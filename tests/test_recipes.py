@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from precompute.options import Options, Problem
+from precompute.images.data import Sizes, missing_images
+from precompute.options import Options, Problem, parse
 from precompute.recipes import Schedule, recipe_for
 
 SUPPLEMENT_NETWORK = {  # (data set, K) -> eta, mu, alpha, epochs, (q, dt)
@@ -160,3 +161,21 @@ def test_one_cycle_rises_to_its_peak_and_falls_to_nothing(epochs, steps_an_epoch
         assert max(rates) > 0.9 * schedule.learning_rate
         assert abs((top + 1) / steps - 0.3) <= 1 / steps
     assert not any(math.isnan(rate) for rate in rates)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sizes", "lacking"),
+    [
+        ("--data cifar100", Sizes(100, 50_000, 10_000), ""),
+        ("--data cifar100 --labels 20", Sizes(20, 10_000, 2_000), ""),
+        ("--data cifar10", Sizes(10, 500, 100), "500 + 100 images instead of 50000 + 10000"),
+        ("--data cifar10 --labels 3", Sizes(3, 15_000, 1_000), "15000 + 1000 images instead of 15000 + 3000"),
+        ("--data digits", Sizes(10, 1437, 360), ""),
+    ],
+)
+def test_fewer_images_than_the_papers_are_a_departure(arguments, sizes, lacking):
+    options = parse(arguments.split())
+    assert missing_images(options, sizes) == lacking
+    recipe = recipe_for(options, "none", sizes.n_labels, lacking)
+    assert recipe.departures == ((lacking,) if lacking else ())
+    assert recipe.is_paper == (options.data != "digits" and not lacking)

@@ -156,7 +156,7 @@ def test_what_cannot_be_meant_is_said(command, message):
 def test_the_commands_of_the_documentation_are_understood(tmp_path):
     text = (Path(__file__).parents[1] / "docs" / "cluster.md").read_text()
     commands = re.findall(r"python -m precompute\.sweep ([^`'\n]*--[^`'\n]*)", text)
-    assert len(commands) == 3
+    assert len(commands) == 4
     assert all(runs_of(command) for command in commands)
 
 
@@ -177,6 +177,18 @@ def test_the_time_left_is_the_estimates_corrected_by_what_runs_took(capsys):
     progress.ended(runs[0], Ended(0, 50.0, ()), Standing("done"), slots=2)
     assert progress.time_left(slots=2) == pytest.approx(75, abs=1)  # three of 50 s, two at a time
     assert capsys.readouterr().out == "vgg16-digits: made in 50 s (1 of 4 there, about 75 s left)\n"
+
+
+def test_a_run_that_takes_longer_than_was_estimated_makes_the_others_longer_too(monkeypatch):
+    now = 0.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    runs = runs_of("runs --seeds 0..2")
+    progress = SweepProgress(3, runs, {run: Estimate(100.0, 0, 0) for run in runs})
+    progress.started(runs[0], slots=1)
+    now = 90.0
+    assert progress.time_left(slots=1) == 210
+    now = 150.0
+    assert progress.time_left(slots=1) == 300  # two more of 150 s
 
 
 def test_without_estimates_the_runs_that_ended_are_the_measure(capsys):

@@ -98,6 +98,12 @@ def test_a_network_without_a_bias_at_its_outputs():
         assert network.get_submodule(output).out_features == 7
 
 
+@pytest.mark.parametrize("name", ["vit_tiny_patch16_224", "gmixer_12_224"])
+def test_nodes_may_be_asked_for_where_they_are_the_units_anyway(name):
+    asked, plain = (shapes_of(arch=f"timm:{name}", unit=unit, **SMALL) for unit in ("node", None))
+    assert asked[0].taps == plain[0].taps and asked[1] == plain[1]
+
+
 def test_heads_of_attention_are_units_where_asked_for():
     _, shapes = shapes_of(arch="timm:vit_tiny_patch16_224", unit="head", **SMALL)
     assert shapes["blocks.0.attn.proj"] == (3, 17, 64)  # heads; a class token and 4x4 tokens; nodes of a head
@@ -137,6 +143,7 @@ def test_taps_can_be_named():
         ({"arch": "timm:swin_tiny_patch4_window7_224", "taps": ("layers.0.blocks.0.attn",)}, "parts of an image"),
         ({"arch": "timm:resnet18", "unit": "head"}, "no transformer"),
         ({"arch": "timm:swin_tiny_patch4_window7_224", "unit": "head"}, "no transformer"),
+        ({"arch": "timm:resnet18", "unit": "node"}, "the units of resnet18 are filters in act1, layer1"),
         ({"arch": "timm:vit_tiny_patch16_224", "unit": "head", "taps": ("blocks.0",)}, "blocks.0.attn.proj"),
         ({"arch": "timm:inception_v3", "image_size": 16}, "another --image-size"),
         ({"arch": "vgg16", "image_size": 64}, "vgg16 is for 32"),

@@ -150,11 +150,11 @@ def test_nesterov_momentum_and_l2_are_the_textbooks():
 
 def test_without_a_compiler_of_c_a_network_is_trained_as_it_is(monkeypatch):
     model = nn.Linear(2, 2)
-    monkeypatch.setattr("precompute.graph.has_triton", lambda: True)
+    monkeypatch.setattr("torch.utils._triton.has_triton", lambda: True)
     monkeypatch.setattr("shutil.which", lambda name: None)
     assert compiled(model) is model
     monkeypatch.setattr("shutil.which", lambda name: f"/usr/bin/{name}")
     made = compiled(model)
     assert made._orig_mod is model
-    monkeypatch.setattr("precompute.graph.has_triton", lambda: False)
+    monkeypatch.setattr("torch.utils._triton.has_triton", lambda: False)
     assert compiled(model) is model

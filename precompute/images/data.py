@@ -135,6 +135,16 @@ def is_here(options: Options) -> bool:
     return comes_or_stays or options.data_dir is not None or sources.is_filled(_default_folder(options.data))
 
 
+def missing_images(options: Options, there: Sizes) -> str:
+    """What a data set lacks of the one that goes by its name, in words; "" where it is whole, or where anything is."""
+    if options.data not in _WHOLE:
+        return ""
+    whole = sizes_before_download(options)
+    if (there.train, there.test) == (whole.train, whole.test):
+        return ""
+    return f"{there.train} + {there.test} images instead of {whole.train} + {whole.test}"
+
+
 def sizes_before_download(options: Options) -> Sizes:
     """The sizes of a data set that is still to be downloaded. Raises Problem."""
     whole = _WHOLE[options.data]

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from precompute.options import Problem, one_line
+from precompute.progress import Progress
 
 SIDE = 32
 _HUB = {  # data set -> folder on the hub, its column of labels
@@ -273,9 +274,11 @@ def _decode(places: Sequence[Path | str], encoded: Callable[[int], bytes]) -> ND
             raise Problem(f"{places[index]}: more than 8 bits a pixel; convert it to 8 bits")
         images[index] = np.asarray(pixels)
 
+    progress = Progress("reading images", len(places))
     with ThreadPoolExecutor() as pool:
-        for _ in pool.map(decode, range(len(places)), chunksize=256):
-            pass
+        for done, _ in enumerate(pool.map(decode, range(len(places)), chunksize=256), 1):
+            progress.step(done)
+    progress.clear()
     return images
 
 

@@ -25,12 +25,13 @@ def choose(arch: Arch, modules: tuple[str, ...], unit: str | None) -> list[Tap]:
     is_transformer = hasattr(network, "blocks") and any(
         path.endswith("attn.proj") for path, _ in network.named_modules()
     )
-    if unit is not None and not is_transformer:
-        raise Problem(
-            f"--unit {unit}: {arch.name.removeprefix('timm:')} is no transformer of blocks with attention; "
-            "its units are filters"
-        )
+    name = arch.name.removeprefix("timm:")
+    if unit == "head" and not is_transformer:
+        raise Problem(f"--unit head: {name} is no transformer of blocks with attention")
     raw = _taps_on(arch, network, modules, unit) if modules else _default_taps(arch, network, unit)
+    others = [tap.module for tap in raw if tap.unit == "filter"]
+    if unit == "node" and others:
+        raise Problem(f"--unit node: the units of {name} are filters in {', '.join(others)}; leave it out")
     sizes, largest = shapes(arch, raw), MAX_SIDE_OF_HEADS if unit == "head" else MAX_SIDE
     return [replace(tap, pool=_window(tap, sizes[tap.layer], largest)) for tap in raw]
 

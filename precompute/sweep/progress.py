@@ -16,7 +16,8 @@ _LIVE_EVERY = 1.0
 class SweepProgress:
     """A line for each run that ends, and in between how far the sweep is.
 
-    The time left is the plan's estimates, corrected by how long the runs that ended really took.
+    The time left is the plan's estimates, corrected by how long the runs really took: those that ended, and those that
+    are at work for longer than was estimated.
     """
 
     def __init__(self, n_runs: int, waiting: list[SweepRun], estimates: Estimates) -> None:
@@ -73,9 +74,13 @@ class SweepProgress:
 
     def time_left(self, slots: int) -> float | None:
         """Seconds; None while nothing is known of it."""
-        known = [run for run in self._took if run in self._estimates]
-        expected = sum(self._estimates[run].seconds for run in known)
-        factor = sum(self._took[run] for run in known) / expected if expected else 1.0
+        now = time.monotonic()
+        took = {run: taken for run, taken in self._took.items() if run in self._estimates}
+        for run, since in self._working.items():
+            if run in self._estimates and now - since > self._estimates[run].seconds:
+                took[run] = now - since
+        expected = sum(self._estimates[run].seconds for run in took)
+        factor = sum(took.values()) / expected if expected else 1.0
         mean = sum(self._took.values()) / len(self._took) if self._took else None
 
         def length(run: SweepRun) -> float | None:
@@ -84,7 +89,6 @@ class SweepProgress:
         lengths = {run: length(run) for run in (*self._waiting, *self._queued, *self._working)}
         if any(of_run is None for of_run in lengths.values()):
             return None
-        now = time.monotonic()
         left = [
             max(0.0, (of_run or 0.0) - (now - self._working[run] if run in self._working else 0.0))
             for run, of_run in lengths.items()

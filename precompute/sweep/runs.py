@@ -191,6 +191,7 @@ def _folders(values: tuple[str, ...], data_sets: set[str]) -> dict[str, str]:
 
 def standing(run: SweepRun) -> Standing:
     """Where a run stands, from its file's manifest: neither images nor matrices are read. Raises Problem, OSError."""
+    from precompute.images.data import Sizes, missing_images
     from precompute.job import Todo
     from precompute.networks import weights
     from precompute.networks.models import choose_layers, choose_taps
@@ -209,7 +210,10 @@ def standing(run: SweepRun) -> Standing:
         return Standing("partly", "its network's training has begun") if begun else Standing("to do")
     try:
         with Run(run.out) as there:
-            recipe = recipe_for(options, weights.wanted(options, arch), there.n_labels)
+            of_data = there.manifest["data"]
+            sizes = Sizes(there.n_labels, of_data.get("train_inputs"), of_data.get("test_inputs"))
+            lacking = missing_images(options, sizes)
+            recipe = recipe_for(options, weights.wanted(options, arch), there.n_labels, lacking)
             Workspace(run.out, recipe.record(options)).refuse_other(there)
             todo = Todo.of(taps, options, features, pruned, there.manifest)
     except (FormatError, Problem) as error:
