@@ -321,3 +321,13 @@ def test_the_image_of_the_input_is_shown_where_the_run_kept_it(kept: bool, open_
     at = open_app("--store", tmp_path, page="afcc", layer="4", test_input="3")
     unharmed(at)
     assert len(at.get("image")) == kept
+
+
+def test_every_mask_has_a_colour_of_its_own() -> None:
+    with Run(load.EXAMPLE) as run:
+        results = afcc_results.of_layer(run.layers["10"].record)
+    assert results is not None
+    picture = charts_afcc.epochs(frames_afcc.epochs(results)).to_dict()
+    colours = picture["layer"][0]["encoding"]["color"]["scale"]
+    assert len(colours["domain"]) == 7
+    assert len(set(colours["range"])) == 7
