@@ -2,7 +2,7 @@
 
 PYTHON ?= python3
 VENV ?= .venv
-JOBS ?= 2
+JOBS ?= 3
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
@@ -10,7 +10,7 @@ INSTALLED := $(VENV)/.installed
 
 help:
 	@echo "make demo         train VGG-16 and its probes on the embedded digits (about 2 minutes), then explore the result"
-	@echo "make test         the whole test suite, JOBS=2 tests at a time"
+	@echo "make test         the whole test suite, JOBS=3 tests at a time: some wait more than they compute"
 	@echo "make lint         ruff and mypy"
 	@echo "make bench        the benchmarks of benchmarks/README.md"
 	@echo "make trust        crashes, hostile files and load at full length; writes docs/trust.md (about an hour)"

@@ -7,7 +7,7 @@ import re
 from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 
@@ -42,6 +42,11 @@ class Problem(Exception):
     """Something the person at the command line can mend: the message says what, where and what to do."""
 
 
+def optional(metavar: str | None = None) -> Any:
+    """For the help: what an option takes whose default is said in words, or goes without saying."""
+    return tyro.conf.arg(metavar=metavar, help_behavior_hint="")
+
+
 BUSY = "is being made by another process"  # the problem that a sweep passes over
 
 
@@ -62,69 +67,69 @@ class Options:
     data: str = "digits"
     """Data set: digits (comes with the program), cifar10 or cifar100 (downloaded, or read from --data-dir), imagenet
     (its validation images, from --data-dir) or folder (your own images, from --data-dir)."""
-    data_dir: Path | None = None
+    data_dir: Annotated[Path | None, optional("FOLDER")] = None
     """Folder with the data set: torchvision's pickles, parquet files, or images as train/LABEL/* and test/LABEL/*.
     Default: data/NAME, filled by a download where it is empty. Imagenet and folder have no default: ImageNet's
     validation images in class folders, or flat with the devkit or Kaggle's CSV; your own as LABEL/*, with test/ or
     without."""
-    labels: int | None = None
+    labels: Annotated[int | None, optional("K")] = None
     """Take K labels only, spread evenly over the super-classes; a smaller K's labels are among a larger one's."""
     label_seed: int = 0
     """Chooses which labels a K takes."""
     seed: int = 0
     """Chooses initial weights, order of the inputs and augmentation."""
-    recipe: Literal["paper", "quick"] | None = None
+    recipe: Annotated[Literal["paper", "quick"] | None, optional("paper|quick")] = None
     """paper: the supplement's hyper-parameters. quick: a short one-cycle schedule, not the paper's.
     Default: paper; for digits, which the paper does not have, quick."""
-    epochs: int | None = None
+    epochs: Annotated[int | None, optional("N")] = None
     """Train the network for so many epochs instead of the recipe's; 0 probes it as it starts."""
-    batch_size: int | None = None
+    batch_size: Annotated[int | None, optional("N")] = None
     """Inputs a batch, instead of the recipe's."""
-    no_flip: bool = False
+    no_flip: Annotated[bool, optional()] = False
     """Never mirror training images: for letters, and for labels that tell left from right. (Digits never are.)"""
-    layers: tuple[str, ...] = ()
+    layers: Annotated[tuple[str, ...], optional("LAYER ...")] = ()
     """Layers to probe. Default: the paper's, for vgg16 those that end with max-pooling: 2 4 7 10 13; any other
     convolutional layer is tapped after its ReLU. For efficientnet_b0 the ends of its stages with stride 2:
     1 3 4 5 7 9, of 1 to 9. For timm:NAME see --list-taps."""
-    taps: tuple[str, ...] = ()
+    taps: Annotated[tuple[str, ...], optional("MODULE ...")] = ()
     """For timm:NAME: the modules to tap, by their paths. Default: the ends of its stages, or its blocks."""
-    unit: Literal["node", "head"] | None = None
+    unit: Annotated[Literal["node", "head"] | None, optional("node|head")] = None
     """For a transformer: what gets a field matrix, one node of a block's output (the default), or one attention head's
     output before its projection."""
-    list_taps: bool = False
+    list_taps: Annotated[bool, optional()] = False
     """Print the layers with the number of units, their size, the probe's inputs and the pooling, and stop."""
-    image_size: int | None = None
+    image_size: Annotated[int | None, optional("N")] = None
     """Bring images to so many pixels a side. Default: what the network is for, 32 for vgg16, mostly 224 for timm's."""
-    weights: str | None = None
+    weights: Annotated[str | None, optional("hub|none|PATH")] = None
     """What training starts from: hub (pretrained weights, downloaded; the default of networks that have them), PATH (a
     safetensors file or a state dict), or none (random)."""
-    checkpoint: Path | None = None
+    checkpoint: Annotated[Path | None, optional("PATH")] = None
     """Probe the network whose trained weights are in this file as it is, without training it."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """Where to compute. auto: a GPU where there is one."""
-    out: Path | None = None
+    out: Annotated[Path | None, optional("FILE")] = None
     """The file to write. Default: in runs/, named after the options."""
-    resume: bool = False
+    resume: Annotated[bool, optional()] = False
     """Go on with a stopped run, and fail where there is none."""
-    fresh: bool = False
+    fresh: Annotated[bool, optional()] = False
     """Start anew and replace what is there, also where it was made by another recipe."""
-    features: tuple[str, ...] = ()
+    features: Annotated[tuple[str, ...], optional("LAYER ...")] = ()
     """Layers whose test activations go into the file as well, or `all`; they make exact what-if accuracy possible.
     May be asked for after the run."""
-    thumbnails: bool = False
+    thumbnails: Annotated[bool, optional()] = False
     """Keep the test images in the file too, at most 64 pixels a side: the explorer shows them beside their answers.
     Goes with --features; may be asked for after the run. Whoever gets the file gets the images."""
-    afcc: tuple[str, ...] = ()
+    afcc: Annotated[tuple[str, ...], optional("LAYER ...")] = ()
     """Layers, or `all`, whose probes are cut down to their filters' clusters (the paper's AFCC) and retrained, beside
     baselines that keep as many weights. May be asked for after the run: it goes on from what is kept of it."""
-    afcc_between: tuple[str, ...] = ()
+    afcc_between: Annotated[tuple[str, ...], optional("LAYER ...")] = ()
     """Consecutive convolutional layers, such as 7 8 9 10: weights from a filter to a filter of the next layer are kept
     where their clusters share a label. They must be probed too (--layers)."""
-    untrained: bool = False
+    untrained: Annotated[bool, optional()] = False
     """Probe the network with random weights as they are: what the probes alone can do."""
-    depths: str | None = None
+    depths: Annotated[str | None, optional("STAGE:N,...")] = None
     """For efficientnet_b0: layers left in stages, such as 3:1,4:1 or 5:2; 9:0 leaves out stage 9."""
-    dry_run: bool = False
+    dry_run: Annotated[bool, optional()] = False
     """Print the plan (stages, filters, file size, estimated time) and stop."""
 
     def recipe_options(self) -> dict[str, Any]:

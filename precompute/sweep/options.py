@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from precompute.options import Problem
+from precompute.options import Problem, optional
 
 
 @dataclass(frozen=True)
@@ -19,52 +19,52 @@ class SweepOptions:
 
     what: Annotated[Literal["tables", "runs"], tyro.conf.Positional] = "runs"
     """tables: what the paper's tables need. runs: every combination of --arch, --data, --labels and --seeds."""
-    tables: tuple[str, ...] = ()
+    tables: Annotated[tuple[str, ...], optional("TABLE ...")] = ()
     """For tables: which, such as 1,4,6. Default: all six; 3 needs ImageNet's validation images (--data-dir)."""
-    samples: int | None = None
+    samples: Annotated[int | None, optional("N")] = None
     """How many samples of each, with the seeds 0, 1, ... Default: 1."""
-    seeds: str | None = None
+    seeds: Annotated[str | None, optional("SEEDS")] = None
     """The samples' seeds instead: 0..4, or 0,3,7."""
-    label_seed: int | None = None
+    label_seed: Annotated[int | None, optional("N")] = None
     """One choice of labels for all samples. Default: each sample has its own, chosen by its seed."""
-    arch: tuple[str, ...] = ()
+    arch: Annotated[tuple[str, ...], optional("NAME ...")] = ()
     """Networks, with commas between them. Default: all of the tables; for runs, vgg16."""
-    data: tuple[str, ...] = ()
+    data: Annotated[tuple[str, ...], optional("NAME ...")] = ()
     """Data sets. Default: all of the tables; for runs, digits."""
-    labels: tuple[str, ...] = ()
+    labels: Annotated[tuple[str, ...], optional("K ...")] = ()
     """Numbers of labels K, such as 10,20,40,60,100. Default: all of the tables; for runs, the data set's."""
-    data_dir: tuple[str, ...] = ()
+    data_dir: Annotated[tuple[str, ...], optional("FOLDER ...")] = ()
     """Folder with the data set; of several data sets, NAME=FOLDER for each."""
-    out_dir: Path | None = None
+    out_dir: Annotated[Path | None, optional("FOLDER")] = None
     """Folder for the files, their logs and what they go on from. Default: runs. On several machines, one that all of
     them see at the same place."""
-    plan: bool = False
+    plan: Annotated[bool, optional()] = False
     """List the runs with estimated time and size on this device, and stop."""
     jobs: int = 1
     """So many runs at a time on this machine; they share its processors."""
-    ray: str | None = None
+    ray: Annotated[str | None, optional("local|auto|ADDRESS")] = None
     """Make the runs on Ray: local (this machine), auto (the cluster that this machine is in) or its ADDRESS. Needs the
     extra [cluster]; see docs/cluster.md."""
-    gpus_per_run: float | None = None
+    gpus_per_run: Annotated[float | None, optional("N")] = None
     """On Ray: 1, or 0.25 where four runs share a GPU. Default: 1 where the cluster has GPUs, else 0."""
-    cpus_per_run: int | None = None
+    cpus_per_run: Annotated[int | None, optional("N")] = None
     """On Ray. Default: as many runs on a machine as it has room for on its GPUs share its processors; without GPUs,
     one run takes them all."""
     retries: int = 3
     """On Ray: how often a run goes on elsewhere after its machine, or its process, died."""
-    recipe: Literal["paper", "quick"] | None = None
+    recipe: Annotated[Literal["paper", "quick"] | None, optional("paper|quick")] = None
     """As for one run (python -m precompute --help), like all that follow."""
-    epochs: int | None = None
-    batch_size: int | None = None
-    image_size: int | None = None
-    weights: str | None = None
-    untrained: bool = False
-    device: Literal["auto", "cpu", "cuda", "mps"] | None = None
-    layers: tuple[str, ...] = ()
-    features: tuple[str, ...] = ()
-    thumbnails: bool = False
-    afcc: tuple[str, ...] = ()
-    afcc_between: tuple[str, ...] = ()
+    epochs: Annotated[int | None, optional("N")] = None
+    batch_size: Annotated[int | None, optional("N")] = None
+    image_size: Annotated[int | None, optional("N")] = None
+    weights: Annotated[str | None, optional("hub|none|PATH")] = None
+    untrained: Annotated[bool, optional()] = False
+    device: Annotated[Literal["auto", "cpu", "cuda", "mps"] | None, optional("auto|cpu|cuda|mps")] = None
+    layers: Annotated[tuple[str, ...], optional("LAYER ...")] = ()
+    features: Annotated[tuple[str, ...], optional("LAYER ...")] = ()
+    thumbnails: Annotated[bool, optional()] = False
+    afcc: Annotated[tuple[str, ...], optional("LAYER ...")] = ()
+    afcc_between: Annotated[tuple[str, ...], optional("LAYER ...")] = ()
 
 
 def parse(arguments: list[str]) -> SweepOptions:
