@@ -180,6 +180,17 @@ def test_another_data_set_is_refused(tmp_path):
     assert "holds no cifar10. Expected cifar-10-batches-py/" in refusal(pickles, "cifar10")
 
 
+def test_folders_of_other_labels_are_not_passed_over(tmp_path):
+    images = written(tmp_path, "image folder")
+    (images / "train" / ".cache").mkdir()
+    read_folder(images)
+    (images / "train" / "zebra").mkdir()
+    assert (
+        refusal(images)
+        == f"{images / 'train'}: folders of other labels, zebra; --data folder takes images of any labels"
+    )
+
+
 # Pickles
 
 

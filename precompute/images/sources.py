@@ -69,7 +69,7 @@ def read(name: str, folder: Path, label_names: list[str]) -> Found:
     elif (folder / "train").is_dir() or (folder / "test").is_dir():
         found = _read_image_folder(folder, label_names)
     else:
-        raise Problem(f"--data-dir {folder}: holds no {name}. {expected}")
+        raise Problem(f"--data-dir {folder}: holds no {name}. {expected}; an empty data/{name} is filled by a download")
     _check_whole(folder, found, label_names)
     return found
 
@@ -244,6 +244,10 @@ def _read_image_folder(folder: Path, label_names: list[str]) -> Found:
             sorted(path for path in (root / label).iterdir() if path.is_file() and not is_litter(path))
             for label in label_names
         ]
+        folders = [path for path in root.iterdir() if path.is_dir() and not is_litter(path)]
+        if others := sorted(path.name for path in folders if path.name not in label_names):
+            names = f"{', '.join(others[:5])}{' ...' if others[5:] else ''}"
+            raise Problem(f"{root}: folders of other labels, {names}; --data folder takes images of any labels")
         empty = [label for label, found in zip(label_names, paths, strict=True) if not found]
         if empty:
             raise Problem(f"{root / empty[0]}: no images; half-filled. {_AGAIN}")
