@@ -131,6 +131,21 @@ def test_the_live_threshold_reaches_the_page_and_the_address(page: "sync_api.Pag
     assert parameters(page)["filter"] == "3"
 
 
+def test_the_answer_to_one_key_does_not_undo_the_next(page: "sync_api.Page", app: str) -> None:
+    """On a busy machine it comes while the next key is down."""
+    visit(page, f"{app}/filter?filter=3")
+    slider = page.locator("input[type=range]").first
+    slider.focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.down("ArrowRight")
+    eventually(page, lambda: parameters(page).get("threshold"), "0.31")
+    settle(page)
+    page.wait_for_timeout(500)
+    assert slider.input_value() == "0.32"
+    page.keyboard.up("ArrowRight")
+    eventually(page, lambda: parameters(page).get("threshold"), "0.32")
+
+
 def test_a_drag_moves_the_numbers_and_its_end_the_address(page: "sync_api.Page", app: str) -> None:
     visit(page, f"{app}/filter?filter=3")
     slider, numbers = page.locator("input[type=range]").first, page.locator(".fs dd")

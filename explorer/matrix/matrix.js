@@ -28,7 +28,7 @@ export function createMatrixView(root, state, callbacks = {}) {
   let label = null; // that the chart reads out
   let released = threshold;
   let awaited = null; // the last release, until the page has answered it
-  let dragging = false;
+  let inHand = false; // the slider, under a pointer or a key: the page does not move it then
   let frameRequest = 0;
   let stale = { measure: true, fields: true };
 
@@ -45,7 +45,7 @@ export function createMatrixView(root, state, callbacks = {}) {
     // The page owns the threshold; but what it said before it heard of the last release comes too late.
     const isHeard = awaited && [next.threshold, next.released].includes(awaited.threshold);
     const isAnswer = !awaited || isHeard || Date.now() > awaited.until;
-    if (isAnswer && !dragging && (awaited || changed("threshold"))) {
+    if (isAnswer && !inHand && (awaited || changed("threshold"))) {
       threshold = released = next.threshold;
       awaited = null;
     }
@@ -251,7 +251,7 @@ export function createMatrixView(root, state, callbacks = {}) {
   }
 
   function release() {
-    dragging = false;
+    inHand = false;
     if (threshold === released) return;
     released = threshold;
     awaited = { threshold, until: Date.now() + 5000 };
@@ -274,11 +274,11 @@ export function createMatrixView(root, state, callbacks = {}) {
       schedule();
     });
   });
-  on(dom.slider, "pointerdown", () => (dragging = true));
+  on(dom.slider, "pointerdown", () => (inHand = true));
   // The pointer moves in hundredths; the keyboard too, and in thousandths with Shift.
   on(dom.slider, "input", () => {
     const value = Number(dom.slider.value);
-    setThreshold(dragging ? Math.round(value * 100) / 100 : value);
+    setThreshold(inHand ? Math.round(value * 100) / 100 : value);
   });
   for (const end of ["change", "pointerup", "pointercancel", "keyup", "blur"]) on(dom.slider, end, release);
   on(dom.slider, "keydown", (event) => {
@@ -287,6 +287,7 @@ export function createMatrixView(root, state, callbacks = {}) {
     const by = { PageUp: 0.1, PageDown: -0.1, Home: -1, End: 1 }[event.key] ?? step * (right - down);
     if (by === 0 || event.altKey || event.ctrlKey || event.metaKey) return;
     event.preventDefault();
+    inHand = true;
     setThreshold(threshold + by);
   });
   on(dom.chart, "pointermove", pointLabel);
