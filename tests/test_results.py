@@ -38,7 +38,7 @@ def test_the_program_in_the_docs_prints_what_stands_below_it(monkeypatch, capsys
     number = r"[0-9]+\.[0-9]+"
     assert re.split(number, printed) == re.split(number, shown)
     values = [[float(value) for value in re.findall(number, lines)] for lines in (printed, shown)]
-    assert values[0] == pytest.approx(values[1], rel=0.01) and len(values[0]) == 20
+    assert values[0] == pytest.approx(values[1], rel=0.01) and len(values[0]) == 24
 
 
 def test_the_example_is_a_whole_result_of_all_of_cifar100():
