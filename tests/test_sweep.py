@@ -307,8 +307,12 @@ def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
 
 @pytest.mark.parametrize(
     ("number", "status", "where"),
-    [(signal.SIGINT, 130, []), (signal.SIGTERM, 143, ["--ray", "local", "--cpus-per-run", "1"])],
-    ids=["here", "on Ray"],
+    [
+        pytest.param(signal.SIGINT, 130, [], id="here"),
+        pytest.param(
+            signal.SIGTERM, 143, ["--ray", "local", "--cpus-per-run", "1"], id="on Ray", marks=pytest.mark.cluster
+        ),
+    ],
 )
 def test_a_stopped_sweep_stops_its_runs_and_says_how_to_go_on(number, status, where, place):
     if where:
@@ -370,6 +374,7 @@ time.sleep(100)
 # On Ray
 
 
+@pytest.mark.cluster
 def test_a_cluster_whose_workers_and_machines_die_makes_the_same_files(made, place):
     """Two machines, each with a run; a worker of one is killed, and all of the other, both in the middle of a run."""
     pytest.importorskip("ray", reason="the extra [cluster] is not installed")
