@@ -9,12 +9,10 @@ from collections.abc import Callable
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from benchmarks.training import BATCH, N_LABELS, PROBED, RECIPE
-from precompute.device import Device, as_the_device_likes, choose_device
+from benchmarks.training import BATCH, N_LABELS, PROBED, RECIPE, network_training
+from precompute.device import choose_device
 from precompute.graph import STEPS_BEFORE
-from precompute.images.augment import Draws, Images, Preprocessing
-from precompute.networks.models import find_arch
-from precompute.options import Options
+from precompute.images.augment import Draws
 from precompute.probe import KEPT, probe_training
 from precompute.train import Training
 
@@ -31,17 +29,6 @@ KINDS = {  # of kernels, by what stands in their names; the first that fits
     "copies, casts and fills": ("copy", "fill", "memset", "memcpy"),
     "cutting, mirroring and scaling images": ("index", "gather", "scatter", "where", "arange"),
 }
-
-
-def network_training(device: Device, n_inputs: int = N_INPUTS) -> Training:
-    arch = find_arch(Options(arch="vgg16"))
-    pixels = torch.randint(0, 256, (n_inputs, 32, 32, 3), dtype=torch.uint8, device=device.target)
-    images = Images(pixels, device.target, Preprocessing(arch.side, (0.5,) * 3, (0.25,) * 3))
-    labels = torch.arange(n_inputs, device=device.target) % N_LABELS
-    network = as_the_device_likes(arch.build(N_LABELS), device).train()
-    return Training(
-        "", network, images.augmented, labels, RECIPE.network, 0, device.autocast, on_device=images.on_device
-    )
 
 
 def milliseconds(step: Callable[[int], object], steps: int = STEPS, rounds: int = 5) -> float:
@@ -113,13 +100,13 @@ def main() -> int:
     device = choose_device("cuda")
     peak = product_rate()
     print(f"{device.description}, torch {torch.__version__}; large products {peak / 1e12:.0f} TFLOP/s\n")
-    training = network_training(device)
+    training = network_training(N_INPUTS, device)
     draws = _draws(training)
     index = [draws.order[k * BATCH : (k + 1) * BATCH] for k in range(STEPS)]
     plain = milliseconds(lambda k: training._compute(index[k], draws), rounds=2)
     captured = milliseconds(lambda k: training.take_step(draws, k))
     floor = flops(training) / peak * 1e3
-    compiled = network_training(device)
+    compiled = network_training(N_INPUTS, device)
     compiled.compile()
     start = time.perf_counter()
     for k in range(STEPS_BEFORE + 1):

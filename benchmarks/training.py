@@ -6,7 +6,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from benchmarks.timing import Row, interleaved, median_ratio
-from precompute.device import choose_device
+from precompute.device import Device, as_the_device_likes, choose_device
 from precompute.images.augment import Draws, Images, Preprocessing
 from precompute.networks.models import find_arch
 from precompute.options import Options, parse
@@ -20,13 +20,15 @@ PROBED = {"2": 16384, "4": 8192, "7": 4096, "10": 2048, "13": 512}  # layer -> i
 RECIPE = recipe_for(parse(["--arch", "vgg16", "--data", "cifar100"]), "none", N_LABELS)
 
 
-def network_training(n_inputs: int) -> Training:
+def network_training(n_inputs: int, device: Device = DEVICE) -> Training:
     arch = find_arch(Options(arch="vgg16"))
-    pixels = torch.randint(0, 256, (n_inputs, 32, 32, 3), dtype=torch.uint8)
-    images = Images(pixels, DEVICE.target, Preprocessing(arch.side, (0.5,) * 3, (0.5,) * 3))
-    labels = torch.arange(n_inputs) % N_LABELS
-    network = arch.build(N_LABELS).train()
-    return Training("", network, images.augmented, labels, RECIPE.network, 0, DEVICE.autocast)
+    pixels = torch.randint(0, 256, (n_inputs, 32, 32, 3), dtype=torch.uint8, device=device.target)
+    images = Images(pixels, device.target, Preprocessing(arch.side, (0.5,) * 3, (0.5,) * 3))
+    labels = torch.arange(n_inputs, device=device.target) % N_LABELS
+    network = as_the_device_likes(arch.build(N_LABELS), device).train()
+    return Training(
+        "", network, images.augmented, labels, RECIPE.network, 0, device.autocast, on_device=images.on_device
+    )
 
 
 def network_rows() -> list[Row]:

@@ -8,16 +8,8 @@ from explorer.frames_afcc import PARTS
 
 _KEY = alt.Legend(title=None, orient="top", symbolOpacity=1)
 _PARTS = [SIGNAL, INTERNAL, EXTERNAL, NEUTRAL]
-_MASKS = [
-    PLAIN,
-    "#b5682b",
-    "#3f8f5b",
-    "#8b62b5",
-    "#a3882a",
-    "#2a9d9d",
-    "#c2528b",
-    NEUTRAL,
-]  # as many as `--afcc` tries, and one
+# One more than masks that `--afcc` tries.
+_MASKS = [PLAIN, "#b5682b", "#3f8f5b", "#8b62b5", "#a3882a", "#2a9d9d", "#c2528b", NEUTRAL]
 _NAME = "slice(datum.label, indexof(datum.label, '\t') + 1)"  # without the place that keeps two of one name apart
 
 

@@ -225,6 +225,13 @@ def folder_of(options: Options) -> Path:
     return options.data_dir
 
 
+def check_is_folder(folder: Path) -> None:
+    """Raises Problem where --data-dir names no folder."""
+    if not folder.is_dir():
+        what = "is a file; name its folder" if folder.exists() else "no such folder"
+        raise Problem(f"--data-dir {folder}: {what}")
+
+
 def _data_name(options: Options) -> str:
     """Each of a person's own folders has its own file."""
     if options.data != "folder" or options.data_dir is None:

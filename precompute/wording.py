@@ -1,4 +1,8 @@
-"""Numbers as a person says them."""
+"""Numbers and names as a person says them."""
+
+from collections.abc import Sequence
+
+_SAID = 5
 
 
 def counted(number: int, thing: str) -> str:
@@ -7,6 +11,15 @@ def counted(number: int, thing: str) -> str:
     ('1 epoch', '3 epochs')
     """
     return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
+def some(names: Sequence[str]) -> str:
+    """The first few.
+
+    >>> some(["a", "b"]), some(list("abcdef"))
+    ('a, b', 'a, b, c, d, e ...')
+    """
+    return f"{', '.join(names[:_SAID])}{' ...' if names[_SAID:] else ''}"
 
 
 def megabytes(n_bytes: int, digits: int = 0) -> str:

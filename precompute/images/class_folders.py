@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from precompute.images.sources import is_litter
-from precompute.options import LAYOUTS, Problem
+from precompute.options import LAYOUTS, Problem, check_is_folder
+from precompute.wording import some
 from store.format import MAX_LABELS, MAX_NAME_BYTES
 
 SUFFIXES = frozenset(
@@ -103,9 +104,7 @@ def folders_in(folder: Path) -> list[Path]:
 
 
 def check_folder(folder: Path, name: str) -> None:
-    if not folder.is_dir():
-        what = "is a file; name its folder" if folder.exists() else "no such folder"
-        raise Problem(f"--data-dir {folder}: {what}")
+    check_is_folder(folder)
     if all(is_litter(path) for path in folder.iterdir()):
         raise Problem(f"--data-dir {folder}: the folder is empty. Expected {LAYOUTS[name]}")
 
@@ -160,7 +159,7 @@ def _check_same(
     for wanted, there, place in ((train, test, test_folder), (test, train, train_folder)):
         missing = [label for label in wanted if label not in there]
         if missing:
-            names = f"{', '.join(missing[:5])}{' ...' if missing[5:] else ''}"
             raise Problem(
-                f"{place}: no folder for label {names}; {train_folder.name}/ and {test_folder.name}/ must have the same"
+                f"{place}: no folder for label {some(missing)}; {train_folder.name}/ and {test_folder.name}/ must have "
+                "the same"
             )

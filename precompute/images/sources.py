@@ -19,8 +19,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from precompute.options import Problem, one_line
+from precompute.options import Problem, check_is_folder, one_line
 from precompute.progress import Progress
+from precompute.wording import some
 
 SIDE = 32
 _HUB = {  # data set -> folder on the hub, its column of labels
@@ -55,9 +56,7 @@ def read(name: str, folder: Path, label_names: list[str]) -> Found:
         f"Expected {_PICKLES[name][0]}/ (torchvision's), train and test parquet files, or images as train/LABEL/* and "
         "test/LABEL/*"
     )
-    if not folder.is_dir():
-        what = "is a file; name its folder" if folder.exists() else "no such folder"
-        raise Problem(f"--data-dir {folder}: {what}")
+    check_is_folder(folder)
     if not is_filled(folder):
         raise Problem(f"--data-dir {folder}: the folder is empty. {expected}")
     pickles = _pickle_folder(name, folder)
@@ -238,16 +237,14 @@ def _read_image_folder(folder: Path, label_names: list[str]) -> Found:
             raise Problem(f"{folder}: has no {split}/ folder; half-filled. {_AGAIN}")
         missing = [label for label in label_names if not (root / label).is_dir()]
         if missing:
-            names = f"{', '.join(missing[:5])}{' ...' if missing[5:] else ''}"
-            raise Problem(f"{root}: no folder for label {names}; half-filled, or another data set. {_AGAIN}")
+            raise Problem(f"{root}: no folder for label {some(missing)}; half-filled, or another data set. {_AGAIN}")
         paths = [
             sorted(path for path in (root / label).iterdir() if path.is_file() and not is_litter(path))
             for label in label_names
         ]
         folders = [path for path in root.iterdir() if path.is_dir() and not is_litter(path)]
         if others := sorted(path.name for path in folders if path.name not in label_names):
-            names = f"{', '.join(others[:5])}{' ...' if others[5:] else ''}"
-            raise Problem(f"{root}: folders of other labels, {names}; --data folder takes images of any labels")
+            raise Problem(f"{root}: folders of other labels, {some(others)}; --data folder takes images of any labels")
         empty = [label for label, found in zip(label_names, paths, strict=True) if not found]
         if empty:
             raise Problem(f"{root / empty[0]}: no images; half-filled. {_AGAIN}")
