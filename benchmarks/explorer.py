@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 
 from benchmarks.timing import Row
-from explorer import frames
-from store.afcc import afcc_mask, lay_out, what_if
-from store.measure import LayerMeasure
-from store.read import Run
-from store.write import LayerContent, write_run
+from explorer.frames import layer as frames
+from store.file.read import Run
+from store.file.write import LayerContent, write_run
+from store.measure.afcc import afcc_mask, to_blocks, what_if
+from store.measure.layer import LayerMeasure
 from tests.builders import small_history, small_run
 from tests.explorer_runs import ROOT, VGG16, cifar100_labels, make_run, served, serving
 
@@ -194,7 +194,7 @@ def afcc_rows(browser: Any, file: Path, layer: str) -> list[Row]:
         _unfold(page)
         found = run.layers[layer]
         assert found.test_features is not None
-        features = lay_out(found.test_features)
+        features = to_blocks(found.test_features)
         for hundredths in np.random.default_rng(1).permutation(range(31, 81))[:ROUNDS]:
             slider = page.get_by_role("slider").first
             box = slider.bounding_box()

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from benchmarks.timing import Row, interleaved, median_ratio
 from precompute.fields import by_filter, class_means
-from store.measure import fields_from_factors
+from store.measure.layer import fields_from_factors
 
 N_INPUTS, N_LABELS, N_FILTERS, POSITIONS = 10_000, 100, 512, 4  # layer 10 of VGG-16 on CIFAR-100's test set
 SILENCED = 16  # filters that are silenced one by one; the time is scaled up to all

@@ -10,11 +10,11 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 
 from benchmarks.training import BATCH, N_LABELS, PROBED, RECIPE, network_training
-from precompute.device import choose_device
-from precompute.graph import STEPS_BEFORE
 from precompute.images.augment import Draws
+from precompute.machine.device import choose_device
 from precompute.probe import KEPT, probe_training
-from precompute.train import Training
+from precompute.training.graph import STEPS_BEFORE
+from precompute.training.loop import Training
 
 N_INPUTS = 50_000
 STEPS = 200

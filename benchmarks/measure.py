@@ -63,7 +63,7 @@ counts = np.full({n_labels}, 50)
 
 
 def measure_factored_rows() -> list[Row]:
-    """Benchmark 2, without and with the sums of fields that `store.read.Layer.measure` asks for."""
+    """Benchmark 2, without and with the sums of fields that `store.file.read.Layer.measure` asks for."""
     n_filters, n_labels = EFFICIENTNET
     factors = _FACTORS.format(n_filters=n_filters, n_labels=n_labels)
     made: dict[str, Any] = {}

@@ -18,18 +18,18 @@ from typing import Any
 
 import polars as pl
 
-from explorer.collection import of_run
+from explorer.frames.runs import of_run
 from explorer.report.tables import QUANTITIES, mean_and_deviation, recipe_of, tables
+from precompute.messages.progress import seconds
 from precompute.networks.models import find_arch
 from precompute.options import parse
-from precompute.progress import seconds
-from store.afcc_table import afcc_tables
-from store.chance_table import chance_table, meaning
-from store.claim_records import SATURATED
-from store.format import TEST_FEATURES, FormatError
-from store.measure import THRESHOLD
-from store.read import Run
-from store.table import cells, recipe, table, title
+from store.file.format import TEST_FEATURES, FormatError
+from store.file.read import Run
+from store.measure.layer import THRESHOLD
+from store.paper.records import SATURATED
+from store.tables.afcc import afcc_tables
+from store.tables.chance import chance_table, meaning
+from store.tables.layers import cells, recipe, table, title
 
 ROOT = Path(__file__).parents[1]
 _BLOCK = re.compile(
@@ -166,7 +166,7 @@ def how(run: Run) -> str:
     manifest = run.manifest
     durations = manifest.get("durations") or {}
     probes = sum(layer.record.get("seconds") or 0.0 for layer in run.layers.values())
-    before = manifest["network"].get("went_on_after")
+    before = manifest["network"].get("resumed_at_epoch", manifest["network"].get("went_on_after"))  # its name of 0.1
     took = [
         (f"the network{f' after its first {before:g} epochs' if before else ''}", durations.get("train_network")),
         ("activations", durations.get("record_activations")),

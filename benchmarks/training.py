@@ -6,13 +6,13 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from benchmarks.timing import Row, interleaved, median_ratio
-from precompute.device import Device, as_the_device_likes, choose_device
 from precompute.images.augment import Draws, Images, Preprocessing
+from precompute.machine.device import Device, choose_device, to_device
 from precompute.networks.models import find_arch
 from precompute.options import Options, parse
 from precompute.probe import KEPT, probe_training
 from precompute.recipes import recipe_for
-from precompute.train import Training
+from precompute.training.loop import Training
 
 DEVICE = choose_device("cpu")
 N_LABELS, BATCH = 100, 100
@@ -25,7 +25,7 @@ def network_training(n_inputs: int, device: Device = DEVICE) -> Training:
     pixels = torch.randint(0, 256, (n_inputs, 32, 32, 3), dtype=torch.uint8, device=device.target)
     images = Images(pixels, device.target, Preprocessing(arch.side, (0.5,) * 3, (0.5,) * 3))
     labels = torch.arange(n_inputs, device=device.target) % N_LABELS
-    network = as_the_device_likes(arch.build(N_LABELS), device).train()
+    network = to_device(arch.build(N_LABELS), device).train()
     return Training(
         "", network, images.augmented, labels, RECIPE.network, 0, device.autocast, on_device=images.on_device
     )

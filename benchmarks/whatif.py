@@ -6,7 +6,7 @@ from statistics import median
 import numpy as np
 
 from benchmarks.timing import Row, interleaved
-from store.afcc import from_bfloat16, lay_out, silencing, what_if
+from store.measure.afcc import from_bfloat16, silencing, to_blocks, what_if
 
 N_INPUTS, N_LABELS, N_FILTERS, POSITIONS = 10_000, 100, 512, 4
 KEPT = 10_800 / (N_FILTERS * N_LABELS * POSITIONS)  # the paper's layer 10
@@ -20,7 +20,7 @@ def rows() -> list[Row]:
     weights = random.standard_normal((N_FILTERS, N_LABELS, POSITIONS), np.float32)
     labels = np.arange(N_INPUTS) % N_LABELS
     clusters, half, everything = (random.random((N_FILTERS, N_LABELS)) < share for share in (KEPT, 0.5, 1.0))
-    features = lay_out(bits)
+    features = to_blocks(bits)
     exact, wide = from_bfloat16(bits), np.ascontiguousarray(weights.transpose(0, 2, 1)).reshape(-1, N_LABELS)
     order = random.permutation(N_FILTERS)
     contestants = [
@@ -28,7 +28,7 @@ def rows() -> list[Row]:
         partial(np.matmul, exact, wide),
         partial(silencing, features, weights, labels, clusters, order, step=16),
         partial(silencing, features, weights, labels, everything, order, step=16),
-        partial(lay_out, bits),
+        partial(to_blocks, bits),
     ]
     names = [
         f"what-if, {KEPT:.1%} of the weights kept",

@@ -31,14 +31,15 @@ def main() -> None:
     from store import guard
 
     guard.start()
-    from explorer import load, opening, page
+    from explorer import opening, server
+    from explorer.parts import page
 
-    load.return_memory()
-    load.ask_nobody()
+    server.return_memory()
+    server.disable_public_ip_lookup()
     with page.problems_as_messages():
         if opening.open_file():
             chosen.run()
-    load.freeze_modules()
+    server.freeze_modules()
 
 
 # A clipped matrix in small: two clusters and noise.

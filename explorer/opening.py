@@ -4,8 +4,10 @@ import sys
 
 import streamlit as st
 
-from explorer import controls, load, page
-from explorer.load import FileId, Source
+from explorer.data import load
+from explorer.data import source as sources
+from explorer.data.source import FileId, Source
+from explorer.parts import controls, page, text
 from explorer.state import fitted, from_address
 
 _LOOK_EVERY = 2.0  # seconds between looks for new files, while the page is at rest
@@ -18,7 +20,7 @@ def open_file() -> bool:
     """
     _follow_address()
     page.note_drawn()
-    source = load.source(sys.argv[1:])
+    source = sources.named(sys.argv[1:])
     files = source.files()
     _look_for_files(source, files)
     if not files:
@@ -27,7 +29,7 @@ def open_file() -> bool:
     file = _choose_file(files)
     run = load.open_run(file)
     if not run.layers:
-        page.text(page.run_title(run), "heading")
+        text.plain(text.run_title(run), "heading")
         st.info("The first layer is still being made. This page shows it as soon as it is in the file.")
         return False
     st.session_state["file"], st.session_state["files"] = file, files
@@ -53,7 +55,7 @@ def _choose_file(files: list[FileId]) -> FileId:
     named = page.view().store
     if named and named not in by_name:
         st.warning("The file that this address names is not in the folder that is open; the newest is shown instead.")
-        page.text(named)
+        text.plain(named)
     if named not in by_name:
         page.change(store=files[0].name)
     if len(files) > 1:
@@ -75,7 +77,7 @@ def _look_for_files(source: Source, seen: list[FileId]) -> None:
 
 
 def _nothing_yet(source: Source) -> None:
-    page.text("No result yet", "heading")
+    text.plain("No result yet", "heading")
     st.text(f"There is no .h5 file in {source.folder.resolve()}.")
     st.markdown("Make one, for example the demonstration on the embedded digits, which takes about 3 minutes:")
     st.code("make demo", language="bash")

@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, get_args
 
-from explorer.pictures import Style
-from store import nulls
-from store.afcc import SilencingOrder
-from store.measure import THRESHOLD, ScanOrder
-from store.read import Layer, Run
+from explorer.charts.gallery import Style
+from store.file.read import Layer, Run
+from store.measure import nulls
+from store.measure.afcc import SilencingOrder
+from store.measure.layer import THRESHOLD, ScanOrder
+from store.measure.summary import Average
 
-Average = nulls.Average
 FilterSort = Literal["filter", "noise", "clusters", "largest cluster", "maximum", "share of fields"]  # frames.filters
 LabelSort = Literal[  # columns of frames.labels
     "label", "signal", "noise_I", "noise_I + noise_E", "signal, fields", "name", "super-class"

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 
-from store.manifest import mapping
-from store.nulls import Average
-from store.read import Layer, Run
+from store.file.manifest import mapping
+from store.file.read import Layer, Run
+from store.measure.summary import Average
 
 _UNITS = ("filter", "node", "head")  # as `precompute` names what a field matrix is of
 

@@ -12,14 +12,14 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from precompute.memory import is_lack_of_memory
-from precompute.stopping import Stopped, Stopping, undisguised
+from precompute.machine.memory import is_lack_of_memory
+from precompute.machine.stopping import Stopped, Stopping, reraise_stop
 
 if TYPE_CHECKING:
-    from precompute.distributed import World
     from precompute.job import Job, Todo
+    from precompute.machine.distributed import World
     from precompute.options import Options
-    from store.write import RunContent
+    from store.file.write import RunContent
 
 THERE = "it is there already; --fresh makes it anew"
 
@@ -33,7 +33,7 @@ def main() -> int:
                 stopping.check()  # where the exception was lost on the last steps
             return status
     except Stopped as stopped:
-        from precompute.distributed import World, say
+        from precompute.machine.distributed import World, say
 
         world = World.of_environment()
         command = shlex.join([*world.command, *(a for a in sys.argv[1:] if a not in stopping.done_with)])
@@ -45,12 +45,12 @@ def main() -> int:
 
 def attempt(stopping: Stopping) -> int:
     """Run as the command line says; says what went wrong. Returns the exit status, raises Stopped."""
-    from precompute.distributed import World, say
+    from precompute.machine.distributed import World, say
     from precompute.options import Problem, output_path, parse
 
     world, options = World.of_environment(), None
     try:
-        with undisguised():
+        with reraise_stop():
             with world.quiet(errors=True):
                 options = parse(sys.argv[1:])
             with world.quiet(), world.connected(options.device):
@@ -191,9 +191,9 @@ def add_thumbnails(job: "Job", earlier: "RunContent") -> None:
 
 def print_result(path: Path) -> None:
     """The paper's table for the finished file, and what to do with it."""
-    from precompute.wording import megabytes
-    from store.read import Run
-    from store.table import table
+    from precompute.messages.wording import megabytes
+    from store.file.read import Run
+    from store.tables.layers import table
 
     with Run(path) as run:
         print(f"\n{table(run)}")

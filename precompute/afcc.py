@@ -18,7 +18,7 @@ from torch.utils.hooks import RemovableHandle
 
 from precompute.networks.taps import Tap, watch
 from precompute.options import Problem
-from store.afcc import afcc_mask
+from store.measure.afcc import afcc_mask
 
 RANDOM_LABELS = 5  # a filter: the baseline of Tzach et al. 2501.12880
 AS_MANY = "as many random labels"

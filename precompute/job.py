@@ -8,20 +8,20 @@ import torch
 from torch import nn
 
 from precompute.afcc import connection
-from precompute.device import Device, choose_device
-from precompute.distributed import ALONE, World
+from precompute.disk.workspace import NETWORK, Workspace
 from precompute.images import data
 from precompute.images.data import DataSet, Sizes
+from precompute.machine.device import Device, choose_device
+from precompute.machine.distributed import ALONE, World
+from precompute.machine.stopping import Stopping
 from precompute.networks import weights
 from precompute.networks.arch import Arch
 from precompute.networks.models import choose_layers, choose_taps, find_arch
 from precompute.networks.taps import Tap
 from precompute.options import Options, Problem, output_path
 from precompute.recipes import Recipe, recipe_for
-from precompute.stopping import Stopping
-from precompute.workspace import NETWORK, Workspace
-from store.format import TEST_FEATURES
-from store.write import RunContent
+from store.file.format import TEST_FEATURES
+from store.file.write import RunContent
 
 Manifest = dict[str, Any]
 

@@ -176,7 +176,7 @@ def parse(arguments: list[str]) -> Options:
     if options.image_size is not None and options.image_size > _MAX_SIDE:
         raise Problem(f"--image-size {options.image_size}: at most {_MAX_SIDE}")
     if options.epochs is not None:
-        from store.format import MAX_EPOCHS
+        from store.file.format import MAX_EPOCHS
 
         if options.epochs > MAX_EPOCHS:
             raise Problem(f"--epochs {options.epochs}: at most {MAX_EPOCHS}; the file has room for no more")

@@ -10,19 +10,19 @@ from typing import Any
 
 import torch
 
-from precompute.device import Device, as_the_device_likes, free_on_device, peak_memory
 from precompute.images.augment import Draws, Images, Preprocessing
 from precompute.images.image_files import ImageFiles
 from precompute.images.thumbnails import thumbnail_bytes
 from precompute.job import Job, Todo
-from precompute.memory import Costs, Place, free_memory, places
+from precompute.machine.device import Device, free_on_device, peak_memory, to_device
+from precompute.machine.memory import Costs, Place, free_memory, places
+from precompute.messages.progress import seconds
+from precompute.messages.wording import counted, megabytes
 from precompute.networks.taps import tap_shapes
 from precompute.probe import KEPT, batch_of, passes, probe_training
-from precompute.progress import seconds
 from precompute.recipes import Schedule
-from precompute.train import Training
-from precompute.wording import counted, megabytes
-from store.write import stores_fields
+from precompute.training.loop import Training
+from store.file.write import stores_fields
 
 _DECODED = 64  # images
 _MEMORY_OF: dict[str, tuple[Place, ...]] = {  # the places that are the device's own memory
@@ -185,7 +185,7 @@ def make_plan(job: Job, todo: Todo, saved: dict[str, Any] | None = None) -> Plan
     Of several processes one measures its part of a batch, so what they tell each other is left out.
     """
     recipe, sizes, target = job.recipe, job.sizes, job.device.target
-    network = as_the_device_likes(job.arch.build(sizes.n_labels), job.device)
+    network = to_device(job.arch.build(sizes.n_labels), job.device)
     side = job.arch.side
     shapes = tap_shapes(network, job.taps, (3, side, side))
     channels, height, width = sizes.image_shape

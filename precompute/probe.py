@@ -13,15 +13,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from precompute.device import Device
-from precompute.distributed import ALONE, World
 from precompute.images.augment import Images
 from precompute.images.image_files import allocate
+from precompute.machine.device import Device
+from precompute.machine.distributed import ALONE, World
+from precompute.messages.progress import Progress
+from precompute.messages.wording import counted
 from precompute.networks.taps import Tap, watch
-from precompute.progress import Progress
 from precompute.recipes import Schedule
-from precompute.train import Training
-from precompute.wording import counted
+from precompute.training.loop import Training
 
 KEPT = torch.bfloat16  # activations are kept so; where the network computes in bfloat16, as they come
 _BATCH = 500  # images of 32x32 at once; fewer where they are larger
@@ -120,10 +120,10 @@ def probe_answers(probe: nn.Module, features: Tensor) -> Tensor:
     return torch.cat([probe(batch.to(device).float()).argmax(1) for batch in batches])
 
 
-def share_right(answers: Tensor, labels: Tensor) -> float:
+def accuracy_of(answers: Tensor, labels: Tensor) -> float:
     return (answers == labels).cpu().double().mean().item()
 
 
 def probe_accuracy(probe: nn.Module, features: Tensor, labels: Tensor) -> float:
     """The share of inputs whose label has the largest field."""
-    return share_right(probe_answers(probe, features), labels)
+    return accuracy_of(probe_answers(probe, features), labels)

@@ -14,13 +14,13 @@ from precompute import afcc
 from precompute.fields import class_means
 from precompute.job import Job
 from precompute.networks.taps import Tap
-from precompute.probe import passes, probe_accuracy, probe_training, share_right
+from precompute.probe import accuracy_of, passes, probe_accuracy, probe_training
 from precompute.recipes import Schedule, afcc_recipe
 from precompute.stages import DataOnDevice, Recorded
-from precompute.train import Training
-from store.afcc import afcc_mask
-from store.measure import THRESHOLD, LayerMeasure, measure_factored
-from store.write import LayerContent, RunContent
+from precompute.training.loop import Training
+from store.file.write import LayerContent, RunContent
+from store.measure.afcc import afcc_mask
+from store.measure.layer import THRESHOLD, LayerMeasure, measure_factored
 
 BASELINES = ("clusters", afcc.AS_MANY, f"{afcc.RANDOM_LABELS} random labels", "random weights", "largest weights")
 
@@ -167,7 +167,7 @@ def _trained(job: Job, training: Training, name: str) -> dict[str, list[float]]:
 
 def _accuracy(job: Job, data: DataOnDevice, model: nn.Module) -> float:
     answers = [outputs.argmax(1) for _, outputs, _ in passes(model, [], data.test, job.device)]
-    return share_right(torch.cat(answers), data.test_labels)
+    return accuracy_of(torch.cat(answers), data.test_labels)
 
 
 def _held(layer: LayerContent) -> np.ndarray[Any, np.dtype[np.bool_]]:

@@ -11,9 +11,9 @@ from precompute.images.thumbnails import thumbnails
 from precompute.job import Job
 from precompute.options import Problem
 from precompute.stages import Recorded, Trained
-from store.citation import citation
-from store.format import FormatError
-from store.write import RunContent, write_run
+from store.file.format import FormatError
+from store.file.write import RunContent, write_run
+from store.paper.citation import citation
 
 _PACKAGES = ("filterscope", "torch", "torchvision", "timm", "numpy", "h5py", "numba")
 
@@ -45,8 +45,8 @@ def new_content(job: Job, trained: Trained, recorded: Recorded) -> RunContent:
         "citation": citation(versions["filterscope"]),
         "durations": {"train_network": trained.seconds, "record_activations": recorded.seconds},
     }
-    if trained.went_on_after:  # then the duration is that of the epochs since
-        manifest["network"]["went_on_after"] = round(trained.went_on_after, 2)
+    if trained.resumed_at_epoch:  # then the duration is that of the epochs since
+        manifest["network"]["resumed_at_epoch"] = round(trained.resumed_at_epoch, 2)
     return RunContent(
         manifest=manifest,
         label_names=data.label_names,

@@ -11,17 +11,20 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from precompute.device import as_the_device_likes
+from precompute.disk.workspace import NETWORK
 from precompute.fields import by_filter, class_means
 from precompute.images.augment import Images, Preprocessing
 from precompute.images.data import Split
 from precompute.images.image_files import DECODED_AT_ONCE, ImageFiles
 from precompute.job import Job, Todo
-from precompute.memory import Place
+from precompute.machine.device import to_device
+from precompute.machine.memory import Place
+from precompute.messages.wording import counted
 from precompute.networks.taps import Tap
 from precompute.plan import Plan
 from precompute.probe import (
     Activations,
+    accuracy_of,
     batch_of,
     make_room,
     passes,
@@ -30,15 +33,12 @@ from precompute.probe import (
     probe_training,
     probe_weights,
     record,
-    share_right,
 )
-from precompute.train import Training
-from precompute.wording import counted
-from precompute.workspace import NETWORK
-from store.format import HISTORY
-from store.measure import fields_from_factors
-from store.semantics import confusion_matrix
-from store.write import LayerContent, stores_fields
+from precompute.training.loop import Training
+from store.file.format import HISTORY
+from store.file.write import LayerContent, stores_fields
+from store.measure.layer import fields_from_factors
+from store.measure.semantics import confusion_matrix
 
 
 class DataOnDevice:
@@ -64,13 +64,13 @@ class Trained:
     network: nn.Module
     history: dict[str, list[float]]
     seconds: float  # of this process
-    went_on_after: float = 0.0  # epochs of an earlier one, whose seconds are not among these
+    resumed_at_epoch: float = 0.0  # epochs of an earlier one, whose seconds are not among these
 
 
 def train_network(job: Job, data: DataOnDevice, saved: dict[str, Any] | None) -> Trained:
     """Stage 1: train the whole network, from where an earlier process got to: the first process has it `saved`."""
     with job.world.in_turn(job.origin["from"] == "hub"):
-        network = as_the_device_likes(job.network(), job.device)
+        network = to_device(job.network(), job.device)
     if job.recipe.network.epochs == 0:
         return Trained(network.requires_grad_(False), {column: [] for column in HISTORY}, 0.0)
 
@@ -188,7 +188,7 @@ def quantify_filters(
             "module": tap.module,
             "filter_size": [height, width],
             "train_accuracy": probe_accuracy(probed.probe, train, data.train_labels),
-            "test_accuracy": share_right(answers, data.test_labels),
+            "test_accuracy": accuracy_of(answers, data.test_labels),
             "seconds": probed.seconds,
         },
     )

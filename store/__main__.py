@@ -35,9 +35,9 @@ def main() -> int:
     arguments = parser.parse_args()
     if arguments.command == "info":
         _understand(parser, arguments)
-    from store.format import FormatError  # late, as all that is slow to import: `--help` answers at once
-    from store.remote import RemoteError, is_address
-    from store.text import printable
+    from store.file.format import FormatError  # late, as all that is slow to import: `--help` answers at once
+    from store.file.remote import RemoteError, is_address
+    from store.tables.printable import printable
 
     try:
         if arguments.command in ("pack", "unpack", "publish") and is_address(arguments.file):
@@ -74,10 +74,10 @@ def _understand(parser: argparse.ArgumentParser, arguments: argparse.Namespace) 
 
 
 def _info(path: str, threshold: float) -> int:
-    from store.afcc_table import afcc_tables
-    from store.read import Run
-    from store.table import table
-    from store.text import printable
+    from store.file.read import Run
+    from store.tables.afcc import afcc_tables
+    from store.tables.layers import table
+    from store.tables.printable import printable
 
     with Run(path) as run:
         print(table(run, threshold))
@@ -98,10 +98,10 @@ def _info(path: str, threshold: float) -> int:
 def _nulls(arguments: argparse.Namespace) -> int:
     from contextlib import ExitStack
 
-    from store.chance_table import chance_table
-    from store.format import FormatError
-    from store.read import Run
-    from store.table import title
+    from store.file.format import FormatError
+    from store.file.read import Run
+    from store.tables.chance import chance_table
+    from store.tables.layers import title
 
     with Run(arguments.file) as run, ExitStack() as files:
         untrained = [files.enter_context(Run(path)) for path in arguments.untrained]
@@ -125,9 +125,9 @@ def _nulls(arguments: argparse.Namespace) -> int:
 
 def _check(path: str) -> int:
     from store import guard
-    from store.read import Run
-    from store.remote import is_address
-    from store.text import printable
+    from store.file.read import Run
+    from store.file.remote import is_address
+    from store.tables.printable import printable
 
     if not is_address(path):
         guard.check(Path(path))  # a file that makes HDF5 loop would hold Ctrl-C up as well
@@ -141,11 +141,11 @@ def _check(path: str) -> int:
 
 
 def _pack(source: Path, out: str | None) -> int:
-    from store.format import FormatError
-    from store.pack import packed
-    from store.read import Run
-    from store.text import printable
-    from store.write import write_run
+    from store.file.format import FormatError
+    from store.file.pack import packed
+    from store.file.read import Run
+    from store.file.write import write_run
+    from store.tables.printable import printable
 
     target = Path(out) if out else source.with_name(f"{source.stem}-packed{source.suffix}")
     with Run(source) as run:
@@ -158,11 +158,11 @@ def _pack(source: Path, out: str | None) -> int:
 
 
 def _unpack(source: Path, out: str | None) -> int:
-    from store.format import FormatError
-    from store.pack import unpacked
-    from store.read import Run
-    from store.text import printable
-    from store.write import write_run
+    from store.file.format import FormatError
+    from store.file.pack import unpacked
+    from store.file.read import Run
+    from store.file.write import write_run
+    from store.tables.printable import printable
 
     stem = source.stem.removesuffix("-packed") if source.stem.endswith("-packed") else f"{source.stem}-unpacked"
     target = Path(out) if out else source.with_name(f"{stem}{source.suffix}")
@@ -186,7 +186,7 @@ def _unpack(source: Path, out: str | None) -> int:
 
 def _publish(arguments: argparse.Namespace) -> int:
     from store.publish import PublishError, parcel, send, shown
-    from store.text import printable
+    from store.tables.printable import printable
 
     try:
         ready = parcel(Path(arguments.file), arguments.to)

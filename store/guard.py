@@ -1,10 +1,11 @@
 """A file from a stranger is opened first in a process that can be killed.
 
-`store.structure` refuses what is known to harm. What is not known may still make HDF5 loop, holding the interpreter's
-lock, or take all memory, and with it a server that many use: so one other process, kept for this, opens each file
-first. It has limits of time and memory; where it dies, or has met a file that is refused, the next file has a new one.
+`store.file.structure` refuses what is known to harm. What is not known may still make HDF5 loop, holding the
+interpreter's lock, or take all memory, and with it a server that many use: so one other process, kept for this, opens
+each file first. It has limits of time and memory; where it dies, or has met a file that is refused, the next file has a
+new one.
 
-    check(Path("run.h5"))   # raises FormatError; after it `store.read.Run` opens the file in this process
+    check(Path("run.h5"))   # raises FormatError; after it `store.file.read.Run` opens the file in this process
 """
 
 import contextlib
@@ -17,7 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
-from store.format import FormatError
+from store.file.format import FormatError
 
 SECONDS = 10  # what takes milliseconds on an idle machine, on one where fifty people have just opened the same page
 MEGABYTES = 300
@@ -126,7 +127,7 @@ def _limit_memory(megabytes: int) -> None:
 def _serve(seconds: int, megabytes: int) -> None:
     """A path a line in, as JSON; out why it is refused, or null. Ends with its input, so with who began it, or by an
     alarm: that ends loops of HDF5 too, also where nobody waits for them any more."""
-    from store.structure import open_checked
+    from store.file.structure import open_checked
 
     alarm = getattr(signal, "alarm", lambda seconds: None)
     _limit_memory(megabytes)

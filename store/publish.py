@@ -13,10 +13,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from store.citation import PAPER, bibtex, software
-from store.read import Run
-from store.table import table
-from store.text import printable
+from store.file.read import Run
+from store.paper.citation import PAPER, bibtex, software
+from store.tables.layers import table
+from store.tables.printable import printable
 
 _PLACE = re.compile(r"hf:([A-Za-z0-9][A-Za-z0-9_.-]{0,95}/[A-Za-z0-9][A-Za-z0-9_.-]{0,95})")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,200}\.h5")

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from store import format as fmt
-from store.measure import LayerMeasure, fields_from_factors, measure_layer
-from store.read import Run
-from store.write import History, LayerContent, RunContent, file_image, write_run
+from store.file import format as fmt
+from store.file.read import Run
+from store.file.write import History, LayerContent, RunContent, file_image, write_run
+from store.measure.layer import LayerMeasure, fields_from_factors, measure_layer
 
 
 def small_history(epochs: int, seed: int = 0) -> History:
@@ -200,7 +200,7 @@ def assert_holds(run: Run, content: RunContent) -> None:
         assert (read.n_filters, run.n_labels, read.positions) == layer.class_means.shape
         pairs = [(read.class_means, layer.class_means), (read.probe_weights, layer.probe_weights)]
         if layer.fields is not None:
-            pairs.append((read.fields(), layer.fields))
+            pairs.append((read.fields().matrices(), layer.fields))
         if layer.test_features is not None:
             pairs.append((read.test_features, layer.test_features))
             assert np.array_equal(run.label_of_test_input, content.label_of_test_input)
@@ -212,7 +212,7 @@ def assert_holds(run: Run, content: RunContent) -> None:
         assert (read.test_features is None) == (layer.test_features is None)
         assert (read.confusion is None) == (layer.confusion is None)
         fields = fields_from_factors(layer.class_means, layer.probe_weights)
-        assert np.array_equal(read.fields(), fields)
+        assert np.array_equal(read.fields().matrices(), fields)
         assert all(np.array_equal(read.field(f), fields[f]) for f in range(read.n_filters))
         wanted_noise = measure_layer(fields, 0.3, counts=content.test_inputs).noise_external_field
         assert np.array_equal(read.measure(0.3).noise_external_field, wanted_noise)

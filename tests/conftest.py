@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from store.write import write_run
+from store.file.write import write_run
 from tests.builders import small_run
 
 # The same examples every time, so that a red run can be repeated; no deadline, because the first call compiles.

@@ -15,16 +15,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from precompute.device import Device
-from precompute.distributed import World
 from precompute.images.augment import Draws, Images, Preprocessing
 from precompute.images.image_files import ImageFiles
+from precompute.machine.device import Device
+from precompute.machine.distributed import World
+from precompute.machine.stopping import Stopped, Stopping
 from precompute.networks.taps import Tap
 from precompute.options import Problem
 from precompute.probe import Activations, record
 from precompute.recipes import Schedule
-from precompute.stopping import Stopped, Stopping
-from precompute.train import Training
+from precompute.training.loop import Training
 
 SCHEDULE = Schedule("test", learning_rate=0.05, momentum=0.9, weight_decay=1e-3, epochs=3, decay=0.5, batch_size=50)
 N_INPUTS = 120  # 2 batches of 50, which three processes cannot share evenly, and 20 inputs left over
@@ -53,14 +53,14 @@ def training(world: World) -> Training:
     images = torch.randn(N_INPUTS, 3, 9, 9, generator=generator)
     labels = torch.arange(N_INPUTS) % 3
 
-    def share_right() -> float:
+    def accuracy_of() -> float:
         mine = world.share(N_INPUTS)
         with torch.no_grad():
             right = (model(images[mine]).argmax(1) == labels[mine]).sum()
         return world.total(right).item() / N_INPUTS
 
     return Training(
-        "test", model, lambda index, _: images[index], labels, SCHEDULE, 0, evaluate=share_right, world=world
+        "test", model, lambda index, _: images[index], labels, SCHEDULE, 0, evaluate=accuracy_of, world=world
     )
 
 
@@ -78,7 +78,7 @@ def used_alone(model: nn.Module) -> dict[str, Tensor]:
 
 
 def not_synchronized(world: World) -> dict[str, Any]:
-    with mock.patch("precompute.batch_norm.synchronize"):
+    with mock.patch("precompute.training.batch_norm.synchronize"):
         return whole(world)[0]
 
 

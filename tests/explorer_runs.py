@@ -19,11 +19,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from store.afcc import from_bfloat16, lay_out, what_if
-from store.format import HISTORY
-from store.measure import fields_from_factors, measure_factored
-from store.semantics import confusion_matrix
-from store.write import LayerContent, RunContent, stores_fields, write_run
+from store.file.format import HISTORY
+from store.file.write import LayerContent, RunContent, stores_fields, write_run
+from store.measure.afcc import from_bfloat16, to_blocks, what_if
+from store.measure.layer import fields_from_factors, measure_factored
+from store.measure.semantics import confusion_matrix
 
 ROOT = Path(__file__).parents[1]
 
@@ -190,7 +190,7 @@ def _add_features(layer: LayerContent, n_labels: int, rng: np.random.Generator) 
         layer.fields = fields_from_factors(layer.class_means, layer.probe_weights)
     of_input = np.repeat(np.arange(n_labels), INPUTS)
     everything = np.ones((n_filters, n_labels), bool)
-    answers = what_if(lay_out(layer.test_features), layer.probe_weights, of_input, everything)
+    answers = what_if(to_blocks(layer.test_features), layer.probe_weights, of_input, everything)
     layer.confusion = confusion_matrix(of_input, answers.predicted, n_labels)
     layer.record["test_accuracy"] = answers.accuracy
 

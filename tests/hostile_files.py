@@ -9,9 +9,9 @@ from unittest import mock
 import h5py
 import numpy as np
 
-from store import format as fmt
-from store.measure import fields_from_factors
-from store.write import write_run
+from store.file import format as fmt
+from store.file.write import write_run
+from store.measure.layer import fields_from_factors
 from tests.builders import edit_manifest, small_run
 
 PLACE = "layers/10/fields"

@@ -7,17 +7,18 @@ import pytest
 import torch
 from torch import nn
 
-from precompute import afcc, checkpoint
+from precompute import afcc
+from precompute.disk import checkpoint
 from precompute.job import Todo
+from precompute.machine.stopping import Stopping
 from precompute.networks.models import find_arch
 from precompute.networks.taps import Tap
 from precompute.options import Options, Problem
 from precompute.probe import probe_training
 from precompute.pruning import BASELINES
 from precompute.recipes import Schedule
-from precompute.stopping import Stopping
-from precompute.train import Training
-from store.measure import fields_from_factors, measure_layer
+from precompute.training.loop import Training
+from store.measure.layer import fields_from_factors, measure_layer
 
 N_FILTERS, N_LABELS, POSITIONS = 12, 8, 3
 

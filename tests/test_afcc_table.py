@@ -2,9 +2,9 @@
 
 import pytest
 
-from store.afcc_table import afcc_tables
-from store.read import Run
-from store.write import write_run
+from store.file.read import Run
+from store.file.write import write_run
+from store.tables.afcc import afcc_tables
 from tests.builders import small_run
 from tests.explorer_runs import cifar100_labels, make_run
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from store.measure import fields_from_factors
-from store.read import Run
+from store.file.read import Run
+from store.measure.layer import fields_from_factors
 from tests.commands import run_here
 from tests.image_folders import tiny, write_image_folder
 

@@ -12,7 +12,7 @@ import torch
 from precompute.__main__ import main
 from precompute.networks.models import find_arch
 from precompute.options import Options
-from store.write import write_run
+from store.file.write import write_run
 from tests.builders import small_run
 from tests.commands import ENVIRONMENT, run_here
 from tests.image_folders import WRITERS, tiny, write_image_folder

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from explorer.capsule.page import CapsuleError, Shown, capsule
-from store.measure import ScanOrder, scan_order
-from store.read import Run
+from store.file.read import Run
+from store.measure.layer import ScanOrder, scan_order
 from tests.browser import CHROMIUM, chromium, eventually, eventually_true, patient
 from tests.explorer_runs import ROOT, cifar100_labels, make_run
 

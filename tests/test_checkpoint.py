@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from precompute import checkpoint
+from precompute.disk import checkpoint
+from precompute.disk.workspace import NETWORK, Workspace
+from precompute.machine.stopping import Stopped
 from precompute.options import Options, Problem
 from precompute.recipes import recipe_for
-from precompute.stopping import Stopped
-from precompute.workspace import NETWORK, Workspace
-from store.write import write_run
+from store.file.write import write_run
 from tests.builders import small_run, write_small
 
 RECIPE = {"name": "quick", "departures": (), "options": {"seed": 0, "labels": None}}

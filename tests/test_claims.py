@@ -7,24 +7,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from store.claim_criteria import HARDLY
-from store.claim_records import (
-    LayerAt,
+from store.file.read import Run
+from store.measure.fields import Fields
+from store.measure.layer import measure_layer
+from store.measure.summary import THRESHOLDS, Summary, summary
+from store.paper.claims import CLAIMS, Count, Finding, judge, without_accuracy
+from store.paper.criteria import HARDLY
+from store.paper.published import published, settings
+from store.paper.records import (
     LayerRecord,
     RunRecord,
     Scan,
     TrainClusters,
-    layer_at,
-    of_run,
+    null_sample,
+    run_record,
     saturated_layer,
     scan,
-    stand_in,
     the_papers,
 )
-from store.claims import CLAIMS, THRESHOLDS, Count, Finding, judge, without_accuracy
-from store.measure import measure_layer
-from store.published import published, settings
-from store.read import Run
 from tests.explorer_runs import SMALL, make_run
 
 INPUTS = {"cifar10": 1000, "cifar100": 100, "imagenet": 10}  # test inputs a label
@@ -39,7 +39,7 @@ def paper(*tables: int) -> list[RunRecord]:
         for name in LAYERS[arch]:
             row = published(arch, data, n_labels, name)
             assert row
-            at = LayerAt(0.3, row.noise, row.n_clusters, row.cluster_size, 9.0, 9.0, 0)
+            at = Summary(0.3, row.noise, row.n_clusters, row.cluster_size)
             layers.append(LayerRecord(name, row.accuracy, {0.3: at}))
         saturated = saturated_layer(arch, {layer.name: layer.accuracy for layer in layers})
         runs.append(RunRecord(f"{arch} {n_labels}", n_labels, 0, n_labels * INPUTS[data], saturated, layers))
@@ -77,9 +77,7 @@ def test_the_tolerance_of_a_power_is_just_above_the_papers() -> None:
 
 
 def layer(name: str, accuracy: float, noise: float, n_clusters: float = 2.0, size: float = 2.0) -> LayerRecord:
-    return LayerRecord(
-        name, accuracy, {t: LayerAt(t, noise, n_clusters, size, 9.0, 9.0, 0) for t in (0.3, *THRESHOLDS)}
-    )
+    return LayerRecord(name, accuracy, {t: Summary(t, noise, n_clusters, size) for t in (0.3, *THRESHOLDS)})
 
 
 def run(*layers: LayerRecord, n_labels: int = 10, seed: int = 0, saturated: str = "10") -> RunRecord:
@@ -147,13 +145,13 @@ def test_signal_must_be_far_above_noise_for_every_label() -> None:
     fields = np.zeros((8, 4, 4), np.float32)
     for f in range(8):
         fields[f, f % 4, f % 4] = 1.0
-    clean = layer_at(measure_layer(fields, 0.3))
-    assert (clean.snr_internal, clean.snr_external, clean.labels_near) == (np.inf, np.inf, 0)
+    clean = summary(measure_layer(fields, 0.3))
+    assert (clean.least_snr_internal, clean.least_snr_external, clean.labels_near) == (np.inf, np.inf, 0)
     fields[:, 3, 0] = 0.9  # input label 3 raises output 0 everywhere: 8 / 3 against a signal of 2
-    noisy = layer_at(measure_layer(fields, 0.3))
-    assert noisy.labels_near == 1 and noisy.snr_external == pytest.approx(2 / (8 / 3))
+    noisy = summary(measure_layer(fields, 0.3))
+    assert noisy.labels_near == 1 and noisy.least_snr_external == pytest.approx(2 / (8 / 3))
     fields[:, 3, 3] = 0
-    assert layer_at(measure_layer(fields, 0.3)).snr_internal == 0  # a label in no cluster
+    assert summary(measure_layer(fields, 0.3)).least_snr_internal == 0  # a label in no cluster
     for at, verdict in ((clean, "holds"), (noisy, "fails")):
         assert verdicts(judge([run(LayerRecord("10", 0.9, {0.3: at}), n_labels=4)], 0.3))["snr"] == verdict
 
@@ -193,7 +191,8 @@ def test_other_orders_that_find_the_same_clusters_change_nothing() -> None:
 
 
 def test_the_interval_of_thresholds() -> None:
-    good, bad = LayerAt(0.3, 1, 2, 2, 9.0, 9.0, 0), LayerAt(0.3, 1, 2, 2, 1.0, 1.0, 4)
+    good = Summary(0.3, 1, 2, 2, least_snr_internal=9.0, least_snr_external=9.0)
+    bad = Summary(0.3, 1, 2, 2, least_snr_internal=1.0, least_snr_external=1.0, labels_near=4)
     at = {t: good if t <= 0.4 or t == 0.6 else bad for t in THRESHOLDS if t != 0.2}
     found = judge([run(LayerRecord("10", 0.9, at))], 0.3, THRESHOLDS)
     assert of(found, "snr").intervals == [(0.05, 0.4), (0.6, 0.6)]
@@ -211,13 +210,13 @@ def test_stand_ins_are_tested_like_the_runs() -> None:
 
 def test_a_layer_with_its_labels_shuffled_has_lost_its_signal() -> None:
     fields = np.stack([np.eye(6, dtype=np.float32)] * 5)
-    shuffled = stand_in("labels shuffled", 0.3, 1, fields)
-    assert shuffled and shuffled.snr_internal == 0
-    assert stand_in("rotated filters", 0.3, 1, fields) is None  # class means and weights are needed
+    shuffled = null_sample("labels shuffled", Fields(fields), 0.3, 1)
+    assert shuffled and shuffled.least_snr_internal == 0
+    assert null_sample("rotated filters", Fields(fields), 0.3, 1) is None  # class means and weights are needed
     rng = np.random.default_rng(0)
     factors = tuple(rng.random((5, 6, 2), np.float32) for _ in range(2))
-    assert stand_in("rotated filters", 0.3, 1, None, (factors[0], factors[1]))
-    assert stand_in("rotated filters", 0.3, 1, None, (factors[0] * np.nan, factors[1])) is None
+    assert null_sample("rotated filters", Fields(factors=(factors[0], factors[1])), 0.3, 1)
+    assert null_sample("rotated filters", Fields(factors=(factors[0] * np.nan, factors[1])), 0.3, 1) is None
 
 
 def test_layers_of_the_paper_and_of_others() -> None:
@@ -237,13 +236,13 @@ def test_nothing_to_say_is_not_enough(runs: list[RunRecord]) -> None:
 
 def test_the_record_of_a_file(tmp_path: Path) -> None:
     with Run(make_run(tmp_path / "a.h5", seed=3, features=("10",), afcc=("10",))) as opened:
-        record = of_run(opened, (0.3, 0.5))
+        record = run_record(opened, (0.3, 0.5))
         measured = opened.layers["10"].measure(0.5)
         alike = opened.layers["10"].record["afcc"]["train_clusters"]["alike"]
     assert (record.n_labels, record.seed, record.saturated, record.test_inputs) == (20, 3, "10", 2000)
     assert [layer.name for layer in record.layers] == list(SMALL)
     last = record.last
-    assert last and last.at[0.5] == layer_at(measured) and last.at[0.5].noise == measured.mean_noise
+    assert last and last.at[0.5] == summary(measured) and last.at[0.5].noise == measured.mean_noise
     assert [each.order for each in last.scans[0.3]] == ["reversed", "random"]
     assert last.train == TrainClusters(0.3, alike["identical"], alike["mean"])
     assert verdicts(judge([record], 0.3))["train"] != "not enough runs"
@@ -252,5 +251,5 @@ def test_the_record_of_a_file(tmp_path: Path) -> None:
 def test_a_manifest_of_anything_is_a_record(tmp_path: Path) -> None:
     bare = make_run(tmp_path / "a.h5", {"x": (3, 1)}, network={"arch": "net", "epochs": 1}, recipe={"seed": "x"})
     with Run(bare) as opened:
-        record = of_run(opened)
+        record = run_record(opened)
     assert (record.seed, record.saturated) == (None, "x") and not record.layers[0].train

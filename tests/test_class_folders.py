@@ -120,8 +120,8 @@ def test_labels_may_be_called_train_and_test(tmp_path):
 @pytest.mark.parametrize("flips", [True, False])
 def test_training_images_are_mirrored_unless_a_person_forbids_it(flips, tmp_path):
     from precompute.job import prepare
+    from precompute.machine.stopping import Stopping
     from precompute.stages import DataOnDevice
-    from precompute.stopping import Stopping
 
     write_folder(tmp_path, COUNTS)
     options = Options(data="folder", data_dir=tmp_path, device="cpu", no_flip=not flips)

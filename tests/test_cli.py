@@ -20,10 +20,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from precompute import checkpoint
+from precompute.disk import checkpoint
+from precompute.machine.stopping import Stopped
 from precompute.recipes import Schedule
-from precompute.stopping import Stopped
-from store.read import Run
+from store.file.read import Run
 from tests.commands import ENVIRONMENT, finish, run_here, start
 from tests.image_folders import tiny, write_image_folder
 
@@ -280,9 +280,9 @@ def test_a_stopped_run_says_how_to_go_on_and_does(number, status, moment, finish
         assert GOING_ON in printed
         assert content_sha256() == content_sha256(finished[0])
         with Run("my run.h5") as run:  # the duration is of the rest
-            assert 0 < run.manifest["network"]["went_on_after"] <= EPOCHS
+            assert 0 < run.manifest["network"]["resumed_at_epoch"] <= EPOCHS
         with Run(finished[0] / "my run.h5") as run:
-            assert "went_on_after" not in run.manifest["network"]
+            assert "resumed_at_epoch" not in run.manifest["network"]
 
 
 def test_two_processes_for_one_file(command, place, run_main):

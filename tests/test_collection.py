@@ -1,4 +1,4 @@
-"""explorer/collection.py: many runs in one frame, on made-up files."""
+"""explorer/frames/runs.py: many runs in one frame, on made-up files."""
 
 import math
 from pathlib import Path
@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from store.read import Run
+from store.file.read import Run
 from tests.explorer_runs import SMALL, cifar100_labels, make_run
 
 pl = pytest.importorskip("polars", reason="polars is in the extra [explore]")
 
-from explorer.collection import NUMBERS, SCHEMA, SETTING, collect, of_run, samples  # noqa: E402
+from explorer.frames.runs import NUMBERS, SCHEMA, SETTING, collect, of_run, samples
 
 
 def recipe(**entries: Any) -> dict[str, Any]:

@@ -14,14 +14,14 @@ import numpy as np
 import pytest
 import torch
 
-from precompute import checkpoint
-from precompute.device import choose_device
-from precompute.distributed import World
+from precompute.disk import checkpoint
 from precompute.job import prepare
+from precompute.machine.device import choose_device
+from precompute.machine.distributed import World
+from precompute.machine.stopping import Stopping
+from precompute.messages.wording import counted
 from precompute.options import Problem, parse
-from precompute.stopping import Stopping
-from precompute.wording import counted
-from store.read import Run
+from store.file.read import Run
 from tests import distributed_program as program
 from tests.commands import ENVIRONMENT, run_here
 from tests.image_folders import png, tiny, write_image_folder
@@ -226,7 +226,7 @@ def test_two_processes_train_the_network_that_one_trains(place, capfd, monkeypat
 
     In float32 and few steps: this network's normalization makes a difference of 1e-7 one of 1e-2 in ten.
     """
-    monkeypatch.setattr("precompute.device._has_fast_bfloat16", lambda: False)
+    monkeypatch.setattr("precompute.machine.device._has_fast_bfloat16", lambda: False)
     command = [*QUICK.split(), "--data", "digits", "--labels", "4", "--epochs", "1", "--batch-size", "280", "--out"]
     process = torchrun(2, "precompute", [*command, "two.h5"], place, ONEDNN_MAX_CPU_ISA="AVX2")  # has no bfloat16
     out, errors = process.communicate(timeout=200)

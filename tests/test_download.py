@@ -10,8 +10,8 @@ import pytest
 import torchvision
 
 from precompute.images import data
+from precompute.machine.stopping import Stopped
 from precompute.options import Options, Problem
-from precompute.stopping import Stopped
 from tests.image_folders import parquet_frame, tiny, write_pickles
 
 KINDS = {"cifar10": torchvision.datasets.CIFAR10, "cifar100": torchvision.datasets.CIFAR100}

@@ -1,4 +1,4 @@
-"""The AFCC page, run without a browser: what it shows is what `store.afcc` and the run's manifest say."""
+"""The AFCC page, run without a browser: what it shows is what `store.measure.afcc` and the run's manifest say."""
 
 import json
 from pathlib import Path
@@ -9,18 +9,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from store import afcc_results
-from store.afcc import WhatIf, afcc_mask, lay_out, silencing, silencing_order, what_if
-from store.measure import measure_factored
-from store.read import Run
-from store.write import write_run
+from store.file import afcc_results
+from store.file.read import Run
+from store.file.write import write_run
+from store.measure.afcc import WhatIf, afcc_mask, silencing, silencing_order, to_blocks, what_if
+from store.measure.layer import measure_factored
 from tests.builders import edit_manifest
 from tests.explorer_runs import INPUTS, afcc_between, cifar100_labels, make_run
 
 pytest.importorskip("streamlit.testing.v1", reason="Streamlit is in the extra [explore]")
-from explorer import charts_afcc, frames_afcc, load
-from explorer import what_if as page_what_if
-from explorer.kept import Kept
+from explorer.charts import afcc as charts_afcc
+from explorer.data import source
+from explorer.data import what_if as page_what_if
+from explorer.data.cache import LRUCache
+from explorer.example import EXAMPLE
+from explorer.frames import afcc as frames_afcc
 from explorer.state import View
 from tests.test_explorer_pages import HOSTILE, address, open_app, shown, table, unfold, unharmed  # noqa: F401
 
@@ -41,7 +44,7 @@ def answers(run: Run, layer: str, threshold: float, silent: Any = ()) -> WhatIf:
     found = run.layers[layer]
     mask = afcc_mask(found.measure(threshold).cluster_of)
     mask[list(silent)] = False
-    return what_if(lay_out(found.test_features), found.probe_weights, run.label_of_test_input, mask)
+    return what_if(to_blocks(found.test_features), found.probe_weights, run.label_of_test_input, mask)
 
 
 def test_the_accuracy_follows_the_threshold_and_is_exact(open_app, folder: Path) -> None:  # noqa: F811
@@ -119,7 +122,7 @@ def test_filters_are_silenced(open_app, folder: Path, order: str, weights: str) 
         measured = layer.measure(0.3)
         filters = silencing_order(order, measured, seed)  # type: ignore[arg-type]
         mask = afcc_mask(measured.cluster_of) | (weights == "all")
-        curve = silencing(lay_out(layer.test_features), layer.probe_weights, labels, mask, filters)
+        curve = silencing(to_blocks(layer.test_features), layer.probe_weights, labels, mask, filters)
         alone = answers(run, "10", 0.3, filters[:9])
     said = "in random order" if order == "random" else f"the {order} first"
     assert f"In these numbers 9 of the {layer.n_filters} filters are silenced, {said}" in shown(at)
@@ -142,7 +145,7 @@ def test_an_inputs_logits_are_split_exactly(open_app, folder: Path, number: int)
     unfold(at, "logits_table")
     with Run(folder / "run.h5") as run:
         layer = run.layers["7"]
-        features, weights = lay_out(layer.test_features), layer.probe_weights
+        features, weights = to_blocks(layer.test_features), layer.probe_weights
         everything = what_if(features, weights, run.label_of_test_input, np.ones(weights.shape[:2], bool))
         names = run.label_names
     logits = everything.logits[number]
@@ -283,7 +286,7 @@ def test_features_that_are_not_finite_are_a_message(open_app, tmp_path: Path) ->
 
 
 def test_features_are_kept_up_to_so_many_bytes(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    file = load.Source(folder, only="run.h5").files()[0]
+    file = source.Source(folder, only="run.h5").files()[0]
     page_what_if.FEATURES.clear()
     seven = page_what_if.features(file, "7")
     assert page_what_if.features(file, "7") is seven
@@ -293,21 +296,21 @@ def test_features_are_kept_up_to_so_many_bytes(folder: Path, monkeypatch: pytest
 
 
 def test_features_beyond_the_limit_are_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    file = load.Source(folder, only="run.h5").files()[0]
+    file = source.Source(folder, only="run.h5").files()[0]
     page_what_if.FEATURES.clear()
     monkeypatch.setattr(page_what_if, "_MAX_FEATURES_BYTES", 1000)
-    with pytest.raises(load.SourceError, match="test features of layer 7"):
+    with pytest.raises(source.SourceError, match="test features of layer 7"):
         page_what_if.features(file, "7")
 
 
 def test_results_do_not_keep_their_logits(folder: Path) -> None:
-    file = load.Source(folder, only="run.h5").files()[0]
+    file = source.Source(folder, only="run.h5").files()[0]
     assert page_what_if.masked(file, View(layer="7", threshold=0.4)).logits.size == 0
     assert page_what_if.unmasked(file, "7").logits.size == 0
 
 
 def test_kept_forgets_what_was_not_used() -> None:
-    kept: Kept[int, bytes] = Kept(20, len)
+    kept: LRUCache[int, bytes] = LRUCache(20, len)
     for key in (1, 2, 1, 3):
         kept.get(key, lambda: b"x" * 9)
     assert kept.has(1) and kept.has(3) and not kept.has(2)
@@ -324,7 +327,7 @@ def test_the_image_of_the_input_is_shown_where_the_run_kept_it(kept: bool, open_
 
 
 def test_every_mask_has_a_colour_of_its_own() -> None:
-    with Run(load.EXAMPLE) as run:
+    with Run(EXAMPLE) as run:
         results = afcc_results.of_layer(run.layers["10"].record)
     assert results is not None
     picture = charts_afcc.epochs(frames_afcc.epochs(results)).to_dict()

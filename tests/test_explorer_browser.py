@@ -9,8 +9,8 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 import pytest
 
-from store.afcc import afcc_mask, lay_out, what_if
-from store.read import Run
+from store.file.read import Run
+from store.measure.afcc import afcc_mask, to_blocks, what_if
 from tests.browser import CHROMIUM, at_rest, eventually, patient, settle
 from tests.browser import chromium as started
 from tests.explorer_runs import afcc_between, cifar100_labels, make_run, served
@@ -212,8 +212,9 @@ def test_a_label_drills_down_to_a_filter(page: "sync_api.Page", app: str) -> Non
 def test_the_exact_accuracy_follows_the_threshold(page: "sync_api.Page", app: str, folder: Path) -> None:
     with Run(folder / "tested.h5") as run:
         layer, labels, names = run.layers["10"], run.label_of_test_input, run.label_names
+        features = to_blocks(layer.test_features)
         before, result = (
-            what_if(lay_out(layer.test_features), layer.probe_weights, labels, afcc_mask(layer.measure(at).cluster_of))
+            what_if(features, layer.probe_weights, labels, afcc_mask(layer.measure(at).cluster_of))
             for at in (0.3, 0.55)
         )
     changed = int(np.flatnonzero(before.predicted != result.predicted)[0])

@@ -1,4 +1,4 @@
-"""Numbers beside chance, run without a browser: the pages show what `store.nulls` and `store.semantics` say."""
+"""Numbers beside chance, run without a browser: the pages show what nulls and semantics (`store.measure`) say."""
 
 from pathlib import Path
 from typing import Any
@@ -6,15 +6,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from store.nulls import chance, ranks
-from store.read import Run
-from store.semantics import confusion_agreement, superclass_sharing, together
+from store.file.read import Run
+from store.measure.nulls import chance
+from store.measure.semantics import confusion_agreement, superclass_sharing, together
 from tests.explorer_runs import make_run
 
 pytest.importorskip("streamlit.testing.v1", reason="Streamlit is in the extra [explore]")
-from explorer import chance as page_chance
-from explorer import charts_chance
-from store.manifest import defined
+from explorer.charts import chance as charts_chance
+from explorer.data.chance import band, samples
+from store.file.manifest import defined
 from tests.test_explorer_pages import PAGES, ROOT, address, open_app, press, shown, table, unfold, unharmed  # noqa: F401
 
 LAYERS = {"4": (6, 2), "10": (12, 1)}
@@ -44,9 +44,8 @@ def test_a_layer_stands_beside_the_null_of_the_sidebar(open_app, folder: Path, n
     samples = 1 if null == "reversed order" else 20
     with Run(folder / "run.h5") as run:
         layer = run.layers["4"]
-        factors = layer.class_means, layer.probe_weights
         order = np.arange(20)[::-1]
-        expected = chance(null, factors=factors, threshold=0.4, samples=samples, seed=0, order=order)  # type: ignore[arg-type]
+        expected = chance(null, layer.fields(), threshold=0.4, samples=samples, seed=0, order=order)  # type: ignore[arg-type]
     rows = table(at, "by chance").set_index("quantity")
     for name, symbol in (("noise", "n"), ("cluster_size", "C_s"), ("snr_external", "SNR_E")):
         against = expected.of(name)
@@ -60,7 +59,7 @@ def test_the_filter_page_draws_when_it_is_unfolded(open_app, folder: Path) -> No
     assert not [frame for frame in at.dataframe if "by chance" in frame.value]
     unfold(at, "chance")
     with Run(folder / "run.h5") as run:
-        expected = chance("labels shuffled", fields=run.layers["4"].fields(), samples=20, seed=0)
+        expected = chance("labels shuffled", run.layers["4"].fields(), samples=20, seed=0)
     assert table(at, "by chance").set_index("quantity").loc["n", "by chance"] == expected.of("noise").mean
 
 
@@ -80,7 +79,7 @@ def test_several_layers_are_drawn_when_asked_for(open_app, folder: Path, page: s
     assert found["layer"].tolist() == rows
     with Run(folder / "run.h5") as run:
         layer = run.layers["4"]
-        expected = chance("labels shuffled", fields=layer.fields(), samples=20, seed=0)
+        expected = chance("labels shuffled", layer.fields(), samples=20, seed=0)
     four = found.iloc[1 if page == "run" else 0]
     assert four["n, by chance"] == expected.of("noise").mean and four["N_c, z"] == expected.of("n_clusters").z
 
@@ -98,7 +97,7 @@ def test_with_depth_the_numbers_stand_over_the_bands_of_chance(open_app, folder:
             assert mark["encoding"]["x"]["sort"] == ["4", "10"]  # else the whole chart has the alphabet's order
         return banded
 
-    monkeypatch.setattr("explorer.charts_chance.under_depth", seen)
+    monkeypatch.setattr("explorer.charts.chance.under_depth", seen)
     at = open_app("--store", folder, page="run", null=null)
     assert not drawn
     press(at, "Draw")
@@ -112,7 +111,7 @@ def test_with_depth_the_numbers_stand_over_the_bands_of_chance(open_app, folder:
     if null != "labels shuffled":
         return
     with Run(folder / "run.h5") as run:
-        expected = chance("labels shuffled", fields=run.layers["4"].fields(), samples=20, seed=0).of("noise")
+        expected = chance("labels shuffled", run.layers["4"].fields(), samples=20, seed=0).of("noise")
     row = bands.filter(layer="4", quantity="n")
     assert (row["low"].item(), row["high"].item()) == (expected.low, expected.high)
 
@@ -137,7 +136,7 @@ def test_fields_alone_cannot_be_rotated(open_app) -> None:  # noqa: F811
 
 
 def test_a_large_layer_waits_to_be_asked(open_app, folder: Path, monkeypatch) -> None:  # noqa: F811
-    monkeypatch.setattr("explorer.load.Loaded.is_quick", False)
+    monkeypatch.setattr("explorer.data.load.Loaded.is_quick", False)
     at = open_app("--store", folder, page="layer", layer="10", null="random order")
     assert not [frame for frame in at.dataframe if "by chance" in frame.value]
     press(at, "Draw")
@@ -153,15 +152,15 @@ def test_the_sweep_has_the_band_of_chance(open_app, folder: Path) -> None:  # no
 @pytest.mark.parametrize("average", ["clustered", "all"])
 def test_the_band_has_the_average_of_the_line(open_app, folder: Path, monkeypatch, average: Any) -> None:  # noqa: F811
     bands = []
-    draw = page_chance.band
-    monkeypatch.setattr("explorer.chance.band", lambda *given: bands.append(draw(*given)) or bands[-1])
+    draw = band
+    monkeypatch.setattr("explorer.data.chance.band", lambda *given: bands.append(draw(*given)) or bands[-1])
     at = open_app("--store", folder, page="layer", layer="10", null="random order", average=average)
     press(at, "Add the band of chance")
     over = "all filters" if average == "all" else "filters with clusters"
     assert f"Grey: where the draws lie, n and N_c as means over {over}" in shown(at)
     with Run(folder / "run.h5") as run:
         measured = run.layers["10"].measure(0.95)
-        drawn = chance("random order", fields=run.layers["10"].fields(), threshold=0.95, samples=5, average=average)
+        drawn = chance("random order", run.layers["10"].fields(), threshold=0.95, samples=5, average=average)
     assert measured.mean_clusters > measured.mean_clusters_all
     rows = bands[-1].filter((bands[-1]["threshold"] == 0.95) & (bands[-1]["quantity"] == "n"))
     assert (rows["low"].item(), rows["high"].item()) == (drawn.of("noise").low, drawn.of("noise").high)
@@ -188,7 +187,7 @@ def test_ranks_are_told_and_what_they_mean(open_app, folder: Path) -> None:  # n
     unharmed(at)
     assert "at most 4" in shown(at) and "algebra" not in shown(at)
     with Run(folder / "run.h5") as run:
-        assert ranks(run.layers["4"].fields()).max() <= 4
+        assert run.layers["4"].fields().ranks().max() <= 4
 
 
 def test_what_clusters_mean(open_app, folder: Path) -> None:  # noqa: F811
@@ -222,8 +221,8 @@ def test_an_untrained_network_is_called_one(open_app, folder: Path) -> None:  # 
 
 
 def test_few_samples_where_draws_are_slow() -> None:
-    assert [page_chance.samples("labels shuffled", quick) for quick in (True, False)] == [20, 5]
-    assert page_chance.samples("reversed order", True) == 1  # there is no other
+    assert [samples("labels shuffled", quick) for quick in (True, False)] == [20, 5]
+    assert samples("reversed order", True) == 1  # there is no other
 
 
 @pytest.mark.parametrize("value", [10**400, -(10**400), float("nan"), float("inf"), True, "1", None, [1]])

@@ -1,4 +1,4 @@
-"""The pages Claims and Scaling, run without a browser: they show what `store.claims` and `store.scaling` say."""
+"""The pages Claims and Scaling, run without a browser: they show what claims and scaling (`store`) say."""
 
 import shlex
 from dataclasses import replace
@@ -6,15 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from store.claim_records import of_run
-from store.claims import CLAIMS, THRESHOLDS, Count, Finding, judge
-from store.published import published
-from store.read import Run
-from store.scaling import fit_linear
+from store.file.read import Run
+from store.measure.scaling import fit_linear
+from store.measure.summary import THRESHOLDS
+from store.paper.claims import CLAIMS, Count, Finding, judge
+from store.paper.published import published
+from store.paper.records import run_record
 from tests.explorer_runs import cifar100_labels, make_run
 
 pytest.importorskip("streamlit.testing.v1", reason="Streamlit is in the extra [explore]")
-from explorer import collection, frames_claims, load, records
+from explorer.data import claims as records
+from explorer.example import EXAMPLE
+from explorer.frames import claims as frames_claims
+from explorer.frames import runs as collection
 from tests.test_explorer_pages import HOSTILE, address, open_app, press, shown, table, unfold, unharmed  # noqa: F401
 
 PAGES = ["scaling", "claims"]
@@ -40,7 +44,7 @@ def verdicts_of(folder: Path, *names: str, threshold: float = 0.3) -> dict[str, 
     found = []
     for name in names:
         with Run(folder / name) as run:
-            found.append(of_run(run, [threshold]))
+            found.append(run_record(run, [threshold]))
     findings = judge(found, threshold)
     return {finding.claim.sentence: frames_claims.WORDS[finding.verdict] for finding in findings}
 
@@ -77,7 +81,7 @@ def test_thresholds_and_chance_are_measured_when_asked_for(open_app, folder: Pat
     at = open_app("--store", folder, page="claims")
     press(at, "Measure thresholds")
     with Run(folder / "k10-0.h5") as run:
-        findings = judge([of_run(run, [0.3, *THRESHOLDS])], 0.3, THRESHOLDS)
+        findings = judge([run_record(run, [0.3, *THRESHOLDS])], 0.3, THRESHOLDS)
     shown_at = table(at, "verdict")["holds at thresholds"].fillna("").tolist()
     assert shown_at == [frames_claims.intervals(finding) for finding in findings]
     assert any(" to " in cell for cell in shown_at)
@@ -136,8 +140,8 @@ def test_commands_quote_what_a_file_says(tmp_path: Path) -> None:
 
 
 def test_the_example_is_known_however_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(load.EXAMPLE.parent.parent)
-    for path in (load.EXAMPLE, load.EXAMPLE.relative_to(Path.cwd()), Path("explorer/../explorer/example.h5")):
+    monkeypatch.chdir(EXAMPLE.parent.parent)
+    for path in (EXAMPLE, EXAMPLE.relative_to(Path.cwd()), Path("explorer/../explorer/example.h5")):
         with Run(path) as run:
             assert "--out-dir" not in records.more_labels(run)
 

@@ -13,8 +13,13 @@ from hypothesis import strategies as st
 pl = pytest.importorskip("polars", reason="polars is in the extra [explore]")
 pytest.importorskip("altair", reason="altair is in the extra [explore]")
 
-from explorer import charts, charts_compare, derived, differences, elements, frames, pictures  # noqa: E402
-from explorer.state import (  # noqa: E402
+from explorer.charts import compare as charts_compare
+from explorer.charts import gallery as pictures
+from explorer.charts import layer as charts
+from explorer.frames import differences
+from explorer.frames import layer as frames
+from explorer.parts import elements
+from explorer.state import (
     FilterSort,
     LabelSort,
     NullChoice,
@@ -25,10 +30,13 @@ from explorer.state import (  # noqa: E402
     from_address,
     to_address,
 )
-from store.afcc import SilencingOrder  # noqa: E402
-from store.measure import LayerMeasure, fields_from_factors, measure_layer  # noqa: E402
-from store.read import Run  # noqa: E402
-from tests.explorer_runs import VGG16, make_run  # noqa: E402
+from store.file.read import Run
+from store.measure.afcc import SilencingOrder
+from store.measure.fields import Fields
+from store.measure.labels import partners as label_partners
+from store.measure.layer import LayerMeasure, measure_layer
+from store.measure.summary import summary
+from tests.explorer_runs import VGG16, make_run
 
 names = st.text(max_size=40)
 ranges = st.none() | st.lists(st.integers(0, 10**8), min_size=2, max_size=2).map(sorted).map(tuple)
@@ -155,8 +163,8 @@ def test_what_is_undefined_is_null_everywhere(run: Run) -> None:
         frames.clusters(run, nothing.cluster_of[0]),
         frames.elements(run, layer[0], nothing, 0),
         frames.filters_of_label(run, nothing, 0, np.zeros(4, np.float32)),
-        frames.sweep([derived.sweep_point(nothing)], "clustered"),
-        frames.sweep([derived.sweep_point(nothing)], "all"),
+        frames.sweep([summary(nothing)], "clustered"),
+        frames.sweep([summary(nothing)], "all"),
     ):
         for name in frame.columns:
             if frame[name].dtype.is_float():
@@ -170,8 +178,8 @@ def replace_filters(run: Run, n_filters: int) -> np.ndarray:
 
 
 def test_filters_agree_with_the_measure(run: Run, layer_10: LayerMeasure) -> None:
-    fields = run.layers["10"].fields()
-    frame = frames.filters(layer_10, derived.field_squares(fields, None))
+    fields = run.layers["10"].fields().matrices()
+    frame = frames.filters(layer_10, Fields(fields).squares())
     assert frame["clusters"].to_list() == layer_10.n_clusters.tolist()
     assert frame["labels in clusters"].sum() == layer_10.cluster_sizes.sum()
     assert frame["largest cluster"].max() == layer_10.cluster_sizes.max()
@@ -196,7 +204,7 @@ def test_clusters_are_listed_largest_first_with_all_their_labels(run: Run, layer
 
 
 def test_a_label_has_as_many_filters_as_signal(run: Run, layer_10: LayerMeasure) -> None:
-    fields = run.layers["10"].fields()
+    fields = run.layers["10"].fields().matrices()
     for label in range(run.n_labels):
         frame = frames.filters_of_label(run, layer_10, label, fields[:, label, label])
         assert frame.height == layer_10.signal[label]
@@ -223,44 +231,12 @@ def test_a_histogram_counts_every_value_once(values: list[int]) -> None:
     assert frame.height <= 32
 
 
-# ---- What is derived ------------------------------------------------------------------------------------------------
-
-
-def test_rows_and_squares_from_factors_are_those_of_the_fields(run: Run) -> None:
-    for layer in run.layers.values():
-        factors = (layer.class_means, layer.probe_weights)
-        fields = fields_from_factors(*factors)
-        for label in (0, 7, 19):
-            for one, other in zip(
-                derived.label_rows(fields, None, label), derived.label_rows(None, factors, label), strict=True
-            ):
-                assert np.array_equal(one, other)
-        np.testing.assert_allclose(derived.field_squares(fields, None), derived.field_squares(None, factors), rtol=1e-5)
-
-
-def test_the_rank_is_at_most_the_positions(run: Run) -> None:
-    for layer in run.layers.values():
-        assert derived.rank(layer.field(0)) <= layer.positions
-    assert derived.rank(run.layers["4"].field(0)) > 1
-    assert derived.rank(np.zeros((5, 5), np.float32)) == 0
-
-
-def test_the_rank_is_the_same_from_the_factors(run: Run) -> None:
-    random = np.random.default_rng(0)
-    for _ in range(50):
-        n_labels, positions, rank = random.integers(2, 30), random.integers(1, 30), random.integers(1, 30)
-        parts = [random.standard_normal((n, rank)).astype(np.float32) for n in (n_labels, positions, n_labels)]
-        means, weights = parts[0] @ parts[1].T, random.standard_normal((n_labels, positions)).astype(np.float32)
-        matrix = fields_from_factors(means[None], weights[None])[0]
-        wanted = min(n_labels, positions, rank)
-        assert derived.rank_from_factors(means, weights) == derived.rank(matrix) == wanted
-    means[0, 0] = np.nan
-    assert derived.rank_from_factors(means, weights) == 0
+# ---- What labels have in common --------------------------------------------------------------------------------------
 
 
 def test_partners_are_symmetric_and_add_up_to_the_noise(run: Run, layer_10: LayerMeasure) -> None:
-    fields = run.layers["10"].fields()
-    found = [derived.partners(layer_10, derived.label_rows(fields, None, i), i) for i in range(run.n_labels)]
+    fields = run.layers["10"].fields().matrices()
+    found = [label_partners(layer_10, Fields(fields).of_label(i), i) for i in range(run.n_labels)]
     clusters = np.array([partner.clusters for partner in found])
     noise_to = np.array([partner.noise_to for partner in found])
     noise_from = np.array([partner.noise_from for partner in found])
@@ -297,11 +273,11 @@ def test_whole_numbers_are_written_whole(column: str, values: list[float | None]
 def test_every_chart_is_a_specification_that_asks_for_nothing_outside(run: Run, layer_10: LayerMeasure) -> None:
     measures = {name: layer.measure() for name, layer in run.layers.items()}
     labels = frames.labels(run, layer_10)
-    points = frames.sweep([derived.sweep_point(layer_10)], "clustered")
-    fields = run.layers["10"].fields()
-    tiles = frames.filters(layer_10, derived.field_squares(fields, None)).head(5)
+    points = frames.sweep([summary(layer_10)], "clustered")
+    fields = run.layers["10"].fields().matrices()
+    tiles = frames.filters(layer_10, Fields(fields).squares()).head(5)
     picture = pictures.gallery(list(fields[:5]), list(range(5)), layer_10, "permuted", 4)
-    partners = derived.partners(layer_10, derived.label_rows(fields, None, 0), 0)
+    partners = label_partners(layer_10, Fields(fields).of_label(0), 0)
     for chart in (
         charts.depth(frames.depth(run, measures, "all"), ["signal", "noise_I", "noise_E"], "elements", log=True),
         charts.histogram(frames.histogram(layer_10.noise), "n", "filters"),

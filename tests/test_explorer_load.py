@@ -9,28 +9,29 @@ import numpy as np
 import pytest
 
 pytest.importorskip("streamlit", reason="Streamlit is in the extra [explore]")
-from explorer import load
-from store.measure import measure_layer
-from store.read import Run
+from explorer import server
+from explorer.data import load, source
+from store.file.read import Run
+from store.measure.layer import measure_layer
 from tests.explorer_runs import make_run
 
 
 @pytest.fixture(scope="module")
-def file(tmp_path_factory: pytest.TempPathFactory) -> load.FileId:
+def file(tmp_path_factory: pytest.TempPathFactory) -> source.FileId:
     path = make_run(tmp_path_factory.mktemp("runs") / "run.h5")
-    return load.Source(path.parent, only=path.name).files()[0]
+    return source.Source(path.parent, only=path.name).files()[0]
 
 
-def test_a_measure_is_made_once_and_is_the_layers(file: load.FileId) -> None:
+def test_a_measure_is_made_once_and_is_the_layers(file: source.FileId) -> None:
     measured = load.measured(file, "7", 0.4, "stored")
     assert load.measured(file, "7", 0.4, "stored") is measured
     with Run(file.path) as run:
-        expected = measure_layer(run.layers["7"].fields(), 0.4)
+        expected = measure_layer(run.layers["7"].fields().matrices(), 0.4)
     assert np.array_equal(measured.cluster_of, expected.cluster_of)
 
 
 def test_measures_are_kept_up_to_so_many_bytes_the_last_used_longest(
-    file: load.FileId, monkeypatch: pytest.MonkeyPatch
+    file: source.FileId, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     load.MEASURES.clear()
     one = load.measured(file, "7", 0.0, "stored")
@@ -48,12 +49,12 @@ def test_large_blocks_go_back_to_the_system() -> None:
     program = """
 from pathlib import Path
 import numpy as np
-from explorer import load
+from explorer import server
 
 def resident():
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
 
-load.return_memory()
+server.return_memory()
 for _ in range(3):  # glibc would keep blocks of this size from the second on
     block = np.ones(5 << 20, np.uint8)
     held = resident()
@@ -76,6 +77,6 @@ def test_a_page_of_another_server_makes_the_server_ask_nobody(monkeypatch: pytes
     monkeypatch.setattr(net_util, "get_internal_ip", lambda: None)
     assert not is_url_from_allowed_origins("http://elsewhere.test") and asked  # else there is nothing to prevent
     asked.clear()
-    load.ask_nobody.clear()
-    load.ask_nobody()
+    server.disable_public_ip_lookup.clear()
+    server.disable_public_ip_lookup()
     assert not is_url_from_allowed_origins("http://elsewhere.test") and not asked

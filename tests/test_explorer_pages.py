@@ -12,8 +12,8 @@ import pytest
 
 from explorer import words
 from explorer.capsule.page import CapsuleError, Shown, capsule
-from store.measure import fields_from_factors, permutation, scan_order
-from store.read import Run
+from store.file.read import Run
+from store.measure.layer import fields_from_factors, permutation, scan_order
 from tests.explorer_runs import ROOT, SMALL, cifar100_labels, make_run
 
 AppTest = pytest.importorskip("streamlit.testing.v1", reason="Streamlit is in the extra [explore]").AppTest
@@ -100,7 +100,7 @@ def test_every_page_opens_on_the_newest_file_of_a_folder(open_app, folder: Path,
     unharmed(at)
     assert address(at)["store"] == "first.h5"
     assert "Not the paper&#x27;s recipe, but the quick one with epochs 14 instead of 25" in shown(at)
-    assert "from store.read import Run" not in shown(at)  # a text that nobody has opened costs nothing
+    assert "from store import Run" not in shown(at)  # a text that nobody has opened costs nothing
 
 
 @pytest.mark.parametrize("page", PAGES_OF_LAYERS)
@@ -316,7 +316,7 @@ def test_the_gallery_is_paged(open_app, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("page", ["layer", "compare"])
 def test_the_gallery_shows_what_meets_the_conditions(open_app, folder: Path, page: str, monkeypatch) -> None:
-    from explorer import pictures
+    from explorer.charts import gallery as pictures
 
     drawn: list[list[int]] = []
     draw = pictures.gallery
@@ -402,7 +402,7 @@ def test_two_runs_are_compared(open_app, folder: Path) -> None:
 
 
 def test_compared_distributions_follow_the_average(open_app, folder: Path, monkeypatch) -> None:
-    from explorer import differences
+    from explorer.frames import differences
 
     counted: list[int] = []
     shares = differences.shares

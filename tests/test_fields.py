@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 import torch
 
-from precompute.device import choose_device
 from precompute.fields import by_filter, class_means
 from precompute.images.augment import Images, Preprocessing
+from precompute.machine.device import choose_device
+from precompute.machine.stopping import Stopping
 from precompute.networks.models import choose_taps, find_arch
 from precompute.networks.taps import tap_shapes
 from precompute.options import Options
 from precompute.probe import make_room, probe_training, probe_weights, record
 from precompute.recipes import Schedule
-from precompute.stopping import Stopping
-from store.measure import fields_from_factors
+from store.measure.layer import fields_from_factors
 
 N_LABELS, N_INPUTS = 5, 60
 LAYERS = ("7", "13")  # 16 positions a filter, and one

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from store import format as fmt
-from store.format import FormatError
-from store.read import Run
-from store.write import RunContent, file_image, write_run
+from store.file import format as fmt
+from store.file.format import FormatError
+from store.file.read import Run
+from store.file.write import RunContent, file_image, write_run
 from tests.builders import assert_holds, small_image, small_run, write_small
 
 NAMES = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), max_size=60)
@@ -47,7 +47,7 @@ def test_special_values_survive(tmp_path: Path) -> None:
     layer.class_means[0, 0] = [1e-45, 3e38]
     write_run(tmp_path / "run.h5", content)
     with Run(tmp_path / "run.h5") as run:
-        assert run.layers["1"].fields().tobytes() == layer.fields.tobytes()
+        assert run.layers["1"].fields().matrices().tobytes() == layer.fields.tobytes()
         assert run.layers["1"].class_means.tobytes() == layer.class_means.tobytes()
 
 

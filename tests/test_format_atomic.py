@@ -11,8 +11,8 @@ from pathlib import Path
 import h5py
 import pytest
 
-from store import write
-from store.read import Run
+from store.file import write
+from store.file.read import Run
 from tests.builders import assert_holds, small_run, write_small
 
 

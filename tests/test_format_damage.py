@@ -8,10 +8,10 @@ import h5py
 import numpy as np
 import pytest
 
-from store import format as fmt
 from store.__main__ import main
-from store.format import FormatError
-from store.read import Run
+from store.file import format as fmt
+from store.file.format import FormatError
+from store.file.read import Run
 from tests.builders import edit_manifest, refused
 
 

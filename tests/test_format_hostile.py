@@ -10,8 +10,8 @@ import h5py
 import numpy as np
 import pytest
 
-from store.format import FormatError
-from store.read import Run
+from store.file.format import FormatError
+from store.file.read import Run
 from tests.builders import refused, write_small
 from tests.hostile_files import FILES, STRUCTURES, edit, virtual_manifest_on_a_pipe
 

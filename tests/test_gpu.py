@@ -6,11 +6,11 @@ from torch import nn
 
 from precompute.afcc import hold_zero
 from precompute.images.augment import Images, Preprocessing
+from precompute.machine.stopping import Stopped, Stopping
 from precompute.probe import make_room, probe_answers, probe_training
 from precompute.recipes import Schedule
-from precompute.stopping import Stopped, Stopping
-from precompute.train import Training
-from store.read import Run
+from precompute.training.loop import Training
+from store.file.read import Run
 from tests.commands import run_here
 from tests.test_train import StopsAfter
 
@@ -67,7 +67,7 @@ def test_captured_steps_train_as_a_processor_does(schedule, warps):
 
 
 def test_a_compiled_network_trains_as_a_processor_does(monkeypatch):
-    monkeypatch.setattr("precompute.train._WORTH_COMPILING", 1)
+    monkeypatch.setattr("precompute.training.loop._WORTH_COMPILING", 1)
     made, plain = training("cuda"), training("cpu")
     for one in (made, plain):
         one.run(Stopping())

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from store.format import FormatError
+from store.file.format import FormatError
 from store.guard import PROGRAM, Guard
 from tests.builders import edit_manifest, write_small
 
@@ -56,8 +56,8 @@ def program(text: str) -> list[str]:
     return [sys.executable, "-c", text]
 
 
-HANGS = "import store.guard, store.structure, time\n"
-HANGS += "store.structure.open_checked = lambda path: time.sleep(60)\nstore.guard._serve(1, 300)"
+HANGS = "import store.guard, store.file.structure, time\n"
+HANGS += "store.file.structure.open_checked = lambda path: time.sleep(60)\nstore.guard._serve(1, 300)"
 
 
 @pytest.mark.skipif(not hasattr(signal, "alarm"), reason="there is no alarm on this system")

@@ -18,8 +18,8 @@ from PIL import Image
 
 from explorer.matrix.pack import LayerData, frame, layer_numbers
 from explorer.matrix.script import MODULES, joined
-from store.measure import ScanOrder, fields_from_factors, measure_layer, permutation, scan_order
-from store.read import Run
+from store.file.read import Run
+from store.measure.layer import ScanOrder, fields_from_factors, measure_layer, permutation, scan_order
 from tests.browser import CHROMIUM, chromium, eventually, patient, two_frames
 from tests.explorer_runs import make_run
 
@@ -180,7 +180,7 @@ def cases_of(run: Run) -> list[Case]:
     cases = []
     for layer in run.layers.values():
         dense = layer.has_fields and 2 * layer.positions >= layer.n_labels
-        arrays = [layer.fields()] if dense else [layer.class_means, layer.probe_weights]
+        arrays = [layer.fields().matrices()] if dense else [layer.class_means, layer.probe_weights]
         ways: list[tuple[float, ScanOrder]] = [(0.3, "stored"), (0.1, "reversed"), (0.7, "random")]
         for threshold, order in ways:
             cases.append(Case(arrays, threshold, scan_order(order, layer.n_labels), run.test_inputs))

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-import store.measure
+import store.measure.layer
 from store import LayerMeasure, estimates, measure_factored, measure_layer, permutation, scan_order
-from store.measure import fields_from_factors
+from store.measure.layer import fields_from_factors
 from tests import reference
 from tests.builders import GRID, SUBNORMAL, assert_same, random_fields
 
@@ -219,5 +219,5 @@ def test_estimates_are_the_papers() -> None:
 
 
 def test_docstrings_of_the_module_hold() -> None:
-    result = doctest.testmod(store.measure)
+    result = doctest.testmod(store.measure.layer)
     assert result.attempted >= 5 and result.failed == 0

@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.timing import peak_above
 from store import measure_factored, measure_layer, permutation, scan_order
-from store.measure import fields_from_factors
+from store.measure.layer import fields_from_factors
 from tests.builders import assert_same, random_fields
 
 

@@ -8,13 +8,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from precompute import memory, plan, wording
+from precompute import plan
 from precompute.images.augment import Images
 from precompute.job import Todo, prepare
-from precompute.memory import free_memory, is_lack_of_memory, places
+from precompute.machine import memory
+from precompute.machine.memory import free_memory, is_lack_of_memory, places
+from precompute.machine.stopping import Stopping
+from precompute.messages import wording
 from precompute.options import parse
 from precompute.stages import DataOnDevice
-from precompute.stopping import Stopping
 from tests.image_folders import tiny, write_image_folder
 
 GB = 1 << 30

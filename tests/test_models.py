@@ -6,7 +6,7 @@ import torch
 from precompute.networks.models import choose_layers, choose_taps, find_arch
 from precompute.networks.taps import tap_shapes, watch
 from precompute.options import Options, Problem
-from store.published import published
+from store.paper.published import published
 
 VGG16 = find_arch(Options(arch="vgg16"))
 

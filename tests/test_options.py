@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from precompute.options import ARCHS, DATA_SETS, NOT_RECIPE, Options, Problem, output_path, parse
-from store.format import MAX_EPOCHS
+from store.file.format import MAX_EPOCHS
 
 BASIC = ("--arch", "vgg16", "--data", "cifar10")
 

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from store import pack, write
 from store.__main__ import main
-from store.format import FormatError
-from store.measure import fields_from_factors
-from store.pack import packed, unpacked
-from store.read import Run
-from store.write import file_image, write_run
+from store.file import pack, write
+from store.file.format import FormatError
+from store.file.pack import packed, unpacked
+from store.file.read import Run
+from store.file.write import file_image, write_run
+from store.measure.layer import fields_from_factors
 from tests.builders import assert_same, small_run, write_small
 
 # 4 labels: class means and weights of 16 positions are more than the matrix, of 1 position less.
@@ -37,7 +37,7 @@ def test_packed_gives_the_same_results_from_fewer_bytes(tmp_path: Path) -> None:
                 assert twin.has_fields != twin.has_factors
                 assert twin.test_features is None
                 assert (twin.n_filters, twin.positions) == (layer.n_filters, layer.positions)
-                assert twin.fields().tobytes() == layer.fields().tobytes()
+                assert twin.fields().matrices().tobytes() == layer.fields().matrices().tobytes()
                 measured, same = layer.measure(), twin.measure()
                 np.testing.assert_array_equal(measured.cluster_of, same.cluster_of)
                 assert measured.noise_external_field.tobytes() == same.noise_external_field.tobytes()
@@ -57,7 +57,7 @@ def test_unpacked_has_every_matrix_and_packs_to_the_same_bytes(tmp_path: Path) -
         for name, layer in large.layers.items():
             twin = other.layers[name]
             assert layer.has_fields and layer.has_factors == twin.has_factors
-            assert layer.fields().tobytes() == twin.fields().tobytes()
+            assert layer.fields().matrices().tobytes() == twin.fields().matrices().tobytes()
             for threshold in (0.1, 0.3):
                 assert_same(layer.measure(threshold), twin.measure(threshold))
         assert np.array_equal(large.layers["13"].confusion, content.layers[2].confusion)

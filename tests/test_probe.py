@@ -3,14 +3,14 @@
 import pytest
 import torch
 
-from precompute.device import choose_device
 from precompute.images.augment import Images, Preprocessing
+from precompute.machine.device import choose_device
+from precompute.machine.stopping import Stopping
 from precompute.networks.models import choose_taps, find_arch
 from precompute.networks.taps import tap_shapes, watch
 from precompute.options import Options
 from precompute.probe import make_room, probe_accuracy, probe_training, probe_weights, record
 from precompute.recipes import Schedule
-from precompute.stopping import Stopping
 
 CPU = torch.device("cpu")
 DEVICE = choose_device("cpu")

@@ -4,8 +4,8 @@ import io
 
 import pytest
 
-from precompute import progress
-from precompute.progress import Progress, seconds
+from precompute.messages import progress
+from precompute.messages.progress import Progress, seconds
 
 
 class Clock:

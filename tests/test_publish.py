@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import yaml  # type: ignore[import-untyped]
 
-from store.citation import ARXIV, AUTHORS, DOI, PAPER, PUBLISHED_TITLE, bibtex
-from store.format import FormatError
+from store.file.format import FormatError
+from store.paper.citation import ARXIV, AUTHORS, DOI, PAPER, PUBLISHED_TITLE, bibtex
 from store.publish import PublishError, parcel, send, shown
 from tests.explorer_runs import ROOT, make_run
 from tests.test_explorer_pages import HOSTILE

@@ -6,13 +6,13 @@ from importlib import resources
 
 import pytest
 
-import store.published
+import store.paper.published
 from store import estimates
-from store.published import Published, published, published_afcc
+from store.paper.published import Published, published, published_afcc
 
 
 def rows() -> list[dict[str, str]]:
-    with (resources.files("store") / "published.csv").open(newline="") as file:
+    with (resources.files("store.paper") / "published.csv").open(newline="") as file:
         return list(csv.DictReader(file))
 
 
@@ -73,5 +73,5 @@ def test_golden_estimates_follow_from_the_rows() -> None:
 
 
 def test_docstrings_of_the_module_hold() -> None:
-    result = doctest.testmod(store.published)
+    result = doctest.testmod(store.paper.published)
     assert result.attempted >= 1 and result.failed == 0

@@ -12,8 +12,8 @@ import pytest
 from precompute.options import Options, parse
 from precompute.sweep.options import parse as parse_sweep
 from precompute.sweep.runs import expand
-from store.published import published
-from store.read import Run
+from store.file.read import Run
+from store.paper.published import published
 from tests.explorer_runs import make_run
 
 ROOT = Path(__file__).parents[1]

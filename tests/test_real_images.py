@@ -7,11 +7,11 @@ import pytest
 from PIL import Image
 
 from precompute.__main__ import run
-from precompute.distributed import ALONE
+from precompute.machine.distributed import ALONE
+from precompute.machine.stopping import Stopping
 from precompute.options import parse
-from precompute.stopping import Stopping
-from store.measure import measure_layer
-from store.read import Run
+from store.file.read import Run
+from store.measure.layer import measure_layer
 
 STRIPS = Path(__file__).parents[2] / "shared" / "data" / "cifar100"
 TRAIN, TEST, SIDE = 24, 8, 32  # images a label that are taken
@@ -67,7 +67,7 @@ def test_the_fields_of_all_filters_add_up_to_the_probes_output_on_real_activatio
     layer, labels = result.layers[name], result.read("labels/of_test_input")
     outputs = np.einsum("xfs,fjs->xj", activations(layer), layer.probe_weights.astype(np.float64))
     expected = np.stack([outputs[labels == label].mean(axis=0) for label in range(10)])  # (input_label, output_label)
-    np.testing.assert_allclose(layer.fields().sum(axis=0, dtype=np.float64), expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(layer.fields().matrices().sum(axis=0, dtype=np.float64), expected, rtol=1e-4, atol=1e-5)
     accuracy = (outputs.argmax(axis=1) == labels).mean()
     assert layer.record["test_accuracy"] == pytest.approx(accuracy, abs=0.5 / len(labels))
 
@@ -75,7 +75,7 @@ def test_the_fields_of_all_filters_add_up_to_the_probes_output_on_real_activatio
 @pytest.mark.parametrize("name", ["7", "10", "13"])
 def test_signal_internal_and_external_elements_are_all_that_is_above_the_threshold(result, name):
     layer = result.layers[name]
-    measured = measure_layer(layer.fields())
+    measured = measure_layer(layer.fields().matrices())
     elements = measured.signal + (measured.noise_internal + measured.noise_external) * 9
     assert elements.sum() == pytest.approx(measured.n_above.sum())
     assert (measured.n_clusters[~measured.silent] >= 0).all()

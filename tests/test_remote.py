@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from store import remote as remote_module
-from store.format import FormatError
-from store.read import Run
-from store.remote import BLOCK, RemoteError, is_address, open_remote, shown
+from store.file import remote as remote_module
+from store.file.format import FormatError
+from store.file.read import Run
+from store.file.remote import BLOCK, RemoteError, is_address, open_remote, shown
 from tests.explorer_runs import ROOT, cifar100_labels, make_run
 from tests.test_explorer_pages import open_app, unfold, unharmed  # noqa: F401
 from tests.test_explorer_pages import shown as page_text
@@ -282,7 +282,7 @@ def test_the_command_reads_an_address_and_prints_no_secret(server: Server) -> No
 
 
 def test_python_ends_well_with_a_file_left_open(server: Server) -> None:
-    program = f"from store.read import Run\nrun = Run('{server.address}/small.h5')\nprint(run.n_labels)"
+    program = f"from store import Run\nrun = Run('{server.address}/small.h5')\nprint(run.n_labels)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=False)
     assert (done.returncode, done.stdout) == (0, "20\n"), done.stderr
 

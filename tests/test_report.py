@@ -14,19 +14,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from store.measure import measure_layer
-from store.published import layers, published, settings
+from store.measure.layer import measure_layer
+from store.paper.published import layers, published, settings
 from tests.browser import CHROMIUM, chromium, patient
 from tests.explorer_runs import SMALL, cifar100_labels, make_run
 
 pl = pytest.importorskip("polars", reason="polars is in the extra [explore]")
 pytest.importorskip("altair", reason="altair is in the extra [explore]")
 
-from explorer.collection import collect  # noqa: E402
-from explorer.report import __main__ as report  # noqa: E402
-from explorer.report import pictures as report_pictures  # noqa: E402
-from explorer.report.figures import SCALING, _like_the_papers, figures, scaling_figure  # noqa: E402
-from explorer.report.tables import chosen, latex, tables, tex  # noqa: E402
+from explorer.frames.runs import collect
+from explorer.report import __main__ as report
+from explorer.report import pictures as report_pictures
+from explorer.report.figures import SCALING, _like_the_papers, figures, scaling_figure
+from explorer.report.tables import chosen, latex, tables, tex
 
 drawn = pytest.mark.skipif(not report_pictures.can_draw(), reason="vl-convert is in the extra [report]")
 HOSTILE = "</text></svg><script>alert(1)</script><img src=http://x.example onerror=alert(2)>"
@@ -200,7 +200,7 @@ def test_error_against_k_has_our_points_and_the_papers_with_their_fits(runs: Pat
 
 def test_the_slope_of_figure_4_is_the_papers() -> None:
     """The supplement: 0.0013, and 0.0012 to 0.0013 over five subsets; Tables 2 and 5 give it to their rounding."""
-    from explorer.collection import empty
+    from explorer.frames.runs import empty
 
     found = scaling_figure(empty(), "4", Path("runs"))
     assert found.state == "missing" and found.fits is not None

@@ -9,9 +9,9 @@ import pytest
 from benchmarks.results import KINDS, ROOT, command, main, section, with_blocks
 from precompute.networks.models import find_arch
 from precompute.options import parse
-from store.chance_table import chance_table
-from store.read import Run
-from store.semantics import superclass_sharing, together
+from store.file.read import Run
+from store.measure.semantics import superclass_sharing, together
+from store.tables.chance import chance_table
 from tests.explorer_runs import make_run
 
 EXAMPLE = ROOT / "explorer" / "example.h5"

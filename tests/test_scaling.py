@@ -1,9 +1,9 @@
-"""store/scaling.py: error against K."""
+"""store/measure/scaling.py: error against K."""
 
 import numpy as np
 import pytest
 
-from store.scaling import KINDS, Fit, NotEnough, fit, fit_linear, fits, slopes_within, student_95
+from store.measure.scaling import KINDS, Fit, NotEnough, fit, fit_linear, fits, slopes_within, student_95
 
 K = np.array([10, 20, 40, 60, 100])
 

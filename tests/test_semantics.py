@@ -8,8 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import store.semantics
-from store.semantics import average_ranks, confusion_agreement, confusion_matrix, superclass_sharing, together
+import store.measure.semantics
+from store.measure.semantics import (
+    average_ranks,
+    confusion_agreement,
+    confusion_matrix,
+    superclass_sharing,
+    together,
+)
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -164,4 +170,5 @@ def test_what_does_not_fit_is_refused_by_name(call, message: str) -> None:
 
 
 def test_the_example_in_the_documentation() -> None:
-    assert doctest.testmod(store.semantics).failed == 0 and doctest.testmod(store.semantics).attempted > 0
+    result = doctest.testmod(store.measure.semantics)
+    assert result.failed == 0 and result.attempted > 0

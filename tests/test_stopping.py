@@ -8,7 +8,7 @@ import weakref
 
 import pytest
 
-from precompute.stopping import Stopped, Stopping
+from precompute.machine.stopping import Stopped, Stopping
 from tests.commands import run_here
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM]
@@ -55,7 +55,7 @@ def test_a_signal_that_comes_out_as_another_error_is_a_stop_all_the_same() -> No
 
 
 def test_a_lost_signal_is_held_back_as_any_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("precompute.stopping._SOON", 1.0)  # it comes when the block below has long begun
+    monkeypatch.setattr("precompute.machine.stopping._SOON", 1.0)  # it comes when the block below has long begun
     steps = []
     with pytest.raises(Stopped), Stopping() as stopping:
         lose(signal.SIGTERM)

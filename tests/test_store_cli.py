@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-import store.text
+import store.tables.printable
 from store.__main__ import main
-from store.read import Run
-from store.text import printable
-from store.write import write_run
+from store.file.read import Run
+from store.file.write import write_run
+from store.tables.printable import printable
 from tests.builders import edit_manifest, small_run, write_small
 
 
@@ -161,7 +161,7 @@ def test_printable() -> None:
     assert printable("\x1b\t\n\x7f\u200f\u2066\ufeff") == r"\x1b\t\n\x7f\u200f\u2066\ufeff"
     assert printable("x" * 501) == "x" * 500 + "..."
     assert (printable(3), printable(["\n"]), printable(None)) == ("3", r"['\n']", "None")
-    assert doctest.testmod(store.text).failed == 0 and doctest.testmod(store.text).attempted > 0
+    assert doctest.testmod(store.tables.printable).failed == 0 and doctest.testmod(store.tables.printable).attempted > 0
 
 
 @pytest.mark.parametrize("command", ["info", "check"])

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from store.__main__ import main
-from store.nulls import NULLS, Statistics, chance
-from store.pack import packed
-from store.read import Run
-from store.write import RunContent, write_run
+from store.file.pack import packed
+from store.file.read import Run
+from store.file.write import RunContent, write_run
+from store.measure.nulls import NULLS, STATISTICS, chance
 from tests.builders import small_run, write_small
 
 COLUMNS = ["n", "N_c", "C_s", "signal", "noise_I", "noise_E", "SNR_I", "SNR_E"]
@@ -58,8 +58,8 @@ def test_each_layers_numbers_stand_beside_each_null(tmp_path: Path, nulls) -> No
             assert lines[0].endswith("1.0" if name == "13" else "4.0")
             assert lines[1].split() == COLUMNS
             for null in NULLS:
-                drawn = chance(null, factors=(layer.class_means, layer.probe_weights), threshold=0.2, samples=6, seed=3)
-                for column, statistic in zip(COLUMNS, Statistics._fields, strict=True):
+                drawn = chance(null, layer.fields(), threshold=0.2, samples=6, seed=3)
+                for column, statistic in zip(COLUMNS, STATISTICS, strict=True):
                     wanted = drawn.of(statistic)
                     assert cells(lines, "measured")[column] == shown(wanted.observed)
                     mean, _, std = cells(lines, null)[column].partition("+-")

@@ -31,7 +31,7 @@ from precompute.sweep.plan import Estimate
 from precompute.sweep.pools import Ended
 from precompute.sweep.progress import SweepProgress
 from precompute.sweep.runs import Standing, SweepRun, expand, standing
-from store.read import Run
+from store.file.read import Run
 from tests.commands import ENVIRONMENT
 from tests.image_folders import tiny, write_image_folder
 
@@ -77,7 +77,7 @@ def test_the_runs_cover_every_row_of_the_tables(tables):
         (run.options.arch, run.options.data, run.options.labels or precompute.sweep.runs.LABELS[run.options.data])
         for run in runs_of(f"tables --tables {tables} --samples 2")
     }
-    with (resources.files("store") / "published.csv").open(newline="") as file:
+    with (resources.files("store.paper") / "published.csv").open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["table"] in tables.split(",")]
     assert found == {(row["arch"], row["data"], int(row["labels"])) for row in rows}
 

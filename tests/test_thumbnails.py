@@ -10,10 +10,10 @@ from precompute.images.data import Sizes
 from precompute.images.image_files import ImageFiles
 from precompute.images.thumbnails import SIDE, thumbnail_bytes, thumbnails
 from precompute.options import Problem, parse
-from store import format as fmt
-from store.pack import packed
-from store.read import Run
-from store.write import write_run
+from store.file import format as fmt
+from store.file.pack import packed
+from store.file.read import Run
+from store.file.write import write_run
 from tests.builders import edit_manifest, small_run
 from tests.commands import run_here
 from tests.image_folders import tiny, write_image_folder

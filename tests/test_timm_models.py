@@ -7,8 +7,8 @@ from precompute.networks.listing import list_taps
 from precompute.networks.models import choose_taps, find_arch
 from precompute.networks.taps import tap_shapes
 from precompute.options import Options, Problem
-from store.published import published
-from store.write import stores_fields
+from store.file.write import stores_fields
+from store.paper.published import published
 
 SMALL = {"data": "digits", "image_size": 64, "weights": "none"}
 
@@ -30,7 +30,7 @@ def test_efficientnets_filters_sizes_and_probe_inputs_are_those_of_the_papers_ta
 
 def test_each_parameter_of_efficientnet_has_a_rate_of_its_stage():
     from precompute.recipes import recipe_for
-    from precompute.train import Training
+    from precompute.training.loop import Training
 
     options = Options(arch="efficientnet_b0", data="cifar100")
     network = find_arch(options).build(100)

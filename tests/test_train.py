@@ -7,11 +7,11 @@ import pytest
 import torch
 from torch import nn
 
-from precompute.graph import compiled
+from precompute.machine.stopping import Stopped, Stopping
 from precompute.options import Problem, parse
 from precompute.recipes import Schedule, recipe_for
-from precompute.stopping import Stopped, Stopping
-from precompute.train import Training
+from precompute.training.graph import compiled
+from precompute.training.loop import Training
 
 SHORT = Schedule("test", learning_rate=0.05, momentum=0.9, weight_decay=1e-3, epochs=3, decay=0.5, batch_size=8)
 N_INPUTS = 36  # 4 batches of 8, and 4 inputs left over

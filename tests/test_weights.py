@@ -8,12 +8,12 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from precompute import checkpoint
+from precompute.disk import checkpoint
 from precompute.job import prepare
+from precompute.machine.stopping import Stopping
 from precompute.networks import weights
 from precompute.networks.models import find_arch
 from precompute.options import Options, Problem, parse
-from precompute.stopping import Stopping
 
 VGG = {"arch": "vgg16", "data": "cifar10"}
 RESNET = {"arch": "timm:resnet18", "data": "cifar10", "image_size": 32}

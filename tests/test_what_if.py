@@ -9,24 +9,24 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-import store.afcc
-from store.afcc import (
+import store.measure.afcc
+from store.file.read import Run
+from store.file.write import write_run
+from store.measure.afcc import (
     EXTERNAL,
     INTERNAL,
     REST,
     SIGNAL,
     afcc_mask,
     from_bfloat16,
-    lay_out,
     parts_of_row,
     silencing,
     silencing_order,
     split_logits,
+    to_blocks,
     what_if,
 )
-from store.measure import fields_from_factors, measure_factored, measure_layer
-from store.read import Run
-from store.write import write_run
+from store.measure.layer import fields_from_factors, measure_factored, measure_layer
 from tests.builders import random_fields, small_run
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -73,7 +73,7 @@ def test_what_if_is_the_masked_probe(
 ) -> None:
     bits, weights, labels, random = layer(seed, n_inputs, n_filters, n_labels, positions)
     mask = random.random((n_filters, n_labels)) < share
-    found = what_if(lay_out(bits), weights, labels, mask)
+    found = what_if(to_blocks(bits), weights, labels, mask)
     exact = plain_logits(from_bfloat16(bits), weights, mask)
     assert found.logits.dtype == np.float32 and found.logits.shape == (n_inputs, n_labels)
     np.testing.assert_allclose(found.logits, exact, rtol=1e-7, atol=1e-13)
@@ -94,7 +94,7 @@ def test_what_if_is_what_torch_answers(share: float) -> None:
     """Several blocks of inputs, on all cores. In float32 torch itself is off: it may decide near-ties otherwise."""
     bits, weights, labels, random = layer(1, 3001, 64, 20, 4)
     mask = random.random((64, 20)) < share
-    found = what_if(lay_out(bits), weights, labels, mask)
+    found = what_if(to_blocks(bits), weights, labels, mask)
     flat = torch.from_numpy(from_bfloat16(bits).reshape(3001, -1))
     masked = torch.from_numpy(np.where(mask[:, :, None], weights, 0).transpose(1, 0, 2).reshape(20, -1).copy())
     in_float64 = flat.double() @ masked.double().T
@@ -110,7 +110,7 @@ def test_an_input_that_meets_no_kept_weight_gets_the_first_label_as_from_torch()
     features = np.zeros((3, 2, 1), np.float32)
     features[2] = 1
     weights = np.float32([[[1], [2], [2]], [[0], [1], [1]]])
-    found = what_if(lay_out(features), weights, [0, 1, 2], np.ones((2, 3), bool))
+    found = what_if(to_blocks(features), weights, [0, 1, 2], np.ones((2, 3), bool))
     assert found.predicted.tolist() == [0, 0, 1]  # all equal; and outputs 1 and 2 equal
     assert found.predicted.tolist() == torch.from_numpy(found.logits).argmax(1).tolist()
     assert found.lost.tolist() == [False, True, True]
@@ -120,7 +120,7 @@ def test_logits_are_summed_in_float64_in_order_and_rounded_once() -> None:
     large = np.float32(2**60)
     features = np.ones((1, 4), np.float32)
     weights = np.float32([[[large, 1, -large, 1], [1, 2**-30, 0, -1]]])
-    found = what_if(lay_out(features), weights, [0], np.ones((1, 2), bool))
+    found = what_if(to_blocks(features), weights, [0], np.ones((1, 2), bool))
     assert found.logits.tolist() == [[1, 2**-30]]
 
 
@@ -131,7 +131,7 @@ def test_the_mean_of_a_labels_logits_is_the_sum_of_the_kept_fields() -> None:
     measured = measure_factored(means.astype(np.float32), weights)
     mask = afcc_mask(measured.cluster_of)
     assert mask.any() and not mask.all()
-    found = what_if(lay_out(bits), weights, labels, mask)
+    found = what_if(to_blocks(bits), weights, labels, mask)
     fields = fields_from_factors(means.astype(np.float32), weights)
     kept = np.where(mask[:, None, :], fields, 0).sum(axis=0, dtype=np.float64)
     averages = np.stack([found.logits[labels == i].mean(axis=0) for i in range(5)])
@@ -141,9 +141,9 @@ def test_the_mean_of_a_labels_logits_is_the_sum_of_the_kept_fields() -> None:
 def test_float32_features_and_their_bfloat16_bits_give_the_same_bits() -> None:
     bits, weights, labels, random = layer(3, 300, 4, 3, 2)
     mask = random.random((4, 3)) < 0.5
-    as_bits, as_floats = (what_if(lay_out(f), weights, labels, mask) for f in (bits, from_bfloat16(bits)))
+    as_bits, as_floats = (what_if(to_blocks(f), weights, labels, mask) for f in (bits, from_bfloat16(bits)))
     assert as_bits.logits.tobytes() == as_floats.logits.tobytes()
-    flat = what_if(lay_out(bits.reshape(300, -1)), weights, labels, mask)
+    flat = what_if(to_blocks(bits.reshape(300, -1)), weights, labels, mask)
     assert flat.logits.tobytes() == as_bits.logits.tobytes()
     every = np.arange(1 << 16, dtype=np.uint16)
     as_torch = torch.from_numpy(every.view(np.int16)).view(torch.bfloat16).float().numpy()
@@ -159,7 +159,7 @@ def test_what_if_of_a_file(tmp_path: Path) -> None:
     with Run(tmp_path / "run.h5") as run:
         read = run.layers["10"]
         mask = afcc_mask(read.measure(0.3).cluster_of)
-        found = what_if(lay_out(read.test_features), read.probe_weights, run.label_of_test_input, mask)
+        found = what_if(to_blocks(read.test_features), read.probe_weights, run.label_of_test_input, mask)
     exact = plain_logits(from_bfloat16(layer.test_features), layer.probe_weights, mask)
     np.testing.assert_allclose(found.logits, exact, rtol=1e-6, atol=1e-12)
     assert found.accuracy == (exact.astype(np.float32).argmax(axis=1) == content.label_of_test_input).mean()
@@ -172,7 +172,7 @@ def test_what_if_of_a_file(tmp_path: Path) -> None:
 def test_silencing_is_the_probe_without_those_filters_at_every_point(seed: int, n_filters: int, step: int) -> None:
     bits, weights, labels, random = layer(seed, 30, n_filters, 4, 2)
     mask, order = random.random((n_filters, 4)) < 0.6, random.permutation(n_filters)
-    features = lay_out(bits)
+    features = to_blocks(bits)
     curve = silencing(features, weights, labels, mask, order, step)
     assert curve.silenced.tolist() == [*range(0, n_filters, step), n_filters]
     for silenced, accuracy in zip(curve.silenced, curve.accuracy, strict=True):
@@ -222,8 +222,8 @@ def test_the_split_of_one_input_adds_up_to_its_logits() -> None:
     means = np.stack([features[labels == i].mean(axis=0) for i in range(5)], axis=1)
     fields = fields_from_factors(means, weights)
     measured = measure_layer(fields)
-    everything = what_if(lay_out(bits), weights, labels, np.ones((16, 5), bool))
-    clusters = what_if(lay_out(bits), weights, labels, afcc_mask(measured.cluster_of))
+    everything = what_if(to_blocks(bits), weights, labels, np.ones((16, 5), bool))
+    clusters = what_if(to_blocks(bits), weights, labels, afcc_mask(measured.cluster_of))
     for x in range(50):
         parts = parts_of_row(measured, fields[:, labels[x]], int(labels[x]))
         split = split_logits(features[x], weights, parts)
@@ -244,7 +244,7 @@ def test_the_split_of_one_input_adds_up_to_its_logits() -> None:
 
 def good() -> dict[str, object]:
     bits, weights, labels, _ = layer(5, 10, 3, 4, 2)
-    return {"features": lay_out(bits), "probe_weights": weights, "labels": labels, "mask": np.ones((3, 4), bool)}
+    return {"features": to_blocks(bits), "probe_weights": weights, "labels": labels, "mask": np.ones((3, 4), bool)}
 
 
 @pytest.mark.parametrize(
@@ -280,18 +280,18 @@ def test_features_that_are_not_finite_are_refused(value: float, as_bits: bool) -
     features[299, 3] = value
     given = (features.view(np.uint32) >> 16).astype(np.uint16) if as_bits else features
     with pytest.raises(ValueError, match="features: found one that is not finite"):
-        lay_out(given)
+        to_blocks(given)
 
 
 def test_features_of_another_type_or_shape_are_refused() -> None:
     with pytest.raises(TypeError, match="float32, or bfloat16"):
-        lay_out(np.ones((2, 2)))
+        to_blocks(np.ones((2, 2)))
     for shape in [(4,), (0, 4), (1, 2, 3, 4)]:
         with pytest.raises(ValueError, match="features"):
-            lay_out(np.ones(shape, np.float32))
+            to_blocks(np.ones(shape, np.float32))
     with pytest.raises(ValueError, match="cluster_of"):
         afcc_mask(np.zeros(4, np.int32))
 
 
 def test_the_example_in_the_documentation() -> None:
-    assert doctest.testmod(store.afcc).failed == 0 and doctest.testmod(store.afcc).attempted > 0
+    assert doctest.testmod(store.measure.afcc).failed == 0 and doctest.testmod(store.measure.afcc).attempted > 0

@@ -24,10 +24,10 @@ def main() -> int:
     arguments = parser.parse_args()
 
     from explorer.capsule.page import CapsuleError, Shown, capsule  # late: `--help` answers at once
-    from store.format import FormatError
-    from store.read import Run
-    from store.text import printable
-    from store.write import replace_file
+    from store.file.format import FormatError
+    from store.file.read import Run
+    from store.file.write import replace_file
+    from store.tables.printable import printable
 
     shown = Shown(arguments.layer, arguments.filter, arguments.threshold, arguments.order, arguments.average)
     place = Path(arguments.file).name

@@ -16,11 +16,11 @@ from typing import Any, get_args
 from explorer.matrix.pack import Average, LayerData, layer_numbers
 from explorer.matrix.script import joined
 from explorer.words import not_the_papers, unit_of
-from store.citation import PAPER, bibtex, software
-from store.measure import THRESHOLD, ScanOrder, scan_order
-from store.published import published
-from store.read import Layer, Run
-from store.text import printable
+from store.file.read import Layer, Run
+from store.measure.layer import THRESHOLD, ScanOrder, scan_order
+from store.paper.citation import PAPER, bibtex, software
+from store.paper.published import published
+from store.tables.printable import printable
 
 _FOLDER = Path(__file__).parent
 _MOST_BYTES = 64 << 20  # of a layer; a page of more than that is no page to hand on

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 
 from explorer.matrix.pack import Average, LayerData, frame, layer_numbers
 from explorer.matrix.script import joined
-from store.measure import LayerMeasure
+from store.measure.layer import LayerMeasure
 
 _LAYERS_KEPT = 4  # in the browser: a layer may take 24 MB
 
@@ -58,7 +58,7 @@ def live_matrix(
 ) -> float:
     """Show a filter with the threshold control; returns the threshold that was released in this run, or `threshold`.
 
-    order (K,): the labels as the greedy scan visits them (`store.measure.scan_order`), None as stored. measure: the
+    order (K,): the labels as the greedy scan visits them (`store.scan_order`), None as stored. measure: the
     layer at `threshold`, for a layer too large to be measured while dragging (`is_live`); its numbers are shown at
     rest.
 

@@ -1,4 +1,5 @@
-// Bytes -> a layer of field matrices -> what a threshold makes of it: the twin of store/measure.py and store/kernels.py.
+// Bytes -> a layer of field matrices -> what a threshold makes of it: the twin of layer.py and kernels.py
+// in store/measure/.
 // The same definitions in the same order of additions, so that both give the same bits (tests/test_matrix_js.py).
 
 export const NO_CLUSTER = -1;
@@ -152,7 +153,7 @@ function countAbove(bits, from, to, cut) {
 }
 
 /** Measure the filters first..last-1 of a layer, all prepared. With counts (test inputs a label) also the accumulated
- *  fields of Figure 2B. The names are those of `store.measure.LayerMeasure`. */
+ *  fields of Figure 2B. The names are those of `store.measure.layer.LayerMeasure`. */
 export function measureFilters(layer, first, last, threshold, order, counts = null) {
   const { fields, bits, labels: K, rowMaximum } = layer;
   const n = last - first;

@@ -11,9 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from explorer.words import unit_of
-from store import format as fmt
-from store.measure import LayerMeasure
-from store.read import Run
+from store.file.read import Run
+from store.measure.layer import LayerMeasure
 
 LIVE_ELEMENTS = 6_000_000  # a browser measures a layer of at most this many field elements while the threshold moves
 
@@ -47,15 +46,9 @@ class LayerData:
         Worth caching: by (file, layer), and where `is_live` says no, by the filter too.
         """
         source = run.layers[layer]
-        factored = source.has_factors and not (source.has_fields and 2 * source.positions >= source.n_labels)
-        names = (fmt.CLASS_MEANS, fmt.PROBE_WEIGHTS) if factored else (fmt.FIELDS,)
-        places = [f"layers/{layer}/{name}" for name in names]
-        if is_live(source.n_filters, source.n_labels):
-            arrays, only = [run.read(place) for place in places], None
-        else:
-            arrays, only = [run.read_entry(place, filter_index)[None] for place in places], filter_index
+        only = None if is_live(source.n_filters, source.n_labels) else filter_index
         return cls.pack(
-            arrays,
+            source.fields(only, fewest_bytes=True).arrays,
             layer,
             run.label_names,
             run.superclasses,

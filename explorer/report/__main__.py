@@ -26,7 +26,7 @@ def main() -> int:
     except ModuleNotFoundError as error:
         print(f"error: {error.name} is missing; install the extra: pip install -e '.[report]'", file=sys.stderr)
         return 1
-    from store.text import printable
+    from store.tables.printable import printable
 
     try:
         lines = write_report(Path(arguments.runs), Path(arguments.out), arguments.threshold, not arguments.no_figures)

@@ -11,10 +11,10 @@ import polars as pl
 from numpy.typing import NDArray
 from PIL import Image
 
-from explorer import pictures
-from explorer.charts import NEUTRAL, PLAIN, Picture
-from store.measure import LayerMeasure, permutation
-from store.scaling import Fit
+from explorer.charts import gallery as pictures
+from explorer.charts.layer import NEUTRAL, PLAIN, Picture
+from store.measure.layer import LayerMeasure, permutation
+from store.measure.scaling import Fit
 
 _PANEL = 215  # pixels a side
 _FEW = 14  # labels of the magnified corner, at most

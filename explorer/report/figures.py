@@ -7,7 +7,10 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import polars as pl
 
-from explorer import charts, frames, frames_claims, words
+from explorer import words
+from explorer.charts import layer as charts
+from explorer.frames import claims as frames_claims
+from explorer.frames import layer as frames
 from explorer.report import charts as report_charts
 from explorer.report.tables import (
     Setting,
@@ -19,12 +22,12 @@ from explorer.report.tables import (
     setting_name,
     sweep_command,
 )
-from store.manifest import defined
-from store.measure import LayerMeasure, estimates
-from store.published import published, settings
-from store.read import Layer, Run
-from store.scaling import Fit, NotEnough, fits, slopes_within
-from store.text import printable
+from store.file.manifest import defined
+from store.file.read import Layer, Run
+from store.measure.layer import LayerMeasure, estimates
+from store.measure.scaling import Fit, NotEnough, fits, slopes_within
+from store.paper.published import published, settings
+from store.tables.printable import printable
 
 State = Literal["there", "partly", "in its place", "missing"]
 _EXAMPLE = (3, 2, 2)  # cluster sizes of the filter that the paper's Figure 1 shows

@@ -3,14 +3,14 @@
 import sys
 from pathlib import Path
 
-from explorer.collection import collect, files
+from explorer.frames.runs import collect, files
 from explorer.report import pictures
 from explorer.report.figures import figures
 from explorer.report.page import Report, page
 from explorer.report.tables import latex, tables
-from store.format import FormatError
-from store.text import printable
-from store.write import replace_file
+from store.file.format import FormatError
+from store.file.write import replace_file
+from store.tables.printable import printable
 
 
 class ReportError(ValueError):

@@ -13,11 +13,11 @@ from typing import Any
 
 import polars as pl
 
-from explorer.collection import Damaged
+from explorer.frames.runs import Damaged
 from explorer.report.figures import Figure
 from explorer.report.tables import QUANTITIES, Setting, Table, difference, mean_and_deviation, recipe_of
-from store.citation import PAPER, software
-from store.text import printable
+from store.paper.citation import PAPER, software
+from store.tables.printable import printable
 
 _STYLE = Path(__file__).with_name("report.css")
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"

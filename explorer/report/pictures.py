@@ -7,7 +7,7 @@ from typing import Any
 
 import altair as alt
 
-from explorer.charts import Picture
+from explorer.charts.layer import Picture
 
 _INK, _GRID, _GROUND = "#16181d", "#dfe1e4", "#fffffe"  # as no mark has them, so that the page can put its own in place
 _SCALE = 3  # pixels of a PNG a unit of the SVG

@@ -8,13 +8,13 @@ from typing import Any
 
 import polars as pl
 
-from explorer.collection import SETTING, samples
-from store.published import layers, published, settings
-from store.text import printable
+from explorer.frames.runs import SETTING, samples
+from store.paper.published import layers, published, settings
+from store.tables.printable import printable
 
 TABLES = (1, 2, 3, 4, 5, 6)
 QUANTITIES = {"accuracy": "accuracy", "n": "noise", "N_c": "n_clusters", "C_s": "cluster_size"}
-"""A column of the paper's -> its name in `store.published`."""
+"""A column of the paper's -> its name in `store.paper.published`."""
 _NETWORKS = {"vgg16": "VGG-16", "efficientnet_b0": "EfficientNet-B0"}
 _DATA = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "imagenet": "ImageNet"}
 _WHOLE = {data: max(K for t in TABLES for _, name, K in settings(t) if name == data) for data in _DATA}

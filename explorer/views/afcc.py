@@ -4,14 +4,21 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from explorer import charts, charts_afcc, controls, elements, frames, frames_afcc, load, page, what_if, words
+from explorer import words
+from explorer.charts import afcc as charts_afcc
+from explorer.charts import layer as charts
+from explorer.data import load, what_if
+from explorer.data.source import FileId
+from explorer.frames import afcc as frames_afcc
+from explorer.frames import layer as frames
+from explorer.parts import controls, elements, page, snippets, text
 from explorer.state import View
-from store import afcc_results
-from store.afcc import WhatIf
-from store.afcc_results import LayerResults
-from store.manifest import defined
-from store.measure import LayerMeasure
-from store.read import Layer, Run
+from store.file import afcc_results
+from store.file.afcc_results import LayerResults
+from store.file.manifest import defined
+from store.file.read import Layer, Run
+from store.measure.afcc import WhatIf
+from store.measure.layer import LayerMeasure
 
 _MOST_NAMES = 60  # of labels, in a line of text
 _OUTPUTS = 8  # whose logits are taken apart
@@ -20,8 +27,8 @@ _OUTPUTS = 8  # whose logits are taken apart
 def show() -> None:
     _, run = page.opened()
     layer = run.layers[page.view().layer]
-    page.text(f"AFCC of layer {layer.name}", "heading")
-    page.not_the_papers(run)
+    text.plain(f"AFCC of layer {layer.name}", "heading")
+    text.not_the_papers(run)
     _everything()
     page.later("retrained", _retrained)
     if afcc_results.between(run.manifest) is not None:  # a part that draws nothing would leave its place behind
@@ -41,11 +48,11 @@ def _everything() -> None:
     controls.choose_threshold()
     view = page.view()
     measured = load.measured(file, view.layer, view.threshold, view.order)
-    if what_if.has_features(layer):
+    if layer.has_test_features:
         _accuracies(run, layer, measured, view)
         page.later("one_input", _one_input)  # in here: what is kept of it follows the threshold
     else:
-        page.numbers(_weights(layer, what_if.mask(measured, view), measured))
+        text.numbers(_weights(layer, what_if.mask(measured, view), measured))
         _said_to_be_silenced(layer, view)
         _papers(run, layer)
         st.info(
@@ -54,8 +61,8 @@ def _everything() -> None:
         )
         st.markdown("The run's own command adds them, and computes nothing anew that is finished:")
         st.code(f"python -m precompute ... --features {layer.name}", language="bash")
-    page.python_of_layer(
-        "kept = afcc_mask(measured.cluster_of)  # from store.afcc: (filter, label)",
+    snippets.python_of_layer(
+        "kept = afcc_mask(measured.cluster_of)  # (filter, label)",
         *(
             [f"kept[silencing_order({view.silencing!r}, measured, {view.seed})[:{view.silenced}]] = False"]
             if view.silenced
@@ -63,13 +70,13 @@ def _everything() -> None:
         ),
         *(
             [
-                "result = what_if(lay_out(layer.test_features), layer.probe_weights, run.label_of_test_input, kept)",
+                "result = what_if(to_blocks(layer.test_features), layer.probe_weights, run.label_of_test_input, kept)",
                 "print(result.accuracy, result.weights_kept)",
             ]
-            if what_if.has_features(layer)
+            if layer.has_test_features
             else []
         ),
-        imports=f"from store.afcc import afcc_mask, lay_out, {'silencing_order, ' if view.silenced else ''}what_if\n",
+        imports=["afcc_mask", "to_blocks", "what_if", *(["silencing_order"] if view.silenced else [])],
     )
 
 
@@ -107,7 +114,7 @@ def _accuracies(run: Run, layer: Layer, measured: LayerMeasure, view: View) -> N
         with st.spinner("Reading the test features", show_time=True):
             what_if.unmasked(file, view.layer)
     masked, unmasked = what_if.masked(file, view), what_if.unmasked(file, view.layer)
-    page.numbers(
+    text.numbers(
         [
             ("accuracy, clusters", masked.accuracy, ".4f"),
             ("accuracy, all", unmasked.accuracy, ".4f"),
@@ -135,7 +142,7 @@ def _named(run: Run, what: str, which: NDArray[np.bool_]) -> None:
     names = [run.label_names[label] for label in np.flatnonzero(which)]
     if names:
         rest = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
-        page.text(f"{what}: {frames.joined(names[:_MOST_NAMES])}{rest}.")
+        text.plain(f"{what}: {frames.joined(names[:_MOST_NAMES])}{rest}.")
 
 
 def _silencing(layer: Layer, masked: WhatIf) -> None:
@@ -192,7 +199,7 @@ def _one_input() -> None:
     with st.container(horizontal=True, gap="medium", vertical_alignment="center", key="thumbnail"):
         if image is not None:
             st.image(image, width=96)
-        page.facts(
+        text.facts(
             [
                 ("Its label", run.label_names[one.label]),
                 ("Predicted, all weights", run.label_names[predicted]),
@@ -217,7 +224,7 @@ def _one_input() -> None:
     for column, (what, output) in zip(st.columns(2, gap="large"), shown.items(), strict=False):
         with column:
             st.markdown(f"**Given to {what}**")
-            page.text(run.label_names[output])
+            text.plain(run.label_names[output])
             elements.table(
                 frames_afcc.given(one, output), f"given-{view.layer}-{view.test_input}-{output}", 320,
                 pick=lambda row: page.go("filter", filter=row["filter"]),
@@ -246,7 +253,7 @@ def _retrained() -> None:
     )
     for name, recipe in results.recipes.items():
         if recipe:
-            page.text(f"Training of the {name}: {recipe}")
+            text.plain(f"Training of the {name}: {recipe}")
     elements.table(frames_afcc.masks(results), f"afcc-{layer.name}", "content")
     epochs = frames_afcc.epochs(results)
     if not epochs.is_empty():
@@ -270,7 +277,7 @@ def _costs(results: LayerResults) -> None:
         st.caption(f"The sparse one is slower for {inputs}: it takes {times:.3g} times as long.")
 
 
-def _likeness(file: load.FileId, layer: Layer, results: LayerResults) -> None:
+def _likeness(file: FileId, layer: Layer, results: LayerResults) -> None:
     unit = words.unit_of(layer)
     if results.alike is None and not results.alike_of_filter:
         return
@@ -304,7 +311,7 @@ def _between() -> None:
         "layer after layer, and the network is trained again after each; beside it, other ways to choose as many. The "
         f"network's accuracy before: {before}."
     )
-    page.text(f"Layers {results.layers}. {results.recipe}")
+    text.plain(f"Layers {results.layers}. {results.recipe}")
     table = frames_afcc.between(results)
     elements.table(table, "afcc-between", "content")
     if table["trained again"].count():

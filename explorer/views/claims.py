@@ -5,16 +5,20 @@ from typing import Literal
 
 import streamlit as st
 
-from explorer import controls, elements, frames_claims, load, page, records
-from explorer.load import FileId, SourceError
-from explorer.records import Problem
+from explorer.data import claims as records
+from explorer.data import load
+from explorer.data.claims import Problem
+from explorer.data.source import FileId, SourceError
+from explorer.frames import claims as frames_claims
+from explorer.parts import controls, elements, page, snippets, text
 from explorer.state import Scope
-from store.claim_criteria import OF_SEVERAL, Verdict
-from store.claim_records import RunRecord
-from store.claims import THRESHOLDS, Finding, judge
-from store.format import FormatError
-from store.read import Run
-from store.remote import RemoteError
+from store.file.format import FormatError
+from store.file.read import Run
+from store.file.remote import RemoteError
+from store.measure.summary import THRESHOLDS
+from store.paper.claims import Finding, judge
+from store.paper.criteria import OF_SEVERAL, Verdict
+from store.paper.records import RunRecord
 
 _SCOPES: dict[Scope, str] = {"file": "the open file", "folder": "all runs of the folder"}
 _ICONS: dict[Verdict, str] = {"holds": ":material/check_circle:", "fails": ":material/cancel:",
@@ -23,7 +27,7 @@ _COLOURS: dict[Verdict, Literal["green", "red", "gray"]] = {"holds": "green", "f
 
 
 def show() -> None:
-    page.text("Claims", "heading")
+    text.plain("Claims", "heading")
     st.caption(
         "Each claim of the paper as a test on the runs at hand, with the numbers that decide it. The paper's layers "
         "count, up to the one where its accuracy saturates; clusters are searched in the stored order of the labels "
@@ -40,8 +44,8 @@ def _everything() -> None:
     if page.view().scope == "folder":
         _folder()
     else:
-        page.text(page.run_title(run), "lead")
-        page.not_the_papers(run)
+        text.plain(text.run_title(run), "lead")
+        text.not_the_papers(run)
         found = _judged([file], "this file")
         _cards(found, run, of_file=True)
         st.subheader("As a table")
@@ -71,8 +75,8 @@ def _folder() -> None:
     for k, group in enumerate(groups):
         if k == chosen:
             everything[names[k]] = _judged(group, "these runs")
-            page.text("; ".join(file.name for file in group))
-            page.not_the_papers(load.open_run(group[0]))
+            text.plain("; ".join(file.name for file in group))
+            text.not_the_papers(load.open_run(group[0]))
             st.caption(
                 "A claim about one run holds of several where it holds of each; measured is what decides it. Where it "
                 "is about K, runs of one K are averaged."
@@ -115,7 +119,7 @@ def _judged(files: Sequence[FileId], what: str) -> list[Finding]:
     threshold = page.view().threshold
     columns = st.columns(2, gap="large")
     thresholds: Sequence[float] = ()
-    stand_ins: dict[str, list[list[RunRecord]]] = {}
+    null_samples: dict[str, list[list[RunRecord]]] = {}
     with columns[0]:
         caption = f"At which thresholds do they hold? {what.capitalize()} at 19, from 0.05 to 0.95."
         if page.asked(f"claims thresholds {files}", False, caption, "Measure thresholds"):
@@ -124,11 +128,11 @@ def _judged(files: Sequence[FileId], what: str) -> list[Finding]:
         caption = f"Does chance do the same? {records.DRAWS} draws with shuffled labels, and with rotated filters."
         if page.asked(f"claims chance {files}", False, caption, "Test chance"):
             with st.spinner("Drawing", show_time=True):
-                stand_ins = records.stand_ins(files, threshold)
+                null_samples = records.null_samples(files, threshold)
                 readable = records.all_rows(st.session_state["files"], threshold)[1]
-                stand_ins[records.UNTRAINED] = records.untrained(readable, files, threshold)
+                null_samples[records.UNTRAINED] = records.untrained(readable, files, threshold)
     with st.spinner("Measuring", show_time=True):
-        return judge(_records(files, sorted({threshold, *thresholds})), threshold, thresholds, stand_ins)
+        return judge(_records(files, sorted({threshold, *thresholds})), threshold, thresholds, null_samples)
 
 
 # ---- What is shown --------------------------------------------------------------------------------------------------
@@ -143,7 +147,7 @@ def _cards(found: Sequence[Finding], run: Run, of_file: bool) -> None:
         with left:
             st.badge(finding.verdict, icon=_ICONS[finding.verdict], color=_COLOURS[finding.verdict])
         with right:
-            page.text(finding.claim.sentence, "lead")
+            text.plain(finding.claim.sentence, "lead")
             _card(finding, run, of_file)
 
 
@@ -157,9 +161,9 @@ def _card(finding: Finding, run: Run, of_file: bool) -> None:
     if chance := frames_claims.chance(finding):
         pairs.append(("By chance it holds", f"{chance}. {frames_claims.verdict_on_chance(finding)}".strip()))
     pairs.append(("Test", f"{finding.claim.criterion} ({finding.claim.place})"))
-    page.facts((name, value) for name, value in pairs if value)
+    text.facts((name, value) for name, value in pairs if value)
     if finding.verdict == "not enough runs" and finding.missing:
-        page.text(f"Needed: {finding.missing}.")
+        text.plain(f"Needed: {finding.missing}.")
         if command := _command(finding, run, of_file):
             st.code(command(), language="bash", wrap_lines=True)
 
@@ -181,18 +185,16 @@ def _command(finding: Finding, run: Run, of_file: bool) -> Callable[[], str] | N
 def _problems(problems: Sequence[Problem]) -> None:
     if problems:
         st.warning("Files that are not in this: they are damaged, or too large for this page.")
-        page.facts(problems)
+        text.facts(problems)
 
 
 def _python(file: FileId) -> None:
     threshold = page.view().threshold
-    page.python(
-        f"""from store.claim_records import of_run
-from store.claims import judge
-from store.read import Run
+    snippets.python(
+        f"""from store import Run, judge, run_record
 
 with Run({file.path!r}) as run:  # several runs of one network, data set and recipe stand together in the list
-    findings = judge([of_run(run, [{threshold!r}])], threshold={threshold!r})
+    findings = judge([run_record(run, [{threshold!r}])], threshold={threshold!r})
 for finding in findings:
     print(finding.verdict, "|", finding.claim.sentence, "|", finding.numbers)"""
     )

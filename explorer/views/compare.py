@@ -5,24 +5,26 @@ from functools import partial
 import polars as pl
 import streamlit as st
 
-from explorer import (
-    chance,
-    charts,
-    charts_compare,
-    controls,
-    differences,
-    elements,
-    frames,
-    gallery,
-    load,
-    page,
-    sides,
-    words,
-)  # fmt: skip
+from explorer import words
+from explorer.charts import compare as charts_compare
+from explorer.charts import layer as charts
+from explorer.data import load
+from explorer.frames import differences
+from explorer.frames import layer as frames
 from explorer.matrix import live_matrix
-from explorer.sides import Side
+from explorer.parts import (
+    chance,
+    controls,
+    elements,
+    gallery,
+    page,
+    sides,  # fmt: skip
+    snippets,
+    text,
+)
+from explorer.parts.sides import Side
 from explorer.state import View
-from store.measure import scan_order
+from store.measure.layer import scan_order
 
 _ACROSS, _DOWN = 4, 4  # matrices of a gallery
 _LARGE = ("signal", "noise_I + noise_E")  # of Figure 2: noise_I is a part of the second
@@ -33,12 +35,12 @@ _WITH_DEPTH = [  # a quantity, its title, is it logarithmic
 
 
 def show() -> None:
-    page.text("Compare", "heading")
+    text.plain("Compare", "heading")
     st.caption("A is what the sidebar has chosen; choose here what B is, another layer or another run.")
     a, b = sides.choose()
     for side in (a, b):
-        page.text(side.title, "lead")
-        page.not_the_papers(side.run)
+        text.plain(side.title, "lead")
+        text.not_the_papers(side.run)
         if side.run.is_untrained:
             st.info(
                 f"{side.letter} is an untrained network, random weights with trained probes: what its numbers are is "
@@ -67,9 +69,8 @@ def _everything() -> None:
     page.later("galleries", _galleries)
     page.later("figure_1", _figure_1)
     page.later("figure_2", _figure_2)
-    page.python(
-        f"""from store import scan_order
-from store.read import Run
+    snippets.python(
+        f"""from store import Run, scan_order
 
 with Run({a.file.path!r}) as run_a, Run({b.file.path!r}) as run_b:
     a, b = (
@@ -207,7 +208,7 @@ def _galleries() -> None:
     )
     for column, side, table in zip(st.columns(2, gap="large"), (a, b), tables, strict=True):
         with column:
-            page.text(side.title)
+            text.plain(side.title)
             tiles = gallery.in_order(table).slice((number - 1) * _ACROSS * _DOWN, _ACROSS * _DOWN)
             if tiles.is_empty():
                 st.text(f"It has no more {words.unit_of(side.layer)}s.")
@@ -235,7 +236,7 @@ def _figure_1() -> None:
     )
     for column, side in zip(st.columns(2, gap="large"), (a, b), strict=True):
         with column:
-            page.text(side.title)
+            text.plain(side.title)
             last = side.layer.n_filters - 1
             controls.choose_number(f"{side.letter}: {words.unit_of(side.layer)}, 0 to {last}", side.filter_name, last)
             f = getattr(page.view(), side.filter_name)
@@ -250,7 +251,7 @@ def _figure_1() -> None:
                 on_release=lambda threshold: page.change_everywhere(threshold=threshold),
                 key=f"live_matrix_{side.letter}",
             )
-            page.facts_of_filter(side.file, side.layer, f)
+            text.facts_of_filter(side.file, side.layer, f)
             clusters = frames.clusters(side.run, measured.cluster_of[f])
             elements.table(clusters, f"compare-clusters-{side.letter.lower()}")
 
@@ -266,7 +267,7 @@ def _figure_2() -> None:
     ]
     for column, side, table in zip(st.columns(2, gap="large"), (a, b), tables, strict=True):
         with column:
-            page.text(side.title)
+            text.plain(side.title)
             for suffix, name, top in parts:
                 elements.chart(
                     charts.figure_2(table, suffix, top=top), f"compare-figure-2{name}-{side.letter.lower()}",

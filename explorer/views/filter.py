@@ -5,10 +5,13 @@ import io
 import numpy as np
 import streamlit as st
 
-from explorer import controls, elements, frames, load, page, words
+from explorer import words
 from explorer.capsule.page import Shown, capsule
+from explorer.data import load
+from explorer.frames import layer as frames
 from explorer.matrix import live_matrix
-from store.measure import LayerMeasure, scan_order
+from explorer.parts import controls, elements, page, snippets, text
+from store.measure.layer import LayerMeasure, scan_order
 
 
 def show() -> None:
@@ -21,8 +24,8 @@ def _filter() -> None:
     view = page.view()
     layer = run.layers[view.layer]
     unit, last = words.unit_of(layer), layer.n_filters - 1
-    page.text(f"Layer {layer.name}, {unit} {view.filter}", "heading")
-    page.not_the_papers(run)
+    text.plain(f"Layer {layer.name}, {unit} {view.filter}", "heading")
+    text.not_the_papers(run)
     back, number, forward, _ = st.columns([1, 1, 1, 5], vertical_alignment="bottom")
     back.button(
         "Previous", on_click=lambda: page.change(filter=max(0, view.filter - 1)), disabled=view.filter == 0,
@@ -52,7 +55,7 @@ def _filter() -> None:
         on_release=lambda threshold: page.change(threshold=threshold),
     )
     st.subheader(f"This {unit}")
-    page.facts_of_filter(file, layer, view.filter)
+    text.facts_of_filter(file, layer, view.filter)
     if view.null != "none":
         page.folded("The layer's numbers beside chance", "chance", _beside_chance)
     st.subheader("Clusters")
@@ -64,7 +67,7 @@ def _filter() -> None:
     elements.download(
         "Matrix (.npy)", f"fields-{view.layer}-{view.filter}.npy",
         # Made when asked for: Streamlit keeps this function for long.
-        lambda: _npy(load.loaded(file, view.layer).matrix(view.filter)),
+        lambda: _npy(load.loaded(file, view.layer).fields.matrix(view.filter)),
         "application/octet-stream",
     )  # fmt: skip
     shown = Shown(view.layer, view.filter, view.threshold, view.order, view.average)
@@ -72,11 +75,10 @@ def _filter() -> None:
         "This view as a page (.html)", f"{run.name.removesuffix('.h5')}-layer-{view.layer}.html",
         lambda: capsule(run, shown), "text/html",
     )  # fmt: skip
-    page.python(
+    snippets.python(
         f"""import numpy as np
 
-from store import permutation, scan_order
-from store.read import Run
+from store import Run, permutation, scan_order
 
 with Run({file.path!r}) as run:
     layer = run.layers[{view.layer!r}]
@@ -88,7 +90,7 @@ with Run({file.path!r}) as run:
 
 
 def _beside_chance() -> None:
-    from explorer import chance  # late: nobody who goes from filter to filter waits for it
+    from explorer.parts import chance  # late: nobody who goes from filter to filter waits for it
 
     chance.beside(page.opened()[0])
 
@@ -96,7 +98,7 @@ def _beside_chance() -> None:
 def _elements(measured: LayerMeasure) -> None:
     file, run = page.opened()
     view = page.view()
-    matrix = load.loaded(file, view.layer).matrix(view.filter)
+    matrix = load.loaded(file, view.layer).fields.matrix(view.filter)
     found = frames.elements(run, matrix, measured, view.filter)
     elements.table(found, f"elements-{view.layer}-{view.filter}", height=320)
 

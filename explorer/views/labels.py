@@ -5,9 +5,14 @@ from typing import get_args
 import polars as pl
 import streamlit as st
 
-from explorer import chance, charts, controls, derived, elements, frames, load, page, words
+from explorer import words
+from explorer.charts import layer as charts
+from explorer.data import load
+from explorer.frames import layer as frames
+from explorer.parts import chance, controls, elements, page, snippets, text
 from explorer.state import LabelSort
-from store.manifest import defined
+from store.file.manifest import defined
+from store.measure.labels import partners as label_partners
 
 _SORTS: dict[LabelSort, str] = {"label": "as stored"}  # the others by their names
 _ASCENDING = ("label", "name", "super-class")
@@ -28,8 +33,8 @@ _PARTS = [
 def show() -> None:
     _, run = page.opened()
     view = page.view()
-    page.text(f"The {run.n_labels} labels in layer {view.layer}", "heading")
-    page.not_the_papers(run)
+    text.plain(f"The {run.n_labels} labels in layer {view.layer}", "heading")
+    text.not_the_papers(run)
     _everything()
 
 
@@ -41,7 +46,7 @@ def _everything() -> None:
     file, _ = page.opened()
     page.folded("Super-classes and confusion: what the clusters mean", "meaning", lambda: chance.meaning(file))
     chance.beside(file)
-    page.python_of_layer(
+    snippets.python_of_layer(
         "measured.signal, measured.noise_internal, measured.noise_external  # Figure 2A: one entry a label",
         "measured.signal_field, measured.noise_internal_field, measured.noise_external_field  # Figure 2B",
     )
@@ -79,7 +84,7 @@ def _figure() -> None:
         signal, internal, external = (float(value.mean()) for value in values)
         pairs += [(f"signal{where}", signal, shape), (f"noise_I{where}", internal, shape)]
         pairs += [(f"noise_I + noise_E{where}", internal + external, shape)]
-    page.numbers([(name, defined(value), shape) for name, value, shape in pairs])
+    text.numbers([(name, defined(value), shape) for name, value, shape in pairs])
     page.folded("All labels in a table", "all_labels", lambda: _all_labels(table))
 
 
@@ -104,11 +109,11 @@ def _label() -> None:
     unit = words.unit_of(layer)
     measured = load.measured(file, view.layer, view.threshold, view.order)
     loaded = load.loaded(file, view.layer)
-    rows = derived.label_rows(loaded.fields, loaded.factors, label)
-    page.text(run.label_names[label], "lead")
+    rows = loaded.fields.of_label(label)
+    text.plain(run.label_names[label], "lead")
     if run.superclasses[label]:
-        page.text(run.superclasses[label])
-    page.numbers(
+        text.plain(run.superclasses[label])
+    text.numbers(
         [
             ("signal", float(measured.signal[label]), ".0f"),
             ("noise_I", float(measured.noise_internal[label]), ".2f"),
@@ -133,7 +138,7 @@ def _label() -> None:
             f"In how many {unit}s they share a cluster, and in how many this label's inputs raise the other's output "
             "as noise (to), or the other way round (from)."
         )
-        found = frames.partner_labels(run, derived.partners(measured, rows, label))
+        found = frames.partner_labels(run, label_partners(measured, rows, label))
         if found.is_empty():
             st.text("None at this threshold.")
         else:

@@ -3,8 +3,14 @@
 import polars as pl
 import streamlit as st
 
-from explorer import chance, charts, charts_chance, controls, elements, frames, gallery, load, page, words
-from explorer.load import FileId
+from explorer import words
+from explorer.charts import chance as charts_chance
+from explorer.charts import layer as charts
+from explorer.data import load
+from explorer.data.chance import band
+from explorer.data.source import FileId
+from explorer.frames import layer as frames
+from explorer.parts import chance, controls, elements, gallery, page, snippets, text
 from explorer.state import View
 
 _BAND_DRAWS = 5
@@ -15,10 +21,10 @@ def show() -> None:
     _, run = page.opened()
     view = page.view()
     layer = run.layers[view.layer]
-    page.text(
+    text.plain(
         f"Layer {layer.name}: {layer.n_filters} {words.unit_of(layer)}s of {frames.filter_size(layer)}", "heading"
     )
-    page.not_the_papers(run)
+    text.not_the_papers(run)
     _everything()
 
 
@@ -30,7 +36,7 @@ def _everything() -> None:
     controls.choose_threshold()
     measured = load.measured(file, view.layer, view.threshold, view.order)
     numbers = frames.layer_numbers(layer, measured, view.average)
-    page.numbers(
+    text.numbers(
         [
             ("accuracy", numbers["accuracy"], ".3f"),
             ("n", numbers["n"], ".1f"),
@@ -48,7 +54,7 @@ def _everything() -> None:
     page.later("distributions", _distributions)
     page.later("sweep", _sweep)
     page.folded(f"Rank of each {words.unit_of(layer)}'s fields", "ranks", lambda: chance.rank_distribution(file, layer))
-    page.python_of_layer("measured.noise, measured.n_clusters, measured.cluster_of  # one entry a filter")
+    snippets.python_of_layer("measured.noise, measured.n_clusters, measured.cluster_of  # one entry a filter")
     with beside:  # last: the draws take longer than all of the page
         chance.beside(file)
 
@@ -154,9 +160,9 @@ def _bands(file: FileId, view: View) -> pl.DataFrame | None:
         return None
     try:
         with st.spinner("Drawing at 19 thresholds", show_time=True):
-            bands = chance.band(file, view, view.null, _BAND_DRAWS)
+            bands = band(file, view, view.null, _BAND_DRAWS)
     except ValueError as reason:
-        page.text(f"No {view.null}: {reason}")
+        text.plain(f"No {view.null}: {reason}")
         return None
     unit = words.unit_of(load.open_run(file).layers[view.layer])
     st.caption(

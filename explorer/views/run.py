@@ -4,24 +4,27 @@ import json
 
 import streamlit as st
 
-from explorer import controls, elements, frames, load, page, words
-from store.manifest import defined, mapping
-from store.measure import LayerMeasure
-from store.read import Run
+from explorer import words
+from explorer.data import load
+from explorer.frames import layer as frames
+from explorer.parts import controls, elements, page, snippets, text
+from store.file.manifest import defined, mapping
+from store.file.read import Run
+from store.measure.layer import LayerMeasure
 
 
 def show() -> None:
     file, run = page.opened()
-    page.text(page.run_title(run), "heading")
-    page.not_the_papers(run)
+    text.plain(text.run_title(run), "heading")
+    text.not_the_papers(run)
     if run.unfinished:
         st.info("This run goes on. Layers still to come are listed below; this page follows the file.")
-        page.text(f"Still to come: layers {frames.joined(run.unfinished)}")
+        text.plain(f"Still to come: layers {frames.joined(run.unfinished)}")
     left, right = st.columns(2, gap="large")
     with left:
-        page.facts(_what(run))
+        text.facts(_what(run))
     with right:
-        page.facts(_provenance(run, file.name, file.size))
+        text.facts(_provenance(run, file.name, file.size))
     _everything()
 
 
@@ -31,15 +34,13 @@ def _everything() -> None:
     page.folded("Training of the network", "training", _history)
     file, run = page.opened()
     if page.view().null != "none":
-        from explorer import chance  # late: most people look at the tables alone
+        from explorer.parts import chance  # late: most people look at the tables alone
 
         found = chance.beside(file, {name: (file, name) for name in reversed(run.layers)})
         chance.with_depth({name: found[name] for name in run.layers if name in found})
     view = page.view()
-    page.python(
-        f"""from store import scan_order
-from store.read import Run
-from store.table import table
+    snippets.python(
+        f"""from store import Run, scan_order, table
 
 with Run({file.path!r}) as run:
     print(table(run, threshold={view.threshold!r}))  # the paper's table
@@ -77,7 +78,7 @@ def _table() -> None:
 
 
 def _depth(measures: dict[str, LayerMeasure]) -> None:
-    from explorer import charts  # late: the tables are on the page by now
+    from explorer.charts import layer as charts  # late: the tables are on the page by now
 
     _, run = page.opened()
     depth = frames.depth(run, measures, page.view().average)
@@ -103,7 +104,7 @@ def _depth(measures: dict[str, LayerMeasure]) -> None:
 
 
 def _history() -> None:
-    from explorer import charts
+    from explorer.charts import layer as charts
 
     _, run = page.opened()
     history = frames.history(run.history())
@@ -122,8 +123,8 @@ def _what(run: Run) -> list[tuple[str, str]]:
     labels = f"{run.n_labels}" + (f" in {kinds} super-classes" if kinds else "")
     is_paper = "the paper's" if recipe.get("is_paper") is True else "not the paper's"
     pairs = [
-        ("Network", page.printed(network.get("arch"))),
-        ("Data", page.printed(data.get("name"))),
+        ("Network", text.printed(network.get("arch"))),
+        ("Data", text.printed(data.get("name"))),
         ("Labels", labels),
         ("Inputs", f"{_text(data.get('train_inputs'))} to train, {_text(data.get('test_inputs'))} to test"),
         ("Recipe", f"{_text(recipe.get('name'))} ({is_paper}), {_text(network.get('epochs'))} epochs"),

@@ -5,10 +5,13 @@ from collections.abc import Mapping
 import polars as pl
 import streamlit as st
 
-from explorer import controls, elements, frames_claims, load, page, records
-from explorer.load import FileId
-from store.read import Run
-from store.scaling import Fit, Kind, NotEnough, fits
+from explorer.data import claims as records
+from explorer.data import load
+from explorer.data.source import FileId
+from explorer.frames import claims as frames_claims
+from explorer.parts import controls, elements, page, snippets, text
+from store.file.read import Run
+from store.measure.scaling import Fit, Kind, NotEnough, fits
 
 _NEEDED = 3  # different K: with two, any curve goes through both
 
@@ -16,7 +19,7 @@ _TITLES = {"error": "error of the probe", "N_c": "N_c, clusters per filter", "C_
 
 
 def show() -> None:
-    page.text("Scaling", "heading")
+    text.plain("Scaling", "heading")
     st.caption(
         "The layer where the accuracy saturates, against the number of labels K, over all runs of the folder that is "
         "open. Runs of one network, data set and recipe stand together; several of one K are its samples. The paper: "
@@ -37,7 +40,7 @@ def _everything() -> None:
         rows, _, problems = records.all_rows(files, page.view().threshold)
     if problems:
         st.warning("Files that are not in this: they cannot be read.")
-        page.facts(problems)
+        text.facts(problems)
     if rows.is_empty():
         st.info("There is no run with a layer to show.")
         return
@@ -57,7 +60,7 @@ def _everything() -> None:
 
 def _kind(rows: pl.DataFrame, means: pl.DataFrame) -> None:
     """Charts, fits and what is missing, of runs that differ in K and in their samples alone."""
-    from explorer import charts_scaling
+    from explorer.charts import scaling as charts_scaling
 
     first = rows.row(0, named=True)
     known = rows.drop_nulls("error")
@@ -66,12 +69,12 @@ def _kind(rows: pl.DataFrame, means: pl.DataFrame) -> None:
     paper = frames_claims.the_papers_points(first["arch"], first["data"], first["layer"])
     papers = fits(paper["K"].to_list(), paper["error"].to_list())
     different = known["K"].n_unique()
-    page.text(
-        f"{page.printed(first['arch'])} on {page.printed(first['data'])}, layer {first['layer']}: "
+    text.plain(
+        f"{text.printed(first['arch'])} on {text.printed(first['data'])}, layer {first['layer']}: "
         f"{rows.height} {'run' if rows.height == 1 else 'runs'}, K = {', '.join(map(str, sorted(set(labels))))}",
         "lead",
     )
-    page.not_the_papers(_run(rows))
+    text.not_the_papers(_run(rows))
     shown = here if different >= _NEEDED else papers
     fitted_to = labels if shown is here else paper["K"].to_list()
     lines = [frames_claims.curve(fitted, fitted_to) for fitted in shown.values() if isinstance(fitted, Fit)]
@@ -119,7 +122,7 @@ def _missing(rows: pl.DataFrame, different: int) -> None:
 def _fits(
     here: Mapping[Kind, Fit | NotEnough], papers: Mapping[Kind, Fit | NotEnough], labels: list[int], different: int
 ) -> None:
-    from explorer import charts_scaling
+    from explorer.charts import scaling as charts_scaling
 
     shown = {"these runs": here} if different >= _NEEDED else {}
     if any(isinstance(fitted, Fit) for fitted in papers.values()):
@@ -144,12 +147,12 @@ def _fits(
 def _python() -> None:
     files: list[FileId] = st.session_state["files"]
     paths = "\n".join(f"    Path({file.path!r})," for file in files)
-    page.python(
+    snippets.python(
         f"""from pathlib import Path
 
-from explorer.collection import collect
-from explorer.frames_claims import against_labels, at_saturated, kinds
-from store.scaling import fits
+from explorer.frames.runs import collect
+from explorer.frames.claims import against_labels, at_saturated, kinds
+from store import fits
 
 rows, damaged = collect([
 {paths}

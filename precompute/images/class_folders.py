@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from precompute.images.sources import is_litter
+from precompute.messages.wording import some
 from precompute.options import LAYOUTS, Problem, check_is_folder
-from precompute.wording import some
-from store.format import MAX_LABELS, MAX_NAME_BYTES
+from store.file.format import MAX_LABELS, MAX_NAME_BYTES
 
 SUFFIXES = frozenset(
     (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".pnm")

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from precompute.disk import named_in_errors
+from precompute.disk.errors import named_in_errors
 from precompute.options import Problem, one_line
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from precompute.networks.arch import Arch
 from precompute.networks.taps import Layout, Tap, watch
 from precompute.options import Problem, one_line
-from store.format import LAYER_NAME
+from store.file.format import LAYER_NAME
 
 MAX_SIDE = 16  # "sampled by 7x7 average pooling" leaves the paper's widest filters 16x16; others get no more either
 MAX_SIDE_OF_HEADS = 4  # each position of a head holds all of its nodes

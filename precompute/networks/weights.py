@@ -75,7 +75,7 @@ def read(path: Path) -> State:
 
     Raises Problem, OSError.
     """
-    from precompute import checkpoint
+    from precompute.disk import checkpoint
 
     try:
         with path.open("rb") as stream:

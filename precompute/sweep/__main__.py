@@ -8,9 +8,9 @@ import shlex
 import sys
 from typing import TYPE_CHECKING
 
-from precompute.distributed import say
+from precompute.machine.distributed import say
+from precompute.machine.stopping import Stopped, Stopping
 from precompute.options import Problem
-from precompute.stopping import Stopped, Stopping
 from precompute.sweep.options import SweepOptions, parse
 
 if TYPE_CHECKING:

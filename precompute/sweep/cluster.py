@@ -16,8 +16,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from precompute.machine.stopping import EXIT_STATUS, Stopped, Stopping
 from precompute.options import BUSY, Problem, one_line
-from precompute.stopping import EXIT_STATUS, Stopped, Stopping
 from precompute.sweep.pools import Child, Ended, run_module, stop_all
 from precompute.sweep.runs import SweepRun
 

@@ -5,7 +5,7 @@ import shlex
 from collections import Counter
 from dataclasses import dataclass
 
-from precompute.progress import seconds
+from precompute.messages.progress import seconds
 from precompute.sweep.pools import Pool
 from precompute.sweep.runs import Standing, SweepRun
 

@@ -4,7 +4,7 @@ import shutil
 import sys
 import time
 
-from precompute.progress import seconds
+from precompute.messages.progress import seconds
 from precompute.sweep.plan import Estimates
 from precompute.sweep.pools import Ended
 from precompute.sweep.runs import Standing, SweepRun

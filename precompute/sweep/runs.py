@@ -113,7 +113,7 @@ def numbers(option: str, values: tuple[str, ...]) -> list[int]:
 
 def _of_tables(asked: "SweepOptions") -> list[tuple[str, str, int]]:
     """What the paper's tables need, of it only the networks, data sets and numbers of labels that are named."""
-    from store.published import settings
+    from store.paper.published import settings
 
     tables = numbers("tables", asked.tables) if asked.tables else list(TABLES)
     if not set(tables) <= set(TABLES):
@@ -191,14 +191,14 @@ def _folders(values: tuple[str, ...], data_sets: set[str]) -> dict[str, str]:
 
 def standing(run: SweepRun) -> Standing:
     """Where a run stands, from its file's manifest: neither images nor matrices are read. Raises Problem, OSError."""
+    from precompute.disk.workspace import Workspace
     from precompute.images.data import Sizes, missing_images
     from precompute.job import Todo
     from precompute.networks import weights
     from precompute.networks.models import choose_layers, choose_taps
     from precompute.recipes import recipe_for
-    from precompute.workspace import Workspace
-    from store.format import FormatError
-    from store.read import Run
+    from store.file.format import FormatError
+    from store.file.read import Run
 
     options = run.options
     arch = _arch(replace(options, labels=None, label_seed=0, seed=0, data_dir=None, out=None))

@@ -16,8 +16,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from explorer.load import EXAMPLE, MEASURES
-from store.read import Run
+from explorer.data.load import MEASURES
+from explorer.example import EXAMPLE
+from store.file.read import Run
 from tests.explorer_runs import ROOT, serving
 from tests.trust.finding import Finding
 from tests.trust.visitor import Visitor

@@ -16,8 +16,8 @@ READER = """
     import faulthandler, json, random, sys
     from pathlib import Path
     import h5py
-    from store.format import FormatError
-    from store.read import Run
+    from store.file.format import FormatError
+    from store.file.read import Run
 
     def content(path):
         with Run(path) as run:

@@ -12,10 +12,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from store.measure import fields_from_factors, measure_layer
-from store.read import Run
-from store.table import table
-from store.write import write_run
+from store.file.read import Run
+from store.file.write import write_run
+from store.measure.layer import fields_from_factors, measure_layer
+from store.tables.layers import table
 from tests.builders import small_run, write_small
 from tests.explorer_runs import served
 from tests.trust.finding import Finding

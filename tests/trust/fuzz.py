@@ -22,8 +22,8 @@ import h5py
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from store.format import FormatError
-from store.read import Run
+from store.file.format import FormatError
+from store.file.read import Run
 from tests.builders import write_small
 from tests.trust.finding import Finding
 

@@ -11,9 +11,9 @@ import random
 from collections import Counter
 from pathlib import Path
 
-from precompute import checkpoint
+from precompute.disk import checkpoint
 from precompute.options import Problem
-from store.format import FormatError
+from store.file.format import FormatError
 from tests.trust.finding import Finding
 from tests.trust.program import (
     BETWEEN,

@@ -24,13 +24,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from precompute import checkpoint
+from precompute.disk import checkpoint
+from precompute.disk.workspace import NETWORK, Workspace
 from precompute.images import sources
 from precompute.images.subsets import CIFAR10_LABELS, CIFAR100_LABELS
 from precompute.networks import weights
 from precompute.networks.models import find_arch
 from precompute.options import Options, Problem
-from precompute.workspace import NETWORK, Workspace
 from tests.image_folders import tiny, write_pickles
 from tests.trust.finding import Finding
 from tests.trust.program import ARCH

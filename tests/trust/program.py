@@ -23,15 +23,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from precompute import checkpoint, result, stages
+from precompute import result, stages
 from precompute.__main__ import main
+from precompute.disk import checkpoint
+from precompute.disk.workspace import Workspace
+from precompute.machine.stopping import EXIT_STATUS
 from precompute.networks.models import find_arch
 from precompute.options import Options
-from precompute.stopping import EXIT_STATUS
-from precompute.train import Training
-from precompute.workspace import Workspace
-from store.measure import fields_from_factors
-from store.read import Run
+from precompute.training.loop import Training
+from store.file.read import Run
+from store.measure.layer import fields_from_factors
 from tests.image_folders import tiny, write_pickles
 
 # What a run is at, by the function that does it. A checkpoint is written inside the training, after each epoch.

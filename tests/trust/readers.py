@@ -14,9 +14,9 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from store.measure import fields_from_factors, measure_layer
-from store.read import Run
-from store.write import LayerContent, RunContent, write_run
+from store.file.read import Run
+from store.file.write import LayerContent, RunContent, write_run
+from store.measure.layer import fields_from_factors, measure_layer
 from tests.builders import assert_holds, assert_same, small_run
 from tests.trust.finding import Finding
 

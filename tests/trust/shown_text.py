@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from explorer.capsule.page import Shown, capsule
-from store.read import Run
-from store.text import printable
+from store.file.read import Run
+from store.tables.printable import printable
 from tests.browser import CHROMIUM, chromium, eventually, eventually_true, patient, settle
 from tests.explorer_runs import ROOT, make_run, served
 from tests.trust.finding import Finding

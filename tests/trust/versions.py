@@ -5,11 +5,11 @@ import asyncio
 import shutil
 from pathlib import Path
 
-from store import format as fmt
-from store.pack import packed, unpacked
-from store.read import Run
-from store.table import table
-from store.write import write_run
+from store.file import format as fmt
+from store.file.pack import packed, unpacked
+from store.file.read import Run
+from store.file.write import write_run
+from store.tables.layers import table
 from tests.trust.edges import PAGES, visit
 from tests.trust.finding import Finding
 
@@ -29,12 +29,12 @@ def findings(full: bool, folder: Path) -> list[Finding]:
     for version, name in enumerate(names, 1):
         with Run(folder / name) as run:
             run.verify()
-            matrices = {layer.name: layer.fields().tobytes() for layer in run.layers.values()}
+            matrices = {layer.name: layer.fields().matrices().tobytes() for layer in run.layers.values()}
             rows = len(table(run).splitlines())
             write_run(folder / "again.h5", unpacked(packed(run.content())))
             is_version = run.manifest["version"] == version
         with Run(folder / "again.h5") as again:
-            same = matrices == {layer.name: layer.fields().tobytes() for layer in again.layers.values()}
+            same = matrices == {layer.name: layer.fields().matrices().tobytes() for layer in again.layers.values()}
         measured = f"{len(matrices)} layers, table of {rows} lines, {'the same' if same else 'OTHER'} matrices again"
         found.append(Finding(f"version {version}", "all of it", measured, is_version and same and len(matrices) > 0))
     told = f"{shown - len(problems)} of {shown} {'; '.join([*problems, *bad])}".strip()

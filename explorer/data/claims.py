@@ -1,0 +1,179 @@
+"""Files -> what the pages Scaling and Claims know of them, measured once: rows of `collection`, records of the claims.
+
+What a file is a sample of, and the command that makes more of its kind.
+"""
+
+import shlex
+from collections.abc import Iterable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import polars as pl
+
+from explorer.data import load
+from explorer.data.cache import LRUCache
+from explorer.data.source import FileId
+from explorer.example import EXAMPLE, RUNS
+from explorer.frames import runs as collection
+from store.file.format import FormatError
+from store.file.manifest import mapping
+from store.file.read import Layer, Run
+from store.file.remote import RemoteError
+from store.measure.layer import ScanOrder
+from store.measure.summary import Summary
+from store.paper import records as claim_records
+from store.paper.claims import without_accuracy
+from store.paper.published import settings
+from store.paper.records import CLAIM_NULLS, At, ClaimNull, LayerRecord, RunRecord, measured_at, null_sample
+
+DRAWS = 5  # of each null
+UNTRAINED = "untrained network"
+_QUICK = 40_000_000  # elements of field matrices: half a second to a second at one threshold
+_ORDERS: tuple[ScanOrder, ...] = ("reversed", "random")
+_OTHERS = {"cifar10": (3, 6, 8, 10), "digits": (3, 6, 8, 10)}  # K of a data set that no table has with this network
+
+_ROWS: LRUCache[tuple[FileId, float], pl.DataFrame] = LRUCache(16 << 20, lambda frame: int(frame.estimated_size()))
+_AT: LRUCache[tuple[FileId, str, float], At] = LRUCache(20_000, lambda _: 1)
+_NULL_SAMPLES: LRUCache[tuple[FileId, str, float, ClaimNull, int], Summary | None] = LRUCache(20_000, lambda _: 1)
+
+
+class Problem(NamedTuple):
+    """A file that cannot be read. Both texts may come from it: escape them."""
+
+    file: str
+    text: str
+
+
+# ---- Rows -----------------------------------------------------------------------------------------------------------
+
+
+def rows(file: FileId, threshold: float) -> pl.DataFrame:
+    """`collection.of_run`. Raises FormatError, OSError."""
+    return _ROWS.get((file, threshold), lambda: collection.of_run(load.open_run(file), threshold))
+
+
+def all_rows(files: Iterable[FileId], threshold: float) -> tuple[pl.DataFrame, list[FileId], list[Problem]]:
+    """The rows of every file that can be read, those files, and the others. Of two with the same content the first."""
+    frames, read, problems, seen = [collection.empty()], [], [], set()
+    for file in files:
+        try:
+            frame = rows(file, threshold)
+        except (FormatError, RemoteError, OSError) as error:
+            problems.append(Problem(file.name, str(error)))
+            continue
+        if frame.height and (content := frame["content"][0]) not in seen:
+            seen.add(content)
+            frames.append(frame)
+            read.append(file)
+    return pl.concat(frames), read, problems
+
+
+def is_quick(files: Iterable[FileId], times: int = 1) -> bool:
+    """Whether measuring all layers of these so many times takes about a second."""
+    return times * sum(map(_elements, files)) <= _QUICK
+
+
+def _elements(file: FileId) -> int:
+    try:
+        return sum(layer.n_filters * layer.n_labels**2 for layer in load.open_run(file).layers.values())
+    except (FormatError, RemoteError, OSError):
+        return 0
+
+
+# ---- Records --------------------------------------------------------------------------------------------------------
+
+
+def record(file: FileId, thresholds: Sequence[float]) -> RunRecord:
+    """Raises FormatError, OSError."""
+    return claim_records.run_record(load.open_run(file), thresholds, partial(_at, file))
+
+
+def _at(file: FileId, layer: Layer, threshold: float) -> At:
+    def measure() -> At:
+        of = load.loaded(file, layer.name)
+        others: dict[str, Any] = {order: of.measure(threshold, order) for order in _ORDERS}
+        return measured_at(of.measure(threshold, "stored"), others)
+
+    return _AT.get((file, layer.name, threshold), measure)
+
+
+def null_samples(files: Sequence[FileId], threshold: float) -> dict[str, list[list[RunRecord]]]:
+    """By the name of each null, its draws: each in place of all the runs."""
+    runs = [(file, record(file, (threshold,))) for file in files]
+    found: dict[str, list[list[RunRecord]]] = {}
+    for null in CLAIM_NULLS:
+        draws = [[_null_sample(file, run, threshold, null, seed) for file, run in runs] for seed in range(DRAWS)]
+        found[null] = [draw for draw in draws if all(run.layers for run in draw)]
+    return found
+
+
+def _null_sample(file: FileId, run: RunRecord, threshold: float, null: ClaimNull, seed: int) -> RunRecord:
+    layers = []
+    for layer in run.layers:
+        at = _NULL_SAMPLES.get(
+            (file, layer.name, threshold, null, seed),
+            partial(_draw, file, layer.name, threshold, null, seed),
+        )
+        if at is not None:
+            layers.append(LayerRecord(layer.name, None, {threshold: at}))
+    return without_accuracy(run, layers if len(layers) == len(run.layers) else [])
+
+
+def _draw(file: FileId, name: str, threshold: float, null: ClaimNull, seed: int) -> Summary | None:
+    return null_sample(null, load.loaded(file, name).fields, threshold, seed)
+
+
+def untrained(files: Sequence[FileId], of: Sequence[FileId], threshold: float) -> list[list[RunRecord]]:
+    """Runs of the same network and data without training, each in place of those in `of`; none for untrained ones."""
+    wanted = {_bare(file, threshold) for file in of}
+    if not wanted or any(rows(file, threshold)["untrained"][0] for file in of):
+        return []
+    beside = [file for file in files if rows(file, threshold)["untrained"][0] and _bare(file, threshold) in wanted]
+    return [[record(file, (threshold,))] for file in beside]
+
+
+def _bare(file: FileId, threshold: float) -> tuple[Any, ...]:
+    row = rows(file, threshold).row(0, named=True)
+    return tuple(row[name] for name in ("arch", "variant", "data", "K"))
+
+
+# ---- Commands -------------------------------------------------------------------------------------------------------
+
+
+def more_labels(run: Run) -> str:
+    """The command that makes this run's kind with the paper's K."""
+    arch, data = (str(run.manifest[of][name]) for of, name in (("network", "arch"), ("data", "name")))
+    tables = {setting for table in range(1, 7) for setting in settings(table)}
+    known = {k for network, of, k in tables if (network, of) == (arch, data)} or {
+        k for _, of, k in tables if of == data
+    }
+    labels = sorted(known or _OTHERS.get(data) or {max(2, run.n_labels * part // 4) for part in range(1, 5)})
+    return _sweep(run, labels)
+
+
+def more_seeds(run: Run) -> str:
+    return f"{_sweep(run, [run.n_labels])} --seeds 0..4"
+
+
+def with_train_clusters(run: Run, layer: str) -> str:
+    return f"{_sweep(run, [run.n_labels])} --afcc {shlex.quote(layer)}"
+
+
+def _sweep(run: Run, labels: Iterable[int]) -> str:
+    options = mapping(mapping(run.manifest.get("recipe")).get("options"))
+    words = ["--arch", str(run.manifest["network"]["arch"]), "--data", str(run.manifest["data"]["name"])]
+    words += ["--labels", ",".join(map(str, labels))]
+    for name in ("recipe", "batch_size", "image_size", "weights"):
+        value = options.get(name)
+        if isinstance(value, str | int) and not isinstance(value, bool):
+            words += [f"--{name.replace('_', '-')}", str(value)]
+    if options.get("untrained") is True:
+        words.append("--untrained")
+    elif isinstance(epochs := options.get("epochs"), int):
+        words += ["--epochs", str(epochs)]
+    # A sweep that is not told puts them into runs/, where those of a newcomer belong, who has only the example.
+    here = Path(run.path).resolve()  # however it was given: what a file is called on the command line may be relative
+    if run.remote is None and here.parent != RUNS.resolve() and here != EXAMPLE.resolve():
+        words += ["--out-dir", str(run.path.parent)]
+    return " ".join(["python -m precompute.sweep runs", *map(shlex.quote, words)])

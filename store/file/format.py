@@ -1,0 +1,207 @@
+"""Names, version and limits of the file, and what its manifest and its arrays must be (see FORMAT.md).
+
+The manifest says what the file holds; from it follows every dataset's path, type, shape and chunk.
+`store.file.structure` compares a file with that before any of its data is read.
+"""
+
+import math
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+FORMAT = "filterscope"
+VERSION = 2  # the greatest that is read; a file is written as the least that has all of its content
+
+MAX_LABELS = 10_000
+MAX_FILTERS = 1 << 16
+MAX_POSITIONS = 1 << 16
+MAX_LAYERS = 512
+MAX_TEST_INPUTS = 10_000_000
+MAX_EPOCHS = 100_000
+MAX_ELEMENTS = 1 << 33  # of one dataset
+MAX_MANIFEST_BYTES = 4 << 20  # as JSON of the least text it takes 100 MB of memory
+MAX_NAME_BYTES = 256
+MAX_THUMBNAIL = 512  # pixels a side
+
+HISTORY = ("learning_rate", "loss", "train_accuracy", "test_accuracy")  # one value an epoch; NaN where not measured
+LAYER_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
+FIELDS, CLASS_MEANS, PROBE_WEIGHTS, TEST_FEATURES = "fields", "class_means", "probe_weights", "test_features"
+CONFUSION = "confusion"
+OF_TEST_INPUT = "labels/of_test_input"
+THUMBNAILS = "thumbnails"  # at its path, and its height and width in the manifest's `data`
+SINCE = {FIELDS: 1, CLASS_MEANS: 1, PROBE_WEIGHTS: 1, TEST_FEATURES: 1, CONFUSION: 2}  # format version of each
+UNTRAINED_SINCE = 2  # a network that was probed as it is has no epochs, and no history
+
+_CHUNK_BYTES = 1 << 18  # at most about this much a chunk, where one entry along the first axis is less
+_INT64_MAX = (1 << 63) - 1
+NOT_FINITE = "holds values that are infinite or not a number; refused"  # what a network that overflowed has left
+
+
+class FormatError(ValueError):
+    """A file that is not whole, not safe, or not of this format. The message names the file and the place in it."""
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What a dataset must be. A dtype of 'S' stands for fixed-length strings of at most MAX_NAME_BYTES."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    one_entry_per_chunk: bool = False
+
+    def holds(self, dtype: np.dtype[Any]) -> bool:
+        """Whether elements of this type are what it must have."""
+        if self.dtype == "S":
+            return dtype.kind == "S" and dtype.itemsize <= MAX_NAME_BYTES
+        return dtype.str == self.dtype
+
+    def chunk(self, itemsize: int) -> tuple[int, ...]:
+        """Chunks are runs along the first axis: one entry each for `fields`, elsewhere about 256 KiB."""
+        if self.one_entry_per_chunk:
+            return (1, *self.shape[1:])
+        chunks = -(-math.prod(self.shape) * itemsize // _CHUNK_BYTES)
+        return (-(-self.shape[0] // min(chunks, self.shape[0])), *self.shape[1:])  # the last one is padded the least
+
+
+def expected(manifest: dict[str, Any]) -> dict[str, Spec]:
+    """Every dataset that a file with this manifest holds, by its path, beside the manifest itself."""
+    n_labels = manifest["data"]["n_labels"]
+    test_inputs = manifest["data"]["test_inputs"]
+    specs = {
+        "labels/name": Spec("S", (n_labels,)),
+        "labels/superclass": Spec("S", (n_labels,)),
+        "labels/test_inputs": Spec("<i8", (n_labels,)),
+    }
+    epochs = manifest["network"]["epochs"]
+    if epochs:  # a network that was probed as it is has no history
+        specs |= {f"history/{column}": Spec("<f8", (epochs,)) for column in HISTORY}
+    for layer in manifest["layers"]:
+        group = f"layers/{layer['name']}"
+        n_filters, positions = layer["n_filters"], layer["positions"]
+        shapes = {
+            FIELDS: Spec("<f4", (n_filters, n_labels, n_labels), one_entry_per_chunk=True),
+            CLASS_MEANS: Spec("<f4", (n_filters, n_labels, positions)),
+            PROBE_WEIGHTS: Spec("<f4", (n_filters, n_labels, positions)),
+            TEST_FEATURES: Spec("<u2", (test_inputs, n_filters, positions)),
+            CONFUSION: Spec("<i4", (n_labels, n_labels)),
+        }
+        specs |= {f"{group}/{name}": shapes[name] for name in layer["datasets"]}
+        specs |= {f"{group}/history/{column}": Spec("<f8", (layer["epochs"],)) for column in HISTORY}
+    if any(TEST_FEATURES in layer["datasets"] for layer in manifest["layers"]):
+        specs[OF_TEST_INPUT] = Spec("<i8", (test_inputs,))
+    if size := manifest["data"].get(THUMBNAILS):
+        specs[THUMBNAILS] = Spec("|u1", (test_inputs, *size, 3))
+    return specs
+
+
+def check_manifest(manifest: Any) -> None:
+    """Check what `expected` and the readers rely on; raises FormatError that names the key."""
+    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+        raise FormatError("manifest: not a Filterscope result")
+    version = _integer(manifest, "version", 1, _INT64_MAX)
+    if version > VERSION:
+        raise FormatError(
+            f"written as format version {version}; this program reads up to {VERSION}, a newer one is needed"
+        )
+    data, network = _object(manifest, "data"), _object(manifest, "network")
+    n_labels = _integer(data, "n_labels", 2, MAX_LABELS)
+    test_inputs = _integer(data, "test_inputs", 1, MAX_TEST_INPUTS)
+    _text(data, "name")
+    _text(network, "arch")
+    _integer(network, "epochs", 0 if version >= UNTRAINED_SINCE else 1, MAX_EPOCHS)
+    layers = manifest.get("layers")
+    if not isinstance(layers, list) or len(layers) > MAX_LAYERS:
+        raise FormatError(f"manifest: 'layers' must be a list of at most {MAX_LAYERS}")
+    for layer in layers:
+        name = _text(layer if isinstance(layer, dict) else {}, "name")
+        if not LAYER_NAME.fullmatch(name):
+            raise FormatError(f"manifest: layer name {name[:80]!r} is not of the form {LAYER_NAME.pattern}")
+        n_filters = _integer(layer, "n_filters", 1, MAX_FILTERS)
+        positions = _integer(layer, "positions", 1, MAX_POSITIONS)
+        _integer(layer, "epochs", 1, MAX_EPOCHS)
+        datasets = layer.get("datasets")
+        known = {dataset for dataset, since in SINCE.items() if since <= version}
+        if (
+            not isinstance(datasets, list)
+            or not all(isinstance(item, str) for item in datasets)
+            or set(datasets) - known
+        ):
+            raise FormatError(f"manifest: layer {name}: 'datasets' must list some of {sorted(known)}")
+        if FIELDS not in datasets and not {CLASS_MEANS, PROBE_WEIGHTS} <= set(datasets):
+            raise FormatError(f"manifest: layer {name}: neither fields nor class means with probe weights")
+        largest = n_filters * max(n_labels * n_labels if FIELDS in datasets else 0, n_labels * positions)
+        if TEST_FEATURES in datasets:
+            largest = max(largest, test_inputs * n_filters * positions)
+        if largest > MAX_ELEMENTS:
+            raise FormatError(
+                f"manifest: layer {name}: {largest} elements in one dataset; at most {MAX_ELEMENTS} are read"
+            )
+    names = [layer["name"] for layer in layers]
+    if len(set(names)) != len(names):
+        raise FormatError("manifest: two layers of one name")
+    if not isinstance(manifest.get("sha256"), dict):
+        raise FormatError("manifest: no checksums ('sha256')")
+    _check_optional(manifest)
+
+
+def check_labels(place: str, labels: np.ndarray[Any, Any], n_labels: int) -> None:
+    """Whether the label of each test input is one of the labels; raises FormatError."""
+    if labels.size and not (labels.min() >= 0 and labels.max() < n_labels):
+        found = f"found {labels.min()} to {labels.max()}"
+        raise FormatError(f"{place}: {found}, expected labels from 0 to {n_labels - 1}")
+
+
+def check_confusion(place: str, confusion: np.ndarray[Any, Any], test_inputs: np.ndarray[Any, Any]) -> None:
+    """Whether a confusion matrix (K, K) counts each label's test inputs (K,) once; raises FormatError."""
+    if (confusion < 0).any() or not np.array_equal(confusion.sum(axis=1, dtype=np.int64), test_inputs):
+        raise FormatError(f"{place}: its rows do not add up to the labels' numbers of test inputs")
+
+
+def is_finite(place: str, values: np.ndarray[Any, Any]) -> bool:
+    """Whether every field, class mean or weight of a dataset is finite; of other datasets nothing is asked."""
+    name = place.rpartition("/")[2]
+    return name not in (FIELDS, CLASS_MEANS, PROBE_WEIGHTS) or bool(np.isfinite(values).all())
+
+
+def _check_optional(manifest: dict[str, Any]) -> None:
+    """Of what a manifest may leave out, or have as null, what readers take apart; the rest is only ever shown."""
+    thumbnails = manifest["data"].get(THUMBNAILS) or [1, 1]
+    if not (
+        isinstance(thumbnails, list)
+        and len(thumbnails) == 2
+        and all(type(side) is int and 1 <= side <= MAX_THUMBNAIL for side in thumbnails)
+        and manifest["data"]["test_inputs"] * thumbnails[0] * thumbnails[1] * 3 <= MAX_ELEMENTS
+    ):
+        raise FormatError(f"manifest: 'data.thumbnails' must be height and width, each from 1 to {MAX_THUMBNAIL}")
+    if not isinstance(manifest.get("recipe") or {}, dict):
+        raise FormatError("manifest: 'recipe' is not an object")
+    planned = manifest.get("planned_layers") or []
+    if not isinstance(planned, list) or not all(isinstance(name, str) for name in planned):
+        raise FormatError("manifest: 'planned_layers' must list names")
+    for layer in manifest["layers"]:
+        size = layer.get("filter_size") or []
+        if not isinstance(size, list) or not all(isinstance(side, int) for side in size):
+            raise FormatError(f"manifest: layer {layer['name']}: 'filter_size' must list numbers")
+
+
+def _object(parent: dict[str, Any], key: str) -> dict[str, Any]:
+    value = parent.get(key)
+    if not isinstance(value, dict):
+        raise FormatError(f"manifest: {key!r} is missing or not an object")
+    return value
+
+
+def _integer(parent: dict[str, Any], key: str, lowest: int, highest: int) -> int:
+    value = parent.get(key)
+    if type(value) is not int or not lowest <= value <= highest:
+        raise FormatError(f"manifest: {key!r} must be an integer from {lowest} to {highest}, found {str(value)[:40]!r}")
+    return value
+
+
+def _text(parent: dict[str, Any], key: str) -> str:
+    value = parent.get(key)
+    if not isinstance(value, str):
+        raise FormatError(f"manifest: {key!r} is missing or not text")
+    return value

@@ -1,0 +1,227 @@
+"""One run -> one file, whole or absent: built in memory, written beside its place, fsynced, renamed over it."""
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from store.file import format as fmt
+
+History = Mapping[str, list[float]]  # a list of one value an epoch for each name in format.HISTORY
+
+_DENSE_BYTES = 64 << 20  # a layer's field matrices are stored beside its factors up to this size
+
+
+@dataclass
+class LayerContent:
+    """One finished layer: class means and probe weights, or fields, or all three.
+
+    `record` has the manifest's other entries of the layer (accuracies, module, unit, ...).
+    """
+
+    name: str
+    class_means: NDArray[np.float32] | None  # (N_f, K, S)
+    probe_weights: NDArray[np.float32] | None  # (N_f, K, S)
+    history: History
+    record: dict[str, Any]
+    fields: NDArray[np.float32] | None = None  # (N_f, K, K)
+    test_features: NDArray[np.uint16] | None = None  # (test inputs, N_f, S): bfloat16 bit patterns
+    confusion: NDArray[np.int32] | None = None  # (K, K): test inputs of label i that the probe takes for label j
+
+
+@dataclass
+class RunContent:
+    """A run as it goes into a file; `manifest` has everything but the layers and the checksums."""
+
+    manifest: dict[str, Any]
+    label_names: list[str]
+    superclasses: list[str]  # "" where the data set has none
+    test_inputs: NDArray[np.int64]  # (K,)
+    history: History
+    layers: list[LayerContent] = field(default_factory=list)
+    label_of_test_input: NDArray[np.int64] | None = None  # (test inputs,): needed where a layer has test features
+    thumbnails: NDArray[np.uint8] | None = None  # (test inputs, height, width, 3): the test images in small
+
+
+def stores_fields(n_filters: int, n_labels: int) -> bool:
+    """Whether a layer's dense field matrices go into the file beside class means and probe weights."""
+    return n_filters * n_labels * n_labels * 4 <= _DENSE_BYTES
+
+
+def write_run(path: Path, run: RunContent) -> None:
+    """Write the run to `path`, atomically: a reader sees the file as it was or the new one, never a part.
+
+    Raises FormatError where the content is not of the format, OSError where the system cannot store it; what stood
+    at `path` is then unharmed.
+    """
+    replace_file(path, file_image(run))
+
+
+def file_image(run: RunContent) -> bytes:
+    """The bytes of the file; the same content gives the same bytes."""
+    arrays = _arrays(run)
+    manifest = {"format": fmt.FORMAT, "version": _version(run)} | run.manifest
+    manifest["layers"] = [_layer_record(layer) for layer in run.layers]
+    if run.thumbnails is not None:
+        size = list(run.thumbnails.shape[1:3])
+        manifest["data"] = run.manifest["data"] | {fmt.THUMBNAILS: size}
+    manifest["sha256"] = {place: sha256(array) for place, array in arrays.items()}
+    fmt.check_manifest(manifest)
+    specs = fmt.expected(manifest)
+    if specs.keys() != arrays.keys():
+        raise fmt.FormatError(f"content and manifest differ in {sorted(specs.keys() ^ arrays.keys())}")
+    for place, array in arrays.items():
+        if not fmt.is_finite(place, array):
+            raise fmt.FormatError(f"{place}: {fmt.NOT_FINITE}")
+    if fmt.OF_TEST_INPUT in arrays:
+        fmt.check_labels(fmt.OF_TEST_INPUT, arrays[fmt.OF_TEST_INPUT], len(run.label_names))
+    for layer in run.layers:
+        if layer.confusion is not None:
+            fmt.check_confusion(f"layers/{layer.name}/{fmt.CONFUSION}", layer.confusion, run.test_inputs)
+    text = np.frombuffer(json.dumps(manifest, indent=1, sort_keys=True, allow_nan=False).encode(), np.uint8)
+
+    # In memory, so that a full disk or a kill never leaves a half-made HDF5 file. From HDF5 1.10 on, all metadata
+    # carries checksums.
+    file = h5py.File.in_memory(libver=("v110", "v110"))
+    with file:
+        _create(file, "manifest", text, fmt.Spec("|u1", text.shape))
+        for place, array in arrays.items():
+            _create(file, place, array, specs[place])
+        _mark_for_viewers(file, run)
+        file.flush()
+        return bytes(file.id.get_file_image())
+
+
+def sha256(array: NDArray[Any]) -> str:
+    """Over the elements in C order, little-endian, as they are stored."""
+    return hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()
+
+
+def content_sha256(manifest: Mapping[str, Any]) -> str:
+    """One checksum for all data of a file: equal for two runs that measured the same, whatever they took."""
+    return hashlib.sha256(json.dumps(manifest["sha256"], sort_keys=True).encode()).hexdigest()
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write bytes to a temporary file in the same folder, fsync it, rename it over `path`, fsync the folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    if os.name == "posix":  # elsewhere a folder cannot be opened, and the rename is as durable as it gets
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _arrays(run: RunContent) -> dict[str, NDArray[Any]]:
+    """Every dataset but the manifest, by its path, in the order in which they are laid out."""
+    arrays: dict[str, NDArray[Any]] = {
+        "labels/name": _fixed_text(run.label_names),
+        "labels/superclass": _fixed_text(run.superclasses),
+        "labels/test_inputs": run.test_inputs.astype("<i8"),
+    }
+    if run.label_of_test_input is not None and any(layer.test_features is not None for layer in run.layers):
+        arrays[fmt.OF_TEST_INPUT] = run.label_of_test_input.astype("<i8")
+    if run.thumbnails is not None:
+        arrays[fmt.THUMBNAILS] = np.ascontiguousarray(run.thumbnails)
+    for column in fmt.HISTORY:
+        if run.history[column]:
+            arrays[f"history/{column}"] = np.array(run.history[column], "<f8")
+    for layer in run.layers:
+        for column in fmt.HISTORY:
+            arrays[f"layers/{layer.name}/history/{column}"] = np.array(layer.history[column], "<f8")
+        for name, array in _layer_arrays(layer).items():
+            arrays[f"layers/{layer.name}/{name}"] = array
+    return arrays
+
+
+def _layer_arrays(layer: LayerContent) -> dict[str, NDArray[Any]]:
+    candidates = {
+        fmt.CLASS_MEANS: layer.class_means,
+        fmt.PROBE_WEIGHTS: layer.probe_weights,
+        fmt.FIELDS: layer.fields,
+        fmt.TEST_FEATURES: layer.test_features,
+        fmt.CONFUSION: layer.confusion,
+    }
+    return {name: np.ascontiguousarray(array) for name, array in candidates.items() if array is not None}
+
+
+def _version(run: RunContent) -> int:
+    """The least that has all of the content, so that an older program reads what it can read."""
+    untrained = fmt.UNTRAINED_SINCE if not run.history[fmt.HISTORY[0]] else 1
+    return max([untrained, *(fmt.SINCE[name] for layer in run.layers for name in _layer_arrays(layer))])
+
+
+def _layer_record(layer: LayerContent) -> dict[str, Any]:
+    matrices = layer.fields if layer.class_means is None else layer.class_means
+    if matrices is None:
+        raise fmt.FormatError(f"layer {layer.name}: neither fields nor class means with probe weights")
+    return layer.record | {
+        "name": layer.name,
+        "n_filters": len(matrices),
+        "positions": layer.record["positions"] if layer.class_means is None else layer.class_means.shape[2],
+        "epochs": len(layer.history[fmt.HISTORY[0]]),
+        "datasets": list(_layer_arrays(layer)),
+    }
+
+
+def _fixed_text(names: list[str]) -> NDArray[np.bytes_]:
+    try:
+        encoded = [name.encode() for name in names]
+    except UnicodeEncodeError as error:
+        raise fmt.FormatError(f"the name {error.object!r} is not text; the file has UTF-8 names") from None
+    for name in encoded:
+        if len(name) > fmt.MAX_NAME_BYTES or name.endswith(b"\0"):
+            shown = name[:80].decode(errors="replace")
+            raise fmt.FormatError(f"the name {shown!r} is longer than {fmt.MAX_NAME_BYTES} bytes, or ends with a zero")
+    return np.array(encoded, dtype=h5py.string_dtype("utf-8", max(1, *map(len, encoded))))
+
+
+def _create(file: h5py.File, place: str, array: NDArray[Any], spec: fmt.Spec) -> None:
+    if array.shape != spec.shape or not spec.holds(array.dtype):
+        raise fmt.FormatError(f"{place}: {array.dtype} {array.shape}, expected {spec.dtype} {spec.shape}")
+    chunks = spec.chunk(array.dtype.itemsize)
+    file.create_dataset(place, data=array, chunks=chunks, fletcher32=True, track_times=False)
+
+
+def _mark_for_viewers(file: h5py.File, run: RunContent) -> None:
+    """NeXus attributes, which open a matrix as an image in H5Web and other viewers. Nothing here reads them."""
+
+    def mark(group: h5py.Group, **attributes: str | list[str]) -> None:
+        for key, value in attributes.items():
+            group.attrs[key] = np.array(value, dtype="S")
+
+    mark(file, NX_class="NXroot", default="layers")
+    if not run.layers:
+        return
+    mark(file["layers"], NX_class="NXentry", default=run.layers[-1].name)
+    for layer in run.layers:
+        signal = fmt.FIELDS if layer.fields is not None else fmt.CLASS_MEANS
+        group = file[f"layers/{layer.name}"]
+        mark(group, NX_class="NXdata", signal=signal, axes=[".", ".", "."], default_slice=["0", ".", "."])
+        mark(group[signal], interpretation="image")

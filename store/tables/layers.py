@@ -1,0 +1,79 @@
+"""The paper's table for a run, from the file alone: a row a layer, the published row under it where there is one."""
+
+import math
+
+from store.file.read import Layer, Run
+from store.measure.layer import THRESHOLD
+from store.paper.published import Published, published
+from store.tables.printable import printable
+
+_HEAD = ["layer", "N_f", "F_s", "FC_s", "accuracy", "n", "N_c", "C_s", "silent", "signal", "noise_I", "noise_E"]
+
+
+def table(run: Run, threshold: float = THRESHOLD) -> str:
+    """The run's table as text: deepest layer first, as in the paper; '-' where a number is undefined."""
+    manifest = run.manifest
+    rows = [_HEAD]
+    for layer in reversed(run.layers.values()):
+        rows.append(list(cells(layer, threshold).values()))
+        row = published(manifest["network"]["arch"], manifest["data"]["name"], run.n_labels, layer.name)
+        if row is not None:
+            rows.append(_published(row))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
+    return "\n".join([title(run), f"threshold {threshold:g}; signal and noises are means over the labels", "", *lines])
+
+
+def title(run: Run) -> str:
+    """What the run is, in a line; it says so where the recipe is not the paper's."""
+    manifest = run.manifest
+    accuracy = _number(manifest["network"].get("test_accuracy"), 3)
+    arch, data = printable(manifest["network"]["arch"]), printable(manifest["data"]["name"])
+    seed = printable((manifest.get("recipe") or {}).get("seed", "?"))
+    return (
+        f"{arch} on {data}, {run.n_labels} labels; recipe {recipe(run)}, seed {seed}; "
+        f"the network's own test accuracy {accuracy}"
+    )
+
+
+def recipe(run: Run) -> str:
+    """The recipe's name, whether it is the paper's, and its epochs."""
+    record = run.manifest.get("recipe") or {}
+    note = "" if record.get("is_paper") else " (not the paper's)"
+    epochs = run.manifest["network"]["epochs"]
+    return f"{printable(record.get('name', '?'))}{note}, {epochs} {'epoch' if epochs == 1 else 'epochs'}"
+
+
+def cells(layer: Layer, threshold: float = THRESHOLD) -> dict[str, str]:
+    """A layer's row: what stands under each head of the table."""
+    measured = layer.measure(threshold)
+    row = [
+        layer.name,
+        str(layer.n_filters),
+        _size(layer),
+        str(layer.n_filters * layer.positions),
+        _number(layer.record.get("test_accuracy"), 3),
+        _number(measured.mean_noise, 1 if measured.mean_noise >= 10 else 2),
+        _number(measured.mean_clusters, 2),
+        _number(measured.mean_cluster_size, 2),
+        str(int(measured.silent.sum())),
+        _number(float(measured.signal.mean()), 1),
+        _number(float(measured.noise_internal.mean()), 2),
+        _number(float(measured.noise_external.mean()), 2),
+    ]
+    return dict(zip(_HEAD, row, strict=True))
+
+
+def _published(row: Published) -> list[str]:
+    side = f"{row.filter_side}x{row.filter_side}"
+    numbers = [f"{row.accuracy:g}", f"{row.noise:g}", f"{row.n_clusters:g}", f"{row.cluster_size:g}"]
+    return ["paper", str(row.n_filters), side, str(row.fc_size), *numbers, "", "", "", ""]
+
+
+def _size(layer: Layer) -> str:
+    shape = layer.record.get("filter_size")
+    return "x".join(map(str, shape)) if shape else str(layer.positions)
+
+
+def _number(value: object, digits: int) -> str:
+    return f"{value:.{digits}f}" if isinstance(value, float) and math.isfinite(value) else "-"
