@@ -25,7 +25,7 @@ def run(tmp_path):
 
 
 def counted(run: Run, matrix: np.ndarray, threshold: float) -> list[tuple[int, int]]:
-    """Elements above, and noise, of one matrix: as the kernel, the gallery, the table and the labels' parts have them."""
+    """Elements above, and noise: by the kernel, the gallery, the table, the labels' parts, and what labels share."""
     measured = measure_layer(matrix[None], threshold)
     kinds = pictures.kinds(matrix, measured, 0)
     table = frames.elements(run, matrix, measured, 0)

@@ -55,7 +55,9 @@ class LayerMeasure:
     @property
     def cut(self) -> NDArray[np.float64]:
         """(N_f,): what an element of each filter must be above (see `clip`); infinite where the filter is silent."""
-        return np.where(self.silent, np.inf, self.threshold * self.maximum.astype(np.float64))
+        cut = np.full(self.silent.shape, np.inf)
+        cut[~self.silent] = self.threshold * self.maximum[~self.silent].astype(np.float64)
+        return cut
 
     @property
     def mean_clusters(self) -> float:
