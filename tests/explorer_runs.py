@@ -24,8 +24,7 @@ from store.file.write import LayerContent, RunContent, stores_fields, write_run
 from store.measure.afcc import from_bfloat16, to_blocks, what_if
 from store.measure.layer import fields_from_factors, measure_factored
 from store.measure.semantics import confusion_matrix
-
-ROOT = Path(__file__).parents[1]
+from tests import ROOT
 
 _CIFAR100 = """aquatic mammals: beaver dolphin otter seal whale
 fish: aquarium_fish flatfish ray shark trout

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from tests import ROOT
+
 TRAINING = {"torch", "torchvision", "timm"}
 FORBIDDEN = {
     "store": {*TRAINING, "sklearn", "tyro", "PIL", "polars", "streamlit", "altair", "precompute", "explorer"},

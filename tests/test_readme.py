@@ -14,9 +14,9 @@ from precompute.sweep.options import parse as parse_sweep
 from precompute.sweep.runs import expand
 from store.file.read import Run
 from store.paper.published import published
+from tests import ROOT
 from tests.explorer_runs import make_run
 
-ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 DOCUMENTS = [path.read_text() for path in sorted((ROOT / "docs").glob("*.md"))]
 

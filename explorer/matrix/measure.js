@@ -1,6 +1,6 @@
 // Bytes -> a layer of field matrices -> what a threshold makes of it: the twin of layer.py and kernels.py
 // in store/measure/.
-// The same definitions in the same order of additions, so that both give the same bits (tests/test_matrix_js.py).
+// The same definitions in the same order of additions, so that both give the same bits (tests/explorer/matrix/test_matrix.py).
 
 export const NO_CLUSTER = -1;
 

@@ -15,10 +15,11 @@ import tempfile
 import time
 from pathlib import Path
 
+from tests import ROOT
 from tests.trust.finding import Finding
 from tests.trust.parts import PARTS, Part
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "trust.md"
+DOCUMENT = ROOT / "docs" / "trust.md"
 PREAMBLE = """# Trust
 
 What a crash, a damaged or hostile file, a full disk and a crowd do to Filterscope, measured by `make trust`, which

@@ -9,9 +9,10 @@ import sys
 from importlib.metadata import distributions
 from pathlib import Path
 
+from tests import ROOT
 from tests.trust.finding import Finding
 
-CONSTRAINTS = Path(__file__).parents[2] / "constraints.txt"
+CONSTRAINTS = ROOT / "constraints.txt"
 OURS = {"filterscope", "pip", "setuptools", "wheel"}
 
 

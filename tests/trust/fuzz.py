@@ -24,10 +24,11 @@ from hypothesis import strategies as st
 
 from store.file.format import FormatError
 from store.file.read import Run
+from tests import DATA
 from tests.builders import write_small
 from tests.trust.finding import Finding
 
-CORPUS = Path(__file__).parents[1] / "data"
+CORPUS = DATA
 HANG = 2.0  # seconds; in the short form more, for a machine that is busy
 WORDS = """info check pack unpack run.h5 none.h5 . --threshold 0.3 nan 1e400 --nulls --samples --layer 10 --seed -1
 --out --to hf:a/b --help -h --arch vgg16 timm: efficientnet_b0 --data digits cifar10 folder imagenet --data-dir

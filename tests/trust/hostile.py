@@ -17,6 +17,7 @@ import urllib.request
 from pathlib import Path
 from typing import NamedTuple
 
+from tests import ROOT
 from tests.builders import write_small
 from tests.explorer_runs import served
 from tests.hostile_files import FILES, STRUCTURES, edit, manifest_of_many_objects
@@ -24,7 +25,6 @@ from tests.trust.finding import Finding
 from tests.trust.visitor import Visitor
 
 SECRET = "SECRET-of-another-file-"
-ROOT = Path(__file__).parents[2]
 SECONDS, MEGABYTES, HEALTHY = 2.0, 300, 1.0
 
 # The command, in a process whose memory is full of what was secret and is free again. At their ends it writes down the

@@ -10,10 +10,9 @@ from store.file.pack import packed, unpacked
 from store.file.read import Run
 from store.file.write import write_run
 from store.tables.layers import table
+from tests import DATA
 from tests.trust.edges import PAGES, visit
 from tests.trust.finding import Finding
-
-DATA = Path(__file__).parents[1] / "data"
 
 
 def findings(full: bool, folder: Path) -> list[Finding]:

@@ -1,5 +1,5 @@
 // Measures the cases of a file (argument 2) with the module (argument 1) and writes what it found (argument 3):
-// for each case its numbers as float64, one after the other, in the order in which tests/test_matrix_js.py takes them.
+// for each case its numbers as float64, one after the other, in the order in which tests/explorer/matrix/test_matrix.py takes them.
 import { readFileSync, writeFileSync } from "node:fs";
 
 const [, , modulePath, casesPath, foundPath] = process.argv;

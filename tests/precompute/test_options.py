@@ -8,6 +8,7 @@ import pytest
 
 from precompute.options import ARCHS, DATA_SETS, NOT_RECIPE, Options, Problem, output_path, parse
 from store.file.format import MAX_EPOCHS
+from tests import ROOT
 
 BASIC = ("--arch", "vgg16", "--data", "cifar10")
 
@@ -97,7 +98,7 @@ def test_help_waits_for_nothing_that_it_does_not_need():
     ],
 )
 def test_what_makes_no_sense_is_refused_in_words(arguments, words, monkeypatch):
-    monkeypatch.chdir(Path(__file__).parents[1])
+    monkeypatch.chdir(ROOT)
     with pytest.raises(Problem) as problem:
         parsed(*arguments)
     assert words in str(problem.value)

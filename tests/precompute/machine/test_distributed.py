@@ -22,9 +22,10 @@ from precompute.machine.stopping import Stopping
 from precompute.messages.wording import counted
 from precompute.options import Problem, parse
 from store.file.read import Run
-from tests import distributed_program as program
+from tests import ROOT
 from tests.commands import ENVIRONMENT, run_here
 from tests.image_folders import png, tiny, write_image_folder
+from tests.precompute.machine import distributed_program as program
 
 N = 3
 LAYER = "layer4"
@@ -33,7 +34,7 @@ QUICK = f"--arch timm:test_resnet --weights none --image-size 32 --layers {LAYER
 
 def torchrun(n: int, module: str, arguments: list[str], folder: Path, **more: str) -> subprocess.Popen[str]:
     start = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(n), "-m", module]
-    environment = ENVIRONMENT | {"PYTHONPATH": str(Path(__file__).parents[1])} | more
+    environment = ENVIRONMENT | {"PYTHONPATH": str(ROOT)} | more
     pipe = subprocess.PIPE
     return subprocess.Popen([*start, *arguments], stdout=pipe, stderr=pipe, text=True, cwd=folder, env=environment)
 
@@ -109,7 +110,7 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def together(images: Path) -> list[dict]:
     """What each process has made."""
-    process = torchrun(N, "tests.distributed_program", [str(images)], images)
+    process = torchrun(N, "tests.precompute.machine.distributed_program", [str(images)], images)
     _, errors = process.communicate(timeout=200)
     assert process.returncode == 0, errors
     assert "Traceback" not in errors and "Warning" not in errors, errors

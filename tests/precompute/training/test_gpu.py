@@ -12,7 +12,7 @@ from precompute.recipes import Schedule
 from precompute.training.loop import Training
 from store.file.read import Run
 from tests.commands import run_here
-from tests.test_train import StopsAfter
+from tests.precompute.training.test_loop import StopsAfter
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
 

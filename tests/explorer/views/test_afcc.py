@@ -25,7 +25,7 @@ from explorer.data.cache import LRUCache
 from explorer.example import EXAMPLE
 from explorer.frames import afcc as frames_afcc
 from explorer.state import View
-from tests.test_explorer_pages import HOSTILE, address, open_app, shown, table, unfold, unharmed  # noqa: F401
+from tests.explorer.views.test_pages import HOSTILE, address, open_app, shown, table, unfold, unharmed  # noqa: F401
 
 
 @pytest.fixture(scope="module")

@@ -16,9 +16,9 @@ from store.file import remote as remote_module
 from store.file.format import FormatError
 from store.file.read import Run
 from store.file.remote import BLOCK, RemoteError, is_address, open_remote, shown
+from tests.explorer.views.test_pages import open_app, unfold, unharmed  # noqa: F401
+from tests.explorer.views.test_pages import shown as page_text
 from tests.explorer_runs import ROOT, cifar100_labels, make_run
-from tests.test_explorer_pages import open_app, unfold, unharmed  # noqa: F401
-from tests.test_explorer_pages import shown as page_text
 
 pytest.importorskip("fsspec", reason="fsspec is in the extra [remote]")
 pytest.importorskip("aiohttp", reason="aiohttp is in the extra [remote]")

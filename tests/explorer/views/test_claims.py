@@ -19,7 +19,7 @@ from explorer.data import claims as records
 from explorer.example import EXAMPLE
 from explorer.frames import claims as frames_claims
 from explorer.frames import runs as collection
-from tests.test_explorer_pages import HOSTILE, address, open_app, press, shown, table, unfold, unharmed  # noqa: F401
+from tests.explorer.views.test_pages import HOSTILE, address, open_app, press, shown, table, unfold, unharmed  # noqa: F401
 
 PAGES = ["scaling", "claims"]
 LAYERS = {"2": (8, 2), "10": (16, 1)}

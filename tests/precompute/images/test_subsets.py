@@ -1,15 +1,15 @@
 """CIFAR-100's super-classes, and the choice of K labels."""
 
 from collections import Counter
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from precompute.images.subsets import CIFAR10_LABELS, CIFAR100_LABELS, CIFAR100_SUPERCLASSES, label_subset, superclasses
+from tests import ROOT
 
-REAL = Path(__file__).parents[2] / "shared" / "data"
+REAL = ROOT.parent / "shared" / "data"
 SUPERCLASSES = superclasses(CIFAR100_LABELS)
 
 seeds = st.integers(0, 2**32 - 1)

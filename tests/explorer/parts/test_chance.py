@@ -15,7 +15,8 @@ pytest.importorskip("streamlit.testing.v1", reason="Streamlit is in the extra [e
 from explorer.charts import chance as charts_chance
 from explorer.data.chance import band, samples
 from store.file.manifest import defined
-from tests.test_explorer_pages import PAGES, ROOT, address, open_app, press, shown, table, unfold, unharmed  # noqa: F401
+from tests import ROOT
+from tests.explorer.views.test_pages import PAGES, address, open_app, press, shown, table, unfold, unharmed  # noqa: F401
 
 LAYERS = {"4": (6, 2), "10": (12, 1)}
 NULLS = ["labels shuffled", "rotated filters", "random order", "reversed order"]

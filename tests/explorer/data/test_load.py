@@ -3,7 +3,6 @@
 import platform
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +12,7 @@ from explorer import server
 from explorer.data import load, source
 from store.file.read import Run
 from store.measure.layer import measure_layer
+from tests import ROOT
 from tests.explorer_runs import make_run
 
 
@@ -61,9 +61,7 @@ for _ in range(3):  # glibc would keep blocks of this size from the second on
     del block
     assert held - resident() >= 4 << 20, (held, resident())
 """
-    subprocess.run(
-        [sys.executable, "-c", program], check=True, cwd=Path(__file__).parents[1]
-    )  # its heap has no holes yet
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT)  # its heap has no holes yet
 
 
 def test_a_page_of_another_server_makes_the_server_ask_nobody(monkeypatch: pytest.MonkeyPatch) -> None:

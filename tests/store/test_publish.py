@@ -14,8 +14,8 @@ import yaml  # type: ignore[import-untyped]
 from store.file.format import FormatError
 from store.paper.citation import ARXIV, AUTHORS, DOI, PAPER, PUBLISHED_TITLE, bibtex
 from store.publish import PublishError, parcel, send, shown
+from tests.explorer.views.test_pages import HOSTILE
 from tests.explorer_runs import ROOT, make_run
-from tests.test_explorer_pages import HOSTILE
 
 hub = pytest.importorskip("huggingface_hub", reason="huggingface_hub is in the extra [remote]")
 

@@ -20,10 +20,11 @@ from explorer.matrix.pack import LayerData, frame, layer_numbers
 from explorer.matrix.script import MODULES, joined
 from store.file.read import Run
 from store.measure.layer import ScanOrder, fields_from_factors, measure_layer, permutation, scan_order
+from tests import ROOT
 from tests.browser import CHROMIUM, chromium, eventually, patient, two_frames
 from tests.explorer_runs import make_run
 
-MODULE = Path(__file__).parents[1] / "explorer" / "matrix" / "measure.js"
+MODULE = ROOT / "explorer" / "matrix" / "measure.js"
 EXAMPLE = MODULE.parents[1] / "example.h5"
 RUNNER = Path(__file__).with_name("matrix_run.mjs")
 NODE = shutil.which("node")
@@ -207,7 +208,7 @@ def test_a_difference_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     text = MODULE.read_text("utf-8")
     changed = tmp_path / "changed.js"
     changed.write_text(text.replace("scratch.getInt32(0) - (", "scratch.getInt32(0) - 1 - ("), "utf-8")
-    monkeypatch.setattr("tests.test_matrix_js.MODULE", changed)
+    monkeypatch.setattr("tests.explorer.matrix.test_matrix.MODULE", changed)
     with pytest.raises(AssertionError, match="case 0, n_clusters"):
         assert_same([case], tmp_path)
 

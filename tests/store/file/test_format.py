@@ -14,6 +14,7 @@ from store.file import format as fmt
 from store.file.format import FormatError
 from store.file.read import Run
 from store.file.write import RunContent, file_image, write_run
+from tests import DATA
 from tests.builders import assert_holds, small_image, small_run, write_small
 
 NAMES = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), max_size=60)
@@ -108,7 +109,7 @@ def content_of_version(version: int) -> RunContent:
 
 @pytest.mark.parametrize("version", range(1, fmt.VERSION + 1))
 def test_files_of_every_version_are_read(version: int) -> None:
-    with Run(Path(__file__).parent / "data" / f"format-{version}.h5") as run:
+    with Run(DATA / f"format-{version}.h5") as run:
         assert run.manifest["version"] == version
         assert_holds(run, content_of_version(version))
 

@@ -1,6 +1,6 @@
 """What the processes of `test_distributed` do together; alone, the same with one.
 
-python -m torch.distributed.run --standalone --nproc-per-node 3 -m tests.distributed_program FOLDER
+python -m torch.distributed.run --standalone --nproc-per-node 3 -m tests.precompute.machine.distributed_program FOLDER
 """
 
 import copy

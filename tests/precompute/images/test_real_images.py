@@ -1,7 +1,5 @@
 """The whole program on real CIFAR-100 images, where they are beside the checkout; skipped elsewhere."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from PIL import Image
@@ -12,8 +10,9 @@ from precompute.machine.stopping import Stopping
 from precompute.options import parse
 from store.file.read import Run
 from store.measure.layer import measure_layer
+from tests import ROOT
 
-STRIPS = Path(__file__).parents[2] / "shared" / "data" / "cifar100"
+STRIPS = ROOT.parent / "shared" / "data" / "cifar100"
 TRAIN, TEST, SIDE = 24, 8, 32  # images a label that are taken
 
 pytestmark = pytest.mark.skipif(not STRIPS.is_dir(), reason="needs real CIFAR-100 images in ../shared/data/cifar100")

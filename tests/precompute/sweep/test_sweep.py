@@ -32,6 +32,7 @@ from precompute.sweep.pools import Ended
 from precompute.sweep.progress import SweepProgress
 from precompute.sweep.runs import Standing, SweepRun, expand, standing
 from store.file.read import Run
+from tests import ROOT
 from tests.commands import ENVIRONMENT
 from tests.image_folders import tiny, write_image_folder
 
@@ -154,7 +155,7 @@ def test_what_cannot_be_meant_is_said(command, message):
 
 
 def test_the_commands_of_the_documentation_are_understood(tmp_path):
-    text = (Path(__file__).parents[1] / "docs" / "cluster.md").read_text()
+    text = (ROOT / "docs" / "cluster.md").read_text()
     commands = re.findall(r"python -m precompute\.sweep ([^`'\n]*--[^`'\n]*)", text)
     assert len(commands) == 4
     assert all(runs_of(command) for command in commands)
@@ -356,7 +357,7 @@ import os, subprocess, sys, time
 print(subprocess.Popen([sys.executable, "-c", {child_does!r}, str(os.getpid())]).pid, flush=True)
 time.sleep(100)
 """
-    environment = ENVIRONMENT | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])}
+    environment = ENVIRONMENT | {"PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
     command = [sys.executable, "-c", parent_does]
     parent = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=tmp_path, env=environment)
     assert parent.stdout is not None
