@@ -163,7 +163,7 @@ def prepare(options: Options, stopping: Stopping, world: World = ALONE) -> Job:
         work=Workspace(
             output_path(options),
             recipe.record(options),
-            images.checksums if images is not None else None,
+            images.checksums if images is not None and world.is_first else None,  # which alone compares them
             origin.get("sha256"),
         ),
         stopping=stopping,

@@ -22,6 +22,7 @@ WEIGHTS = ("hub", "none")  # words that --weights takes beside a path
 NOT_RECIPE = (
     "layers",
     "data_dir",
+    "skip_unreadable",
     "device",
     "out",
     "resume",
@@ -72,6 +73,8 @@ class Options:
     Default: data/NAME, filled by a download where it is empty. Imagenet and folder have no default: ImageNet's
     validation images in class folders, or flat with the devkit or Kaggle's CSV; your own as LABEL/*, with test/ or
     without."""
+    skip_unreadable: Annotated[bool, optional()] = False
+    """Leave out images that cannot be decoded, and name and count them, instead of stopping at the first."""
     labels: Annotated[int | None, optional("K")] = None
     """Take K labels only, spread evenly over the super-classes; a smaller K's labels are among a larger one's."""
     label_seed: int = 0

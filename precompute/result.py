@@ -35,6 +35,7 @@ def new_content(job: Job, trained: Trained, recorded: Recorded) -> RunContent:
             "label_indices": data.label_indices,
             "label_seed": options.label_seed,
             **data.checksums,
+            **({"unreadable_inputs": data.unreadable} if data.unreadable else {}),
             "source": data.source,
             "licence": data.licence,
         },
@@ -45,6 +46,8 @@ def new_content(job: Job, trained: Trained, recorded: Recorded) -> RunContent:
         "citation": citation(versions["filterscope"]),
         "durations": {"train_network": trained.seconds, "record_activations": recorded.seconds},
     }
+    if data.digests is not None:
+        data.digests.save()
     if trained.resumed_at_epoch:  # then the duration is that of the epochs since
         manifest["network"]["resumed_at_epoch"] = round(trained.resumed_at_epoch, 2)
     return RunContent(

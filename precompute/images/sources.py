@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from precompute.images.walk import is_litter
 from precompute.messages.progress import Progress
 from precompute.messages.wording import some
 from precompute.options import Problem, check_is_folder, one_line
@@ -281,8 +282,3 @@ def _decode(places: Sequence[Path | str], encoded: Callable[[int], bytes]) -> ND
             progress.step(done)
     progress.clear()
     return images
-
-
-def is_litter(path: Path) -> bool:
-    """What systems leave in every folder."""
-    return path.name.startswith(".") or path.name.lower() in ("thumbs.db", "desktop.ini", "__macosx")
