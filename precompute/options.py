@@ -108,6 +108,18 @@ class Options:
     safetensors file or a state dict), or none (random)."""
     checkpoint: Annotated[Path | None, optional("PATH")] = None
     """Probe the network whose trained weights are in this file as it is, without training it."""
+    ema: Annotated[bool, optional()] = False
+    """Read the averaged weights (EMA) of a file that holds raw ones too; the default, as in timm."""
+    no_ema: Annotated[bool, optional()] = False
+    """Read the raw weights of a file that holds averaged ones (EMA) too."""
+    mean: Annotated[tuple[float, ...], optional("R G B")] = ()
+    """What is subtracted from each colour of pixels in [0, 1], before --std divides. Default: what the network is for."""
+    std: Annotated[tuple[float, ...], optional("R G B")] = ()
+    """What each colour is divided by; goes with --mean."""
+    class_order: Annotated[str | None, optional("natural|plain|FILE")] = None
+    """Which label each output of a trained network is for: the labels in natural order (2 before 10, as timm sorts
+    folders), in plain order (10 before 2, as torchvision does), or as FILE names them, one a line. Default: as the
+    weights' file says, or as its trainer sorts."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """Where to compute. auto: a GPU where there is one."""
     out: Annotated[Path | None, optional("FILE")] = None
@@ -139,6 +151,7 @@ class Options:
         """The options that decide what is measured, as they go into the file."""
         recipe = {key: _plain(value) for key, value in asdict(self).items() if key not in NOT_RECIPE}
         recipe["weights"] = self.weights if self.weights in (None, *WEIGHTS) else Path(self.weights).name
+        recipe["class_order"] = self.class_order and Path(self.class_order).name
         return recipe
 
 
@@ -168,6 +181,11 @@ def parse(arguments: list[str]) -> Options:
         raise Problem(f"--data {options.data}: unknown data set; there are {', '.join(DATA_SETS)}")
     if options.data in LAYOUTS:
         folder_of(options)
+    if options.ema and options.no_ema:
+        raise Problem("--ema and --no-ema: give one of them")
+    if options.mean or options.std:
+        if len(options.mean) != 3 or len(options.std) != 3 or not all(0 < value < 100 for value in options.std):
+            raise Problem("--mean and --std go together: three numbers each, for pixels in [0, 1]; --std above 0")
     if options.thumbnails and not options.features:
         raise Problem("--thumbnails goes with --features: the images are shown beside what a layer makes of them")
     if options.resume and options.fresh:

@@ -273,7 +273,16 @@ def _decoding_rate(job: Job) -> float:
 
 def _words(origin: dict[str, str]) -> str:
     kind, name = origin["from"], origin.get("name", "")
-    return {"none": "random", "hub": f"pretrained, {name}"}.get(kind, f"{kind} {name}")
+    words = {"none": "random", "hub": f"pretrained, {name}"}.get(kind, f"{kind} {name}")
+    told = (
+        ("set", "read from {}"),
+        ("averaged", "averaged: {}"),
+        ("not_read", "not read: {}"),
+        ("names", "names: {}"),
+        ("left_out", "left out: {}"),
+        ("class_order", "class order: {}"),
+    )
+    return "; ".join([words, *(how.format(origin[key]) for key, how in told if key in origin)])
 
 
 def _steps(schedule: Schedule, n_inputs: int) -> int:

@@ -178,6 +178,7 @@ def recipe_for(options: Options, weights: str, n_labels: int, lacking: str = "")
     departures += [f"depths {options.depths}"] if options.depths not in (None, *_SHALLOWER) else []
     departures += ["no mirrored images"] if options.no_flip else []
     departures += [f"images of {options.image_size} pixels a side"] if options.image_size is not None else []
+    departures += ["pixels normalised by --mean and --std"] if options.mean else []
     departures += [lacking] if lacking else []
     if "batch_size" in changes:
         probe = replace(probe, batch_size=changes["batch_size"])

@@ -20,6 +20,7 @@ from precompute.job import Job, Todo
 from precompute.machine.device import to_device
 from precompute.machine.memory import Place
 from precompute.messages.wording import counted
+from precompute.networks.class_order import permuted
 from precompute.networks.taps import Tap
 from precompute.plan import Plan
 from precompute.probe import (
@@ -140,6 +141,8 @@ def record_activations(job: Job, plan: Plan | None, data: DataOnDevice, network:
         answers = record(split, network, taps, images, job.device, out, job.world)
         if n_outputs == job.sizes.n_labels:  # else it tells other labels apart than the probes do
             recorded.accuracies[f"{split}_accuracy"] = (answers == labels.cpu()).double().mean().item()
+            if split == "test" and job.head is not None:
+                recorded.accuracies |= permuted(labels.cpu().numpy(), answers.numpy(), n_outputs)
     recorded.seconds = time.monotonic() - start
     return recorded
 
@@ -185,6 +188,7 @@ def quantify_filters(
         history=probed.history,
         record={
             "unit": tap.unit,
+            "pooling": tap.pool,
             "module": tap.module,
             "filter_size": [height, width],
             "train_accuracy": probe_accuracy(probed.probe, train, data.train_labels),
