@@ -145,15 +145,15 @@ def random_fields(random: np.random.Generator, n_filters: int, n_labels: int) ->
         if kind == 1:
             matrix = random.standard_normal(shape, np.float32)
         elif kind == 2:  # most elements above, so that clusters are large and labels compete for them
-            matrix = random.choice(np.float32([0, 1, 1, 1, 1, 1]), shape)
+            matrix = random.choice(np.array([0, 1, 1, 1, 1, 1], np.float32), shape)
         elif kind == 3:
             matrix = -np.abs(matrix) - np.float32(1)
         elif kind == 4:
-            matrix = np.full(shape, random.choice(np.float32([0.0, -0.0, 1.0])), np.float32)
+            matrix = np.full(shape, random.choice([0.0, -0.0, 1.0]), np.float32)
         elif kind == 5:
-            matrix[tuple(random.integers(0, n_labels, 2))] = random.choice(np.float32([np.nan, -np.nan]))
+            matrix[tuple(random.integers(0, n_labels, 2))] = random.choice([np.nan, -np.nan])
         elif kind == 6:
-            matrix[tuple(random.integers(0, n_labels, 2))] = random.choice(np.float32([np.inf, -np.inf]))
+            matrix[tuple(random.integers(0, n_labels, 2))] = random.choice([np.inf, -np.inf])
         elif kind == 7:
             matrix = random.integers(-2, 12, shape).astype(np.float32) * SUBNORMAL
         elif kind == 8:
@@ -198,6 +198,7 @@ def assert_holds(run: Run, content: RunContent) -> None:
         read = run.layers[layer.name]
         assert layer.record.items() <= read.record.items()
         assert (read.n_filters, run.n_labels, read.positions) == layer.class_means.shape
+        pairs: list[tuple[NDArray[Any], NDArray[Any]]]
         pairs = [(read.class_means, layer.class_means), (read.probe_weights, layer.probe_weights)]
         if layer.fields is not None:
             pairs.append((read.fields().matrices(), layer.fields))

@@ -3,6 +3,7 @@
 import json
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -132,8 +133,8 @@ def test_another_batch_size_is_the_probes_as_well():
 def test_where_things_lie_and_what_computes_is_no_part_of_a_recipe():
     plain = Options(arch="vgg16", data="cifar10")
     moved = replace(
-        plain, data_dir="x", device="cpu", layers=("10",), features=("10",), afcc=("10",), out="y", resume=True,
-        fresh=True, dry_run=True,
+        plain, data_dir=Path("x"), device="cpu", layers=("10",), features=("10",), afcc=("10",), out=Path("y"),
+        resume=True, fresh=True, dry_run=True,
     )  # fmt: skip
     assert recipe_for(plain, "none", 10).record(plain) == recipe_for(moved, "none", 10).record(moved)
     for change in ({"seed": 1}, {"label_seed": 1}, {"no_flip": True}, {"labels": 3}):

@@ -116,7 +116,7 @@ def _random_layer(rng: np.random.Generator) -> Sequence[NDArray[np.float32]]:
     shape = (n_filters, n_labels, n_labels if is_dense else n_positions)
 
     def draw() -> NDArray[np.float32]:
-        values = rng.normal(size=shape)
+        values: NDArray[Any] = rng.normal(size=shape)
         if kind == "ties":
             values = np.round(values * 3) / rng.choice([2, 3, 10])
         if kind == "tiny":
@@ -127,7 +127,7 @@ def _random_layer(rng: np.random.Generator) -> Sequence[NDArray[np.float32]]:
             values *= rng.choice([0.0, -0.0, 1.0], shape)
         if kind == "negative":
             values = -np.abs(values)
-        values = values.astype(np.float32)
+        values = np.asarray(values, np.float32)
         if kind == "bad":
             values[rng.random(shape) < 0.02] = rng.choice([np.nan, np.inf, -np.inf])
         values[rng.random(n_filters) < 0.1] = rng.choice([0.0, -0.0])
@@ -162,7 +162,7 @@ def test_random_layers_give_the_same_bits(seed: int, tmp_path: Path) -> None:
         n_labels = arrays[0].shape[1]
         for threshold in (rng.choice([0.0, 0.3, 1.0]), round(rng.random(), 2), _tied_threshold(rng, arrays)):
             order = scan_order(rng.choice(["stored", "reversed", "random"]), n_labels, seed=int(rng.integers(1000)))
-            counts = rng.integers(1, 200, n_labels) if rng.random() < 0.5 else None
+            counts = np.asarray(rng.integers(1, 200, n_labels)) if rng.random() < 0.5 else None
             cases.append(Case(arrays, float(threshold), order, counts))
     assert_same(cases, tmp_path)
 
@@ -258,7 +258,7 @@ def browser() -> Iterator[Any]:
 
 def _show(browser: Any, layer: LayerData, **state: Any) -> Any:
     """A page with the module and a layer in it, as an export has them; `page.requests` is what it asked the net for."""
-    page = patient(browser.new_page(viewport={"width": 1200, "height": 900}))
+    page: Any = patient(browser.new_page(viewport={"width": 1200, "height": 900}))
     page.requests = []
     page.problems = []
     page.on("pageerror", lambda error: page.problems.append(str(error)))

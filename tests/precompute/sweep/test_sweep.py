@@ -18,6 +18,7 @@ import time
 from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,6 +28,7 @@ from precompute.options import parse as parse_run
 from precompute.sweep import __main__ as sweep
 from precompute.sweep import cluster
 from precompute.sweep.cluster import last_owner
+from precompute.sweep.options import parse
 from precompute.sweep.plan import Estimate
 from precompute.sweep.pools import Ended
 from precompute.sweep.progress import SweepProgress
@@ -42,7 +44,7 @@ NAMES = [f"vgg16-cifar10-3-quick{sample}" for sample in ("", "-labels1-seed1", "
 
 
 def runs_of(command: str) -> list[SweepRun]:
-    return expand(sweep.parse(shlex.split(command)))
+    return expand(parse(shlex.split(command)))
 
 
 def names_of(command: str) -> list[str]:
@@ -78,7 +80,7 @@ def test_the_runs_cover_every_row_of_the_tables(tables):
         (run.options.arch, run.options.data, run.options.labels or precompute.sweep.runs.LABELS[run.options.data])
         for run in runs_of(f"tables --tables {tables} --samples 2")
     }
-    with (resources.files("store.paper") / "published.csv").open(newline="") as file:
+    with (resources.files("store.paper") / "published.csv").open() as file:
         rows = [row for row in csv.DictReader(file) if row["table"] in tables.split(",")]
     assert found == {(row["arch"], row["data"], int(row["labels"])) for row in rows}
 
@@ -381,7 +383,7 @@ def test_a_cluster_whose_workers_and_machines_die_makes_the_same_files(made, pla
     pytest.importorskip("ray", reason="the extra [cluster] is not installed")
     from ray.cluster_utils import Cluster
 
-    small = {"num_cpus": 1, "object_store_memory": 80 << 20}
+    small: dict[str, Any] = {"num_cpus": 1, "object_store_memory": 80 << 20}
     machines = Cluster(initialize_head=True, head_node_args={**small, "include_dashboard": False})
     try:
         other = machines.add_node(**small)
@@ -403,7 +405,7 @@ def test_a_cluster_whose_workers_and_machines_die_makes_the_same_files(made, pla
     assert not [path for pattern in ("*.alive*", "*.work/lock") for path in (place / "runs").glob(pattern)]
 
 
-def held_in_the_middle(place: Path, node: object, process: subprocess.Popen[str]) -> tuple[int, int]:
+def held_in_the_middle(place: Path, node: Any, process: subprocess.Popen[str]) -> tuple[int, int]:
     """A Ray node's task, and the process of its run, which has trained for an epoch, has no layer yet, and is stopped.
 
     A run that went on could have ended before what is done to it is felt.
