@@ -340,6 +340,7 @@ def test_the_keyboard_reaches_the_threshold_and_every_element(browser: Any) -> N
     # The whole of it: the readout is drawn with the next frame, so that of an earlier key may still stand there.
     wanted = f"input label 1 → output label 1 · field {value}"
     page.wait_for_function(f"document.querySelector('.fs-readout').textContent.startsWith('{wanted}')")
+    assert page.problems == []
     page.close()
 
 
@@ -390,6 +391,7 @@ def test_the_chart_of_nothing_has_a_plain_axis(browser: Any) -> None:
     page = _show(browser, LayerData.pack([fields], "10", list("abcde")))
     page.locator("input[type=range]").fill("1")  # nothing is above the maximum
     eventually(page, page.locator(".fs-chart svg text").all_text_contents, ["0", "0.5", "1"])
+    assert page.problems == []
     page.close()
 
 

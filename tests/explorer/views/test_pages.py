@@ -127,7 +127,9 @@ def test_the_python_text_runs_and_has_the_present_view(open_app, folder: Path, p
 
 @pytest.mark.parametrize("page", PAGES)
 def test_every_page_opens_a_single_file_with_factors_only(open_app, folder: Path, page: str) -> None:
-    unharmed(open_app("--store", folder / "second.h5", page=page))
+    at = open_app("--store", folder / "second.h5", page=page)
+    unharmed(at)
+    assert address(at)["store"] == "second.h5"
 
 
 def test_the_table_holds_the_measure_and_the_published_row(open_app, folder: Path) -> None:
@@ -288,7 +290,9 @@ def test_another_condition_shows_the_first_page(open_app, tmp_path: Path) -> Non
     [("layer", {"gallery_page": "99", "holds": "99", "noise": "500000-900000"}), ("labels", {"label_sort": "x"})],
 )
 def test_what_the_file_does_not_have_is_not_shown(open_app, folder: Path, page: str, bad: dict[str, str]) -> None:
-    unharmed(open_app("--store", folder, page=page, **bad))
+    at = open_app("--store", folder, page=page, **bad)
+    unharmed(at)
+    assert not {"holds", "label_sort"} & set(address(at))
 
 
 def test_a_gallery_with_nothing_in_it_says_so(open_app, folder: Path) -> None:
@@ -451,7 +455,9 @@ def test_one_layer_two_labels_and_a_bare_manifest_are_enough(open_app, tmp_path:
         network={"arch": "net", "epochs": 30}, recipe=None, software=7, durations="long",
         device=None, created={"odd": True}, planned_layers=["only"], generator=["x"],
     )  # fmt: skip
-    unharmed(open_app("--store", tmp_path, page=page, threshold="1.0"))
+    at = open_app("--store", tmp_path, page=page, threshold="1.0")
+    unharmed(at)
+    assert address(at).items() >= {"store": "bare.h5", "layer": "only", "threshold": "1.0"}.items()
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -121,6 +121,7 @@ def test_the_keyboard_moves_the_threshold_and_everything_follows(page: "Page", a
         page.keyboard.press("ArrowRight")
     wait_for_address(page, r"threshold=0\.5\b")
     eventually(page, lambda: page.locator("[data-testid=stMetricValue]").nth(1).inner_text() != before, True)
+    assert parameters(page)["threshold"] == "0.5"
 
 
 def test_the_live_threshold_reaches_the_page_and_the_address(page: "Page", app: str) -> None:
@@ -187,6 +188,7 @@ def test_the_view_stays_with_another_page_and_the_back_button(page: "Page", app:
     arrive(page, "The 30 labels in layer 7")
     page.go_back()
     page.get_by_text("Layer 7: 16 filters").wait_for()
+    assert parameters(page)["threshold"] == "0.4"
 
 
 def test_a_view_replaces_the_bare_entry_of_its_page(page: "Page", app: str) -> None:
@@ -210,6 +212,7 @@ def test_a_label_drills_down_to_a_filter(page: "Page", app: str) -> None:
     page.get_by_text("Filters that hold it").scroll_into_view_if_needed()
     click_until(page, first_row(page), r"/filter\?")
     eventually(page, lambda: bool(re.fullmatch(r"Layer 10, filter \d+", heading(page))), True)
+    assert heading(page) == f"Layer 10, filter {parameters(page).get('filter', '0')}"
 
 
 def test_the_exact_accuracy_follows_the_threshold(page: "Page", app: str, folder: Path) -> None:
@@ -221,6 +224,7 @@ def test_the_exact_accuracy_follows_the_threshold(page: "Page", app: str, folder
             for at in (0.3, 0.55)
         )
     changed = int(np.flatnonzero(before.predicted != result.predicted)[0])
+    assert before.accuracy != result.accuracy and before.weights_kept != result.weights_kept
     visit(page, f"{app}/afcc?store=tested.h5&layer=10&test_input={changed}")
     alone = page.locator("dt", has_text="clusters only").locator("+ dd")
     eventually(page, alone.inner_text, names[before.predicted[changed]])
@@ -246,6 +250,7 @@ def test_a_label_that_is_chosen_is_marked_in_figure_2(page: "Page", app: str) ->
     page.keyboard.press("Enter")
     wait_for_address(page, r"label=9\b")
     eventually(page, lambda: page.evaluate(rules) != marked, True)
+    assert parameters(page)["label"] == "9"
 
 
 def test_a_filter_picked_among_two_layers_is_shown_below(page: "Page", app: str) -> None:
@@ -254,6 +259,7 @@ def test_a_filter_picked_among_two_layers_is_shown_below(page: "Page", app: str)
     across, down = 5 * gallery["width"] / 8, 3 * gallery["height"] / 8  # the third matrix of the second row
     click_until(page, lambda: (gallery["x"] + across, gallery["y"] + down), r"\bfilter=6\b")
     eventually(page, page.get_by_role("spinbutton", name="A: filter").input_value, "6")
+    assert parameters(page)["filter"] == "6"
 
 
 def test_what_a_filter_gives_leads_to_it(page: "Page", app: str) -> None:
@@ -261,6 +267,7 @@ def test_what_a_filter_gives_leads_to_it(page: "Page", app: str) -> None:
     page.get_by_text("Given to the predicted label").scroll_into_view_if_needed()
     click_until(page, first_row(page), r"/filter\?")
     eventually(page, lambda: bool(re.fullmatch(r"Layer 10, filter \d+", heading(page))), True)
+    assert heading(page) == f"Layer 10, filter {parameters(page).get('filter', '0')}"
 
 
 def test_a_click_on_the_gallery_opens_the_filter(page: "Page", app: str) -> None:
@@ -272,13 +279,15 @@ def test_a_click_on_the_gallery_opens_the_filter(page: "Page", app: str) -> None
 
     click_until(page, place, r"/filter\?.*filter=10\b")
     eventually(page, lambda: heading(page), "Layer 10, filter 10")
+    assert parameters(page)["layer"] == "10"
 
 
 def test_a_filter_and_the_next_one(page: "Page", app: str) -> None:
     visit(page, f"{app}/filter?filter=4")
     page.get_by_role("button", name="Next").click()
-    page.get_by_text("Layer 10, filter 5").wait_for()
     wait_for_address(page, r"filter=5\b")
+    page.get_by_text("Layer 10, filter 5").wait_for()
+    assert heading(page) == "Layer 10, filter 5"
 
 
 @pytest.mark.parametrize(("scheme", "dark"), [("light", False), ("dark", True)])
@@ -292,6 +301,7 @@ def test_the_theme_is_the_readers(chromium: "Browser", app: str, scheme: str, da
         return _lightness(ground) < 80, _lightness(text) > 160
 
     eventually(page, colours, (dark, dark))
+    assert page.evaluate("getComputedStyle(document.body).colorScheme") in (scheme, "normal")
     page.context.close()
 
 
@@ -394,7 +404,8 @@ def test_a_change_that_went_with_a_look_for_files_is_drawn(page: "Page", app: st
     page.keyboard.press("ArrowRight")
     wait_for_address(page, r"threshold=0\.31\b")
     with Run(folder / "run.h5") as run:
-        noise = f"{run.layers['10'].measure(0.31).mean_noise:.1f}"
+        noise, before = (f"{run.layers['10'].measure(at).mean_noise:.1f}" for at in (0.31, 0.3))
+    assert noise != before
     eventually(page, page.get_by_test_id("stMetricValue").nth(1).inner_text, noise)
 
 
@@ -445,6 +456,7 @@ def test_the_keyboard_reaches_everything(page: "Page", app: str, address: str, e
         return [name for name in expected if not any(name in each for each in names)]
 
     eventually(page, missing, list[str]())
+    assert urlsplit(page.url).path == "/" + address.partition("?")[0]  # a walk presses nothing
 
 
 def test_a_filter_is_opened_without_a_mouse(page: "Page", app: str) -> None:
@@ -457,6 +469,7 @@ def test_a_filter_is_opened_without_a_mouse(page: "Page", app: str) -> None:
     page.keyboard.press("Enter")
     wait_for_address(page, r"/filter\?.*filter=17\b")
     eventually(page, lambda: heading(page), "Layer 10, filter 17")
+    assert parameters(page)["layer"] == "10"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
