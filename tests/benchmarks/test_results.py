@@ -6,7 +6,7 @@ import statistics
 
 import pytest
 
-from benchmarks.results import KINDS, ROOT, command, main, section, with_blocks
+from benchmarks.results import KINDS, ROOT, command, how, main, section, with_blocks
 from precompute.networks.models import find_arch
 from precompute.options import parse
 from store.file.read import Run
@@ -51,6 +51,17 @@ def test_the_example_is_a_whole_result_of_all_of_cifar100():
         accuracies = [layer.record["test_accuracy"] for layer in run.layers.values()]
         assert run.manifest["recipe"]["is_paper"]
         assert accuracies[3] > 0.75 and accuracies[0] < accuracies[1] < accuracies[2] < accuracies[3]
+
+
+@pytest.mark.parametrize("key", ["resumed_at_epoch", "went_on_after"])  # the second is its name in earlier files
+def test_a_run_that_was_resumed_says_so_whatever_its_file_calls_it(key, tmp_path):
+    network = {"arch": "vgg16", "epochs": 30, "test_accuracy": 0.5}
+    durations = {"train_network": 120.0}
+    make_run(tmp_path / "whole.h5", network=network, durations=durations)
+    make_run(tmp_path / "resumed.h5", network=network | {key: 12.5}, durations=durations)
+    with Run(tmp_path / "whole.h5") as whole, Run(tmp_path / "resumed.h5") as resumed:
+        assert "the network 2 min" in how(whole)
+        assert "the network after its first 12.5 epochs 2 min" in how(resumed)
 
 
 def test_the_command_of_the_example_is_what_makes_it():
