@@ -8,8 +8,8 @@ the statistics of batches go from GPU to GPU, through NCCL. Imports torch late, 
 """
 
 import contextlib
-import gc
 import datetime
+import gc
 import itertools
 import os
 import sys
