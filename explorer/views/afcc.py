@@ -57,9 +57,9 @@ def _everything() -> None:
         _papers(run, layer)
         st.info(
             "This file has no test features of this layer (a packed file has none of any), so accuracies at other "
-            "thresholds cannot be had."
+            "thresholds cannot be computed."
         )
-        st.markdown("The run's own command adds them, and computes nothing anew that is finished:")
+        st.markdown("The run's own command adds them; what is finished is not computed again:")
         st.code(f"python -m precompute ... --features {layer.name}", language="bash")
     snippets.python_of_layer(
         "kept = afcc_mask(measured.cluster_of)  # (filter, label)",
@@ -150,8 +150,8 @@ def _silencing(layer: Layer, masked: WhatIf) -> None:
     unit = words.unit_of(layer)
     st.subheader(f"Silencing {unit}s")
     st.caption(
-        f"The test accuracy while more and more {unit}s are silenced. What is silenced here is silent in all the "
-        "numbers above as well, and in what is kept below."
+        f"The test accuracy while more and more {unit}s are silenced. What is silenced here is also silent in "
+        "all numbers above, and in what is kept below."
     )
     columns = st.columns(4, vertical_alignment="bottom")
     with columns[0]:

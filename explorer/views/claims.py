@@ -77,8 +77,8 @@ def _folder() -> None:
             text.plain("; ".join(file.name for file in group))
             text.not_the_papers(load.open_run(group[0]))
             st.caption(
-                "A claim about one run holds of several where it holds of each; measured is what decides it. Where it "
-                "is about K, runs of one K are averaged."
+                "A claim about one run holds for several runs if it holds for each; the numbers are those of the run "
+                "that decides it. For a claim about K, runs of one K are averaged."
             )
             _cards(everything[names[k]], load.open_run(group[0]), of_file=False)
         else:
@@ -176,7 +176,9 @@ def _command(finding: Finding, run: Run, of_file: bool) -> Callable[[], str] | N
             return lambda: records.with_train_clusters(run, default_layer(run).name)
         case "scaling" | "linear":
             if of_file:
-                st.caption("One file is of one K; the runs of the folder together are tested above, under Runs.")
+                st.caption(
+                    "One file has one K. Choose all runs of the folder, above under Runs, to test them together."
+                )
             return lambda: records.more_labels(run)
     return None
 

@@ -43,8 +43,8 @@ def show() -> None:
         text.not_the_papers(side.run)
         if side.run.is_untrained:
             st.info(
-                f"{side.letter} is an untrained network, random weights with trained probes: what its numbers are is "
-                "what chance alone gives, and the other's stand against it."
+                f"{side.letter} is an untrained network, random weights with trained probes: its numbers are what "
+                "chance alone gives. Compare the other's with them."
             )
     _everything()
 
@@ -171,7 +171,7 @@ def _sweeps() -> None:
         )
     unit = words.unit_of_all(side.layer for side in (a, b))
     st.caption(
-        "A solid, B dashed, at thresholds from 0.05 to 0.95. Upright lines: the present threshold, solid, and the "
+        "A solid, B dashed, at thresholds from 0.05 to 0.95. Vertical lines: the present threshold, solid, and the "
         f"paper's 0.3, dashed. n and N_c are means over {words.averaged(view.average, unit)}."
     )
     panels = [

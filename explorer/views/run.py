@@ -18,7 +18,7 @@ def show() -> None:
     text.plain(text.run_title(run), "heading")
     text.not_the_papers(run)
     if run.unfinished:
-        st.info("This run goes on. Layers still to come are listed below; this page follows the file.")
+        st.info("This run is not finished. Layers still to come are listed below; this page follows the file.")
         text.plain(f"Still to come: layers {frames.joined(run.unfinished)}")
     left, right = st.columns(2, gap="large")
     with left:

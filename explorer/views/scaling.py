@@ -115,7 +115,7 @@ def _missing(rows: pl.DataFrame, different: int) -> None:
         )
         st.code(records.more_labels(run), language="bash", wrap_lines=True)
     if rows.group_by("K").len()["len"].min() == 1:
-        st.caption("One run of a K says nothing of how much samples differ; this makes five:")
+        st.caption("One run for each K says nothing about how much samples differ. This makes five:")
         st.code(records.more_seeds(run), language="bash", wrap_lines=True)
 
 
