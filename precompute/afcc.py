@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
+from precompute.messages.problem import Problem
 from precompute.networks.taps import Tap, watch
-from precompute.options import Problem
 from store.measure.afcc import afcc_mask
 
 RANDOM_LABELS = 5  # a filter: the baseline of Tzach et al. 2501.12880

@@ -11,6 +11,8 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
+from precompute.messages.problem import Problem
+
 ARCHS = ("vgg16", "efficientnet_b0")  # those of the paper; timm:NAME stands for any of timm's
 DATA_SETS = ("digits", "cifar10", "cifar100", "imagenet", "folder")
 LAYOUTS = {  # data set that is never downloaded -> what --data-dir must hold
@@ -38,21 +40,9 @@ _MAX_SEED = (1 << 32) - 1
 _MAX_SIDE = 2048
 
 
-class Problem(Exception):
-    """Something the person at the command line can mend: the message says what, where and what to do."""
-
-
 def optional(metavar: str | None = None) -> Any:
     """For the help: what an option takes whose default is said in words, or goes without saying."""
     return tyro.conf.arg(metavar=metavar, help_behavior_hint="")
-
-
-BUSY = "is being made by another process"  # the problem that a sweep passes over
-
-
-def one_line(error: BaseException) -> str:
-    """What an error says, as part of a message."""
-    return " ".join(str(error).split())[:200] or type(error).__name__
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from precompute.activations import KEPT, batch_of, passes
 from precompute.images.augment import Draws, Images, Preprocessing
 from precompute.images.image_files import ImageFiles
 from precompute.images.thumbnails import thumbnail_bytes
@@ -19,7 +20,7 @@ from precompute.machine.memory import Costs, Place, free_memory, places
 from precompute.messages.progress import seconds
 from precompute.messages.wording import counted, megabytes
 from precompute.networks.taps import tap_shapes
-from precompute.probe import KEPT, batch_of, passes, probe_training
+from precompute.probe import probe_training
 from precompute.recipes import Schedule
 from precompute.training.loop import Training
 from store.file.write import stores_fields

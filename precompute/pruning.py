@@ -11,10 +11,11 @@ import torch
 from torch import nn
 
 from precompute import afcc
+from precompute.activations import passes
 from precompute.fields import class_means
 from precompute.job import Job
 from precompute.networks.taps import Tap
-from precompute.probe import accuracy_of, passes, probe_accuracy, probe_training
+from precompute.probe import accuracy_of, probe_accuracy, probe_training
 from precompute.recipes import Schedule, afcc_recipe
 from precompute.stages import DataOnDevice, Recorded
 from precompute.training.loop import Training

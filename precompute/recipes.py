@@ -8,7 +8,8 @@ import math
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from precompute.options import Options, Problem
+from precompute.messages.problem import Problem
+from precompute.options import Options
 
 
 @dataclass(frozen=True)

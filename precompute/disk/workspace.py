@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from precompute.disk import checkpoint
-from precompute.options import BUSY, Options, Problem
+from precompute.messages.problem import BUSY, Problem
+from precompute.options import Options
 from store.file.format import FormatError
 from store.file.read import Run
 from store.file.write import RunContent

@@ -11,9 +11,10 @@ from precompute import afcc
 from precompute.disk import checkpoint
 from precompute.job import Todo
 from precompute.machine.stopping import Stopping
+from precompute.messages.problem import Problem
 from precompute.networks.models import find_arch
 from precompute.networks.taps import Tap
-from precompute.options import Options, Problem
+from precompute.options import Options
 from precompute.probe import probe_training
 from precompute.pruning import BASELINES
 from precompute.recipes import Schedule

@@ -3,13 +3,15 @@
 import pytest
 import torch
 
+from precompute.activations import record
+from precompute.disk.placement import make_room
 from precompute.images.augment import Images, Preprocessing
 from precompute.machine.device import choose_device
 from precompute.machine.stopping import Stopping
 from precompute.networks.models import choose_taps, find_arch
 from precompute.networks.taps import tap_shapes, watch
 from precompute.options import Options
-from precompute.probe import make_room, probe_accuracy, probe_training, probe_weights, record
+from precompute.probe import probe_accuracy, probe_training, probe_weights
 from precompute.recipes import Schedule
 
 CPU = torch.device("cpu")

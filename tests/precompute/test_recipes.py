@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from precompute.images.data import Sizes, missing_images
-from precompute.options import Options, Problem, parse
+from precompute.messages.problem import Problem
+from precompute.options import Options, parse
 from precompute.recipes import Schedule, recipe_for
 
 SUPPLEMENT_NETWORK = {  # (data set, K) -> eta, mu, alpha, epochs, (q, dt)

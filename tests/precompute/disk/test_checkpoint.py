@@ -14,7 +14,8 @@ import torch
 from precompute.disk import checkpoint
 from precompute.disk.workspace import NETWORK, Workspace
 from precompute.machine.stopping import Stopped
-from precompute.options import Options, Problem
+from precompute.messages.problem import Problem
+from precompute.options import Options
 from precompute.recipes import recipe_for
 from store.file.write import write_run
 from tests.builders import small_run, write_small
