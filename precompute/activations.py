@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from precompute.images.augment import Images
+from precompute.images.augment import DrawnImages, Images
 from precompute.machine.device import Device
 from precompute.machine.distributed import ALONE, World
 from precompute.messages.progress import Progress
@@ -29,7 +29,7 @@ def batch_of(side: int) -> int:
 
 @torch.no_grad()
 def passes(
-    network: nn.Module, taps: list[Tap], images: Images, device: Device
+    network: nn.Module, taps: list[Tap], images: Images | DrawnImages, device: Device
 ) -> Iterator[tuple[slice, Tensor, dict[str, Tensor]]]:
     """The frozen network, batch by batch: (which inputs, fields of the output units, layer -> what its tap saw)."""
     network.eval()
@@ -44,7 +44,7 @@ def record(
     split: str,
     network: nn.Module,
     taps: list[Tap],
-    images: Images,
+    images: Images | DrawnImages,
     device: Device,
     out: Activations,
     world: World = ALONE,

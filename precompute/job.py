@@ -106,8 +106,9 @@ class Job:
 
     @property
     def trains_network(self) -> bool:
-        """Whether a network learns from images, be it only after AFCC."""
-        return bool(self.recipe.network.epochs or self.pruned or self.options.afcc_between)
+        """Whether training images are seen many times: by a network that learns, be it only after AFCC, or by one that
+        passes augmented ones."""
+        return bool(self.recipe.network.epochs or self.pruned or self.options.afcc_between or self.recipe.probe_draws)
 
     @property
     def title(self) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from precompute.activations import Activations, batch_of, passes, record
 from precompute.disk.placement import activation_place, make_room, pixels
@@ -21,7 +21,15 @@ from precompute.machine.memory import Place
 from precompute.messages.wording import counted
 from precompute.networks.taps import Tap
 from precompute.plan import Plan
-from precompute.probe import accuracy_of, probe_accuracy, probe_answers, probe_training, probe_weights
+from precompute.probe import (
+    accuracy_of,
+    initial_probe,
+    probe_accuracy,
+    probe_answers,
+    probe_training,
+    probe_weights,
+    start_share,
+)
 from precompute.training.loop import Training
 from store.file.format import HISTORY
 from store.file.write import LayerContent, stores_fields
@@ -102,6 +110,7 @@ def train_network(job: Job, data: DataOnDevice, saved: dict[str, Any] | None) ->
 class Recorded:
     """The activations of both splits, and how well the whole network does on them."""
 
+    train_labels: Tensor  # (recorded training inputs,): more than there are images where each is drawn several times
     train: Activations = field(default_factory=dict)
     test: Activations = field(default_factory=dict)
     accuracies: dict[str, float] = field(default_factory=dict)
@@ -113,11 +122,13 @@ def record_activations(job: Job, plan: Plan | None, data: DataOnDevice, network:
 
     Of several processes the first, which has the plan, gets it all.
     """
-    recorded = Recorded()
+    draws = job.recipe.probe_draws
+    train = data.train.drawn(draws, job.options.seed) if draws else data.train
+    recorded = Recorded(data.train_labels.repeat(max(1, draws)))
     n_outputs = job.n_outputs(network)
     start = time.monotonic()
     for split, images, labels, out in (
-        ("train", data.train, data.train_labels, recorded.train),
+        ("train", train, recorded.train_labels, recorded.train),
         ("test", data.test, data.test_labels, recorded.test),
     ):
         taps = todo.recorded(split)
@@ -141,18 +152,21 @@ class Probed:
     probe: nn.Module
     history: dict[str, list[float]]
     seconds: float
+    start_share: float  # of its weights, what is left of their start
 
 
 def train_probe(job: Job, data: DataOnDevice, recorded: Recorded, tap: Tap) -> Probed:
     """Stage 2, second half: a fully connected layer from one layer's outputs to the labels."""
     train, test = recorded.train[tap.layer], recorded.test[tap.layer]
     start = time.monotonic()
-    training = probe_training(
-        tap.layer, train, data.train_labels, job.sizes.n_labels, job.recipe.probe, job.options.seed
-    )
+    recipe, seed, n_labels = job.recipe, job.options.seed, job.sizes.n_labels
+    training = probe_training(tap.layer, train, recorded.train_labels, n_labels, recipe.probe, seed, recipe.probe_start)
+    initial = probe_weights(initial_probe(tap.layer, train.shape[1], n_labels, seed, recipe.probe_start))
     training.evaluate = lambda: probe_accuracy(training.model, test, data.test_labels)
+    training.evaluations = recipe.probe.epochs  # after each: when the probe is good enough is a question of its own
     history = training.run(job.stopping)
-    return Probed(training.model, history, time.monotonic() - start)
+    share = start_share(initial, probe_weights(training.model))
+    return Probed(training.model, history, time.monotonic() - start, share)
 
 
 def quantify_filters(
@@ -177,8 +191,9 @@ def quantify_filters(
             "unit": tap.unit,
             "module": tap.module,
             "filter_size": [height, width],
-            "train_accuracy": probe_accuracy(probed.probe, train, data.train_labels),
+            "train_accuracy": probe_accuracy(probed.probe, train, recorded.train_labels),
             "test_accuracy": accuracy_of(answers, data.test_labels),
+            "start_share": round(probed.start_share, 6),
             "seconds": probed.seconds,
         },
     )

@@ -114,6 +114,17 @@ def test_a_result_of_the_same_recipe_is_known_again(work):
     assert [layer.name for layer in work.earlier_result().layers] == [layer.name for layer in small_run().layers]
 
 
+def test_a_recipe_of_before_there_was_a_choice_reads_as_a_random_start(tmp_path):
+    old = RECIPE | {"options": {"seed": 0, "labels": None}}
+    now = {start: old | {"probe_start": start, "probe_draws": 0, "options": old["options"] | {"probe_start": start}}
+           for start in ("random", "zeros")}  # fmt: skip
+    work = Workspace(tmp_path / "run.h5", now["random"])
+    result_of(work, old)
+    assert work.earlier_result() is not None
+    with pytest.raises(Problem, match=r"another recipe \(probe_start 'random', now 'zeros'\)"):
+        Workspace(tmp_path / "run.h5", now["zeros"]).earlier_result()
+
+
 @pytest.mark.parametrize(
     ("recipe", "words"),
     [

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from precompute.__main__ import measure_filters
 from precompute.cli import run
 from precompute.machine.distributed import ALONE
 from precompute.machine.stopping import Stopping
