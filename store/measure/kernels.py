@@ -44,6 +44,28 @@ def field_matrix(class_mean: NDArray, weight: NDArray, out: NDArray) -> None:
 
 
 @nb.njit(nogil=True, cache=True)
+def _mean(row: NDArray) -> float:
+    """Summed in order in float64; of float32 (K,)."""
+    total = 0.0
+    for j in range(row.shape[0]):
+        total += np.float64(row[j])
+    return total / row.shape[0]
+
+
+@nb.njit(nogil=True, cache=True)
+def zero_sum_matrix(fields: NDArray, out: NDArray) -> None:
+    """out[i, j] = fields[i, j] - the mean of row i: (K, K) float32 each, which may be the same memory.
+
+    The difference is taken in float64 and rounded once to float32. A zero is written without a sign.
+    """
+    n_labels = fields.shape[0]
+    for i in range(n_labels):
+        mean = _mean(fields[i])
+        for j in range(n_labels):
+            out[i, j] = np.float32(np.float64(fields[i, j]) - mean) + np.float32(0)
+
+
+@nb.njit(nogil=True, cache=True)
 def _maximum(fields: NDArray, bits: NDArray, row_maximum: NDArray) -> np.float32:
     """The largest element of a matrix, NaN if any element is; `bits` is the same memory as int32.
 
@@ -175,21 +197,30 @@ def _measure_filter(f, fields, threshold, order, filters, labels, sums, row_maxi
 
 
 @nb.njit(nogil=True, cache=True)
-def measure_dense(first, last, fields, threshold, order, filters, labels, sums):
-    """Measure the filters first..last-1 of fields (N_f, K, K)."""
-    row_maximum = np.empty(fields.shape[1], np.int32)
+def measure_dense(first, last, fields, threshold, order, filters, labels, sums, zero_sum):
+    """Measure the filters first..last-1 of fields (N_f, K, K), as they are or `zero_sum`."""
+    n_labels = fields.shape[1]
+    row_maximum = np.empty(n_labels, np.int32)
+    side = n_labels if zero_sum else 0
+    matrix = np.empty((side, side), np.float32)
     for f in range(first, last):
-        _measure_filter(f, fields[f], threshold, order, filters, labels, sums, row_maximum)
+        if zero_sum:
+            zero_sum_matrix(fields[f], matrix)
+            _measure_filter(f, matrix, threshold, order, filters, labels, sums, row_maximum)
+        else:
+            _measure_filter(f, fields[f], threshold, order, filters, labels, sums, row_maximum)
 
 
 @nb.njit(nogil=True, cache=True)
-def measure_factors(first, last, class_means, weights, threshold, order, filters, labels, sums):
+def measure_factors(first, last, class_means, weights, threshold, order, filters, labels, sums, zero_sum):
     """Measure the filters first..last-1 of class_means and weights (N_f, K, S) each, one matrix at a time."""
     n_labels = class_means.shape[1]
     matrix = np.empty((n_labels, n_labels), np.float32)
     row_maximum = np.empty(n_labels, np.int32)
     for f in range(first, last):
         field_matrix(class_means[f], np.ascontiguousarray(weights[f].T), matrix)
+        if zero_sum:
+            zero_sum_matrix(matrix, matrix)
         _measure_filter(f, matrix, threshold, order, filters, labels, sums, row_maximum)
 
 
@@ -198,6 +229,32 @@ def fill_fields(first, last, class_means, weights, out):
     """The matrices of the filters first..last-1 into out (N_f, K, K)."""
     for f in range(first, last):
         field_matrix(class_means[f], np.ascontiguousarray(weights[f].T), out[f])
+
+
+@nb.njit(nogil=True, cache=True)
+def fill_zero_sum(first, last, fields, out):
+    """The matrices first..last-1 of fields (N_f, K, K), zero-sum, into out (N_f, K, K)."""
+    for f in range(first, last):
+        zero_sum_matrix(fields[f], out[f])
+
+
+@nb.njit(nogil=True, cache=True)
+def fill_means(first, last, fields, out):
+    """The means of the rows of the matrices first..last-1 of fields (N_f, K, K) into out (N_f, K)."""
+    for f in range(first, last):
+        for i in range(fields.shape[1]):
+            out[f, i] = _mean(fields[f, i])
+
+
+@nb.njit(nogil=True, cache=True)
+def fill_means_of_factors(first, last, class_means, weights, out):
+    """The same, of the products of class_means and weights (N_f, K, S) each, one matrix at a time."""
+    n_labels = class_means.shape[1]
+    matrix = np.empty((n_labels, n_labels), np.float32)
+    for f in range(first, last):
+        field_matrix(class_means[f], np.ascontiguousarray(weights[f].T), matrix)
+        for i in range(n_labels):
+            out[f, i] = _mean(matrix[i])
 
 
 @nb.njit(nogil=True, cache=True)
