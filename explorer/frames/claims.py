@@ -77,7 +77,7 @@ def verdict_on_chance(finding: Finding) -> str:
 
 def in_other_gauge(found: Sequence[Finding], others: Sequence[Finding], gauge: Gauge) -> str:
     """How many verdicts differ in the other gauge, and which, as a sentence; gauge: that of `others`."""
-    there = "As trained" if gauge == "as trained" else f"In the {gauge} gauge"
+    there = "As trained," if gauge == "as trained" else f"In the {gauge} gauge,"
     differ = verdicts_that_differ(others, found)
     if not differ:
         return f"{there} all {len(found)} verdicts are the same."

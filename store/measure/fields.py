@@ -179,7 +179,10 @@ class Fields:
         """Class means and weights of each filter, (K, S) each; in the zero-sum gauge weights without their mean."""
         for a, w in zip(*self.factors, strict=True):
             means, weights = _float64(a), _float64(w)
-            yield means, weights - weights.mean(axis=0) if self._zero_sum else weights
+            if self._zero_sum:
+                with np.errstate(invalid="ignore"):  # infinite weights
+                    weights -= weights.mean(axis=0)
+            yield means, weights
 
 
 def _rounded(array: NDArray[np.float64]) -> Array:

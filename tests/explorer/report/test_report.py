@@ -284,7 +284,7 @@ def test_everything_is_of_the_gauge_and_claims_are_judged_in_both(
     assert [row["verdict"] for row in ledger] == [WORDS[finding.verdict] for finding in found[gauge]]
     assert [row[f"verdict, {other}"] for row in ledger] == [WORDS[finding.verdict] for finding in found[other]]
     differ = sum(row["verdict"] != row[f"verdict, {other}"] for row in ledger)
-    there = "As trained" if other == "as trained" else "In the zero-sum gauge"
+    there = "As trained," if other == "as trained" else "In the zero-sum gauge,"
     said = f"{there} {differ} of 8 verdicts differ" if differ else f"{there} all 8 verdicts are the same"
     assert said in page and said in printed
     assert ("maximum, in the zero-sum gauge." in page) == (gauge == "zero-sum")

@@ -115,9 +115,9 @@ def test_what_is_said_of_the_other_gauge(folder: Path) -> None:
     with Run(folder / "first.h5") as run:
         found = judge([run_record(run)], 0.3)
     same = frames_claims.in_other_gauge(found, found, "zero-sum")
-    assert same == f"In the zero-sum gauge all {len(found)} verdicts are the same."
+    assert same == f"In the zero-sum gauge, all {len(found)} verdicts are the same."
     others = judge([], 0.3)  # nothing can be tested
     differ = verdicts_that_differ(others, found)
     said = frames_claims.in_other_gauge(found, others, "as trained")
-    assert said.startswith(f"As trained {len(differ)} of {len(found)} verdicts differ: ") and len(differ) > 1
+    assert said.startswith(f"As trained, {len(differ)} of {len(found)} verdicts differ: ") and len(differ) > 1
     assert said.count(": not enough runs") == len(differ)

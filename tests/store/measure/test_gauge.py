@@ -91,6 +91,18 @@ def test_every_answer_of_fields_is_of_the_gauge(seed: int, n_filters: int, n_lab
         assert fields.in_gauge("zero-sum") is fields and trained.in_gauge("as trained") is trained
 
 
+def test_what_is_not_finite_is_no_warning_and_has_no_rank() -> None:
+    means, weights = factors(0, 3, 4, 2)
+    weights[0, 1, 0], weights[1, 2, 1] = np.inf, np.nan
+    for trained in (Fields(factors=(means, weights)), Fields(fields_from_factors(means, weights))):
+        fields = trained.in_gauge("zero-sum")
+        assert fields.measure().silent.tolist() == [True, True, False]
+        assert np.isnan(fields.ranks()).tolist() == np.isnan(fields.squares()).tolist() == [True, True, False]
+        row, column = fields.of_label(1)
+        assert np.array_equal(row, fields.matrices()[:, 1], equal_nan=True)
+        assert np.array_equal(column, fields.matrices()[:, :, 1], equal_nan=True)
+
+
 def test_no_matrix_of_a_factored_layer_is_kept_and_arrays_are_shared() -> None:
     pair = factors(0, 3, 4, 2)
     fields = Fields(factors=pair).in_gauge("zero-sum")
