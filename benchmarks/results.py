@@ -11,22 +11,29 @@ makes it.
 import re
 import shlex
 import sys
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
+import numpy as np
 import polars as pl
 
+from explorer.frames.claims import in_other_gauge
 from explorer.frames.runs import of_run
 from explorer.report.tables import QUANTITIES, mean_and_deviation, recipe_of, tables
 from precompute.messages.progress import seconds
 from precompute.networks.models import find_arch
 from precompute.options import parse
 from store.file.format import TEST_FEATURES, FormatError
-from store.file.read import Run
+from store.file.read import Layer, Run
+from store.measure.fields import Fields
+from store.measure.gauge import GAUGES, common_part, shifted
 from store.measure.layer import THRESHOLD
-from store.paper.records import SATURATED
+from store.paper.claims import judge
+from store.paper.criteria import Verdict
+from store.paper.records import SATURATED, run_record, scan
 from store.tables.afcc import afcc_tables
 from store.tables.chance import chance_table, meaning
 from store.tables.layers import cells, recipe, table, title
@@ -119,6 +126,47 @@ def _chance(runs: list[Run]) -> str:
     return "```\n" + "\n\n".join(chance_table(*one, THRESHOLD, samples=20, seed=0) for one in last) + "\n```\n"
 
 
+def _gauge(runs: list[Run]) -> str:
+    """What adding one standard deviation of its weights to all of a probe does, as trained and zero-sum."""
+    numbers = ["n", "N_c", "C_s"]
+    head = [
+        "layer",
+        "added",
+        "common part",
+        *numbers,
+        *(f"{name}, zero-sum" for name in numbers),
+        "filters that differ",
+    ]
+    lines, verdicts = [f"| {' | '.join(head)} |", "|---:|---:" + "|---:" * (len(head) - 2) + "|"], []
+    for run in runs:
+        for layer in reversed(run.layers.values()):
+            for name, fields, common in _with_more_added(layer):
+                as_trained, zero_sum = (fields.in_gauge(gauge).measure() for gauge in GAUGES)
+                row = [layer.name, name, "-" if common is None else f"{common:.2%}"]
+                for found in (as_trained, zero_sum):
+                    noise = found.mean_noise
+                    row += [f"{noise:.1f}", f"{found.mean_clusters:.2f}", f"{found.mean_cluster_size:.2f}"]
+                differ = scan("stored", as_trained, zero_sum).filters
+                lines.append(f"| {' | '.join([*row, f'{differ:.1%}'])} |")
+        here, there = (judge([run_record(run, gauge=gauge)], THRESHOLD) for gauge in GAUGES)
+        counts = Counter(one.verdict for one in here)
+        judged = ", ".join(f"{verdict} {counts[verdict]}" for verdict in get_args(Verdict))
+        verdicts.append(
+            f"The paper's claims on this file, as trained: {judged}. {in_other_gauge(here, there, GAUGES[1])}"
+        )
+    return "\n".join([*lines, "", *verdicts]) + "\n"
+
+
+def _with_more_added(layer: Layer) -> Iterator[tuple[str, Fields, float | None]]:
+    """The layer, and where it has its weights, the same with so much added to all: what, fields, common part."""
+    yield "nothing", layer.fields(), layer.common_part
+    if layer.has_factors:
+        weights = layer.probe_weights
+        for name, amount in (("+1 sd", 1.0), ("-1 sd", -1.0)):
+            moved = shifted(weights, amount * float(weights.std(dtype=np.float64)))
+            yield name, Fields(factors=(layer.class_means, moved)), common_part(moved)
+
+
 def _samples(runs: list[Run]) -> str:
     """A row a K: means over its runs where the paper's accuracy saturates, beside the published number."""
     rows_of_runs = pl.concat(of_run(run, THRESHOLD) for run in runs)
@@ -143,6 +191,7 @@ KINDS: dict[str, Callable[[list[Run]], str]] = {
     "afcc": _afcc,
     "chance": _chance,
     "meaning": _meaning,
+    "gauge": _gauge,
     "samples": _samples,
 }
 

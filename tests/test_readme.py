@@ -95,6 +95,15 @@ def test_the_program_in_the_readme_runs(digits, capsys):
     assert capsys.readouterr().out.split()[0] == str(measured.mean_noise)
 
 
+def test_the_program_of_the_gauge_runs(digits, capsys):
+    (program,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "gauge.md").read_text(), flags=re.DOTALL)
+    with Run("runs/vgg16-digits.h5") as run:
+        layer = run.layers["13"]
+        wanted = f"{layer.measure(0.3, gauge='zero-sum').mean_noise} {layer.common_part}"
+    exec(program, {})
+    assert capsys.readouterr().out.strip() == wanted
+
+
 @pytest.mark.parametrize("command", commands("python -m explorer."))
 def test_every_command_of_the_explorer_works(command, digits):
     words = shlex.split(command, comments=True)[1:]

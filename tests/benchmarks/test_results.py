@@ -4,20 +4,26 @@ import re
 import shlex
 import statistics
 
+import numpy as np
 import pytest
 
 from benchmarks.results import KINDS, ROOT, command, main, section, with_blocks
+from explorer.frames.claims import in_other_gauge
 from precompute.networks.models import find_arch
 from precompute.options import parse
 from store.file.read import Run
+from store.measure.gauge import GAUGES, common_part, shifted
+from store.measure.layer import measure_factored
 from store.measure.semantics import superclass_sharing, together
+from store.paper.claims import judge
+from store.paper.records import run_record
 from store.tables.chance import chance_table
 from tests.explorer_runs import make_run
 
 EXAMPLE = ROOT / "explorer" / "example.h5"
 
 
-@pytest.mark.parametrize(("page", "blocks"), [("README.md", 2), ("docs/afcc.md", 2)])
+@pytest.mark.parametrize(("page", "blocks"), [("README.md", 2), ("docs/afcc.md", 2), ("docs/gauge.md", 1)])
 def test_a_page_shows_the_example_as_it_is(tmp_path, page, blocks):
     (tmp_path / "explorer").mkdir()
     (tmp_path / "explorer" / "example.h5").symlink_to(EXAMPLE)  # alone: what else lies in runs/ here says nothing
@@ -114,9 +120,31 @@ def test_a_block_shows_its_files(tmp_path, kind):
         if kind == "afcc":
             assert shown.count("AFCC at layer 4") == 2
             return
+        if kind == "gauge":
+            _assert_gauge(run, shown)
+            return
         measured = run.layers["4"].measure()
     for number in (measured.mean_clusters, measured.mean_cluster_size):
         assert shown.count(f" {number:.2f} ") == 2
+
+
+def _assert_gauge(run: Run, shown: str) -> None:
+    """Two runs of the same content: each row twice. As trained by what was added; zero-sum, always the same."""
+    layer = run.layers["4"]
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in shown.splitlines() if line.startswith("| 4 ")]
+    assert [row[1] for row in rows] == ["nothing", "+1 sd", "-1 sd"] * 2
+    zero_sum, one = layer.measure(gauge="zero-sum"), float(layer.probe_weights.std(dtype=np.float64))
+    for (_, _, common, noise, _, size, *of_zero_sum, _), amount in zip(rows, [0, one, -one] * 2, strict=True):
+        weights = shifted(layer.probe_weights, amount)
+        measured = measure_factored(layer.class_means, weights)
+        assert common == f"{common_part(weights):.2%}"
+        assert (noise, size) == (f"{measured.mean_noise:.1f}", f"{measured.mean_cluster_size:.2f}")
+        means = (zero_sum.mean_clusters, zero_sum.mean_cluster_size)
+        assert of_zero_sum == [f"{zero_sum.mean_noise:.1f}", *(f"{mean:.2f}" for mean in means)]
+    assert len({row[3] for row in rows}) == 3
+    found = [judge([run_record(run, gauge=gauge)], 0.3) for gauge in GAUGES]
+    holds = sum(finding.verdict == "holds" for finding in found[0])
+    assert shown.count(f"as trained: holds {holds}, ") == shown.count(in_other_gauge(*found, "zero-sum")) == 2
 
 
 def test_samples_are_averaged_beside_the_papers_layer_10(tmp_path):
