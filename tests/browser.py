@@ -100,4 +100,4 @@ def at_rest(element: "Locator") -> dict[str, float]:
         if now != before:
             before, since = now, time.monotonic()
     assert before is not None
-    return dict(before)
+    return {name: before[name] for name in ("x", "y", "width", "height")}

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import polars as pl
 
@@ -16,10 +16,10 @@ from explorer.data.cache import LRUCache
 from explorer.data.source import FileId
 from explorer.example import EXAMPLE, RUNS
 from explorer.frames import runs as collection
+from explorer.frames.runs import Damaged
 from store.file.format import FormatError
 from store.file.manifest import mapping
 from store.file.read import Layer, Run
-from store.file.remote import RemoteError
 from store.measure.gauge import Gauge
 from store.measure.layer import ScanOrder
 from store.measure.summary import Summary
@@ -43,13 +43,6 @@ _NULL_SAMPLES: LRUCache[tuple[FileId, str, float, Gauge, ClaimNull, int], Summar
 )
 
 
-class Problem(NamedTuple):
-    """A file that cannot be read. Both texts may come from it: escape them."""
-
-    file: str
-    text: str
-
-
 # ---- Rows -----------------------------------------------------------------------------------------------------------
 
 
@@ -60,20 +53,9 @@ def rows(file: FileId, threshold: float, gauge: Gauge) -> pl.DataFrame:
 
 def all_rows(
     files: Iterable[FileId], threshold: float, gauge: Gauge
-) -> tuple[pl.DataFrame, list[FileId], list[Problem]]:
-    """The rows of every file that can be read, those files, and the others. Of two with the same content the first."""
-    frames, read, problems, seen = [collection.empty()], [], [], set()
-    for file in files:
-        try:
-            frame = rows(file, threshold, gauge)
-        except (FormatError, RemoteError, OSError) as error:
-            problems.append(Problem(file.name, str(error)))
-            continue
-        if frame.height and (content := frame["content"][0]) not in seen:
-            seen.add(content)
-            frames.append(frame)
-            read.append(file)
-    return pl.concat(frames), read, problems
+) -> tuple[pl.DataFrame, list[FileId], list[Damaged]]:
+    """`collection.gather` of their `rows`."""
+    return collection.gather(files, lambda file: rows(file, threshold, gauge))
 
 
 def is_quick(files: Iterable[FileId], times: int = 1) -> bool:
@@ -84,7 +66,7 @@ def is_quick(files: Iterable[FileId], times: int = 1) -> bool:
 def _elements(file: FileId) -> int:
     try:
         return sum(layer.n_filters * layer.n_labels**2 for layer in load.open_run(file).layers.values())
-    except (FormatError, RemoteError, OSError):
+    except (FormatError, OSError):
         return 0
 
 

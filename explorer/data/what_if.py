@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from explorer.data import load
 from explorer.data.cache import LRUCache
 from explorer.data.source import FileId, SourceError
+from explorer.frames.afcc import OneInput
 from explorer.state import View
 from store.file.format import TEST_FEATURES, FormatError
 from store.measure.afcc import (
     FeatureBlocks,
     SilencingCurve,
-    SplitLogits,
     WhatIf,
     afcc_mask,
     from_bfloat16,
@@ -123,16 +123,6 @@ def curve(file: FileId, view: View) -> SilencingCurve:
     seed = view.seed if view.silencing == "random" else 0
     key = (file, view.layer, view.threshold, view.order, view.gauge, view.silencing, seed, view.weights)
     return _CURVES.get(key, compute)
-
-
-@dataclass(frozen=True, eq=False)
-class OneInput:
-    """One test input, its logits taken apart."""
-
-    label: int
-    split: SplitLogits
-    parts: NDArray[np.int8]  # (N_f, K): of the row of its label, as `parts_of_row` has them
-    mask: NDArray[np.bool_]  # (N_f, K)
 
 
 def one_input(file: FileId, view: View) -> OneInput:

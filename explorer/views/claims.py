@@ -7,14 +7,13 @@ import streamlit as st
 
 from explorer.data import claims as records
 from explorer.data import load
-from explorer.data.claims import Problem
 from explorer.data.source import FileId, SourceError
 from explorer.frames import claims as frames_claims
+from explorer.frames.runs import Damaged
 from explorer.parts import controls, elements, page, snippets, text
 from explorer.state import Scope
 from store.file.format import FormatError
 from store.file.read import Run
-from store.file.remote import RemoteError
 from store.measure.gauge import Gauge, other_gauge
 from store.measure.summary import THRESHOLDS
 from store.paper.claims import Finding, judge
@@ -92,7 +91,7 @@ def _folder() -> None:
     elements.table(frames_claims.ledger(ordered), "claims-of-folder", height=420)
 
 
-def _groups(files: Sequence[FileId]) -> tuple[list[list[FileId]], list[str], list[Problem]]:
+def _groups(files: Sequence[FileId]) -> tuple[list[list[FileId]], list[str], list[Damaged]]:
     """Files of one kind together, what each kind is called, and what cannot be read or is too large."""
     threshold, gauge = page.view().threshold, page.view().gauge
     rows, read, problems = records.all_rows(files, threshold, gauge)
@@ -101,8 +100,8 @@ def _groups(files: Sequence[FileId]) -> tuple[list[list[FileId]], list[str], lis
         try:
             records.record(file, [threshold], gauge)
             measured.append(file)
-        except (FormatError, RemoteError, SourceError, OSError) as error:
-            problems.append(Problem(file.name, str(error)))
+        except (FormatError, SourceError, OSError) as error:
+            problems.append(Damaged(file.name, str(error)))
     by_name = {file.name: file for file in measured}
     groups, names = [], []
     for name, part in frames_claims.kinds(rows).items():
@@ -195,7 +194,7 @@ def _command(finding: Finding, run: Run, of_file: bool) -> Callable[[], str] | N
     return None
 
 
-def _problems(problems: Sequence[Problem]) -> None:
+def _problems(problems: Sequence[Damaged]) -> None:
     if problems:
         st.warning("Files that are not in this: they are damaged, or too large for this page.")
         text.facts(problems)

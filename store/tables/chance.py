@@ -11,6 +11,7 @@ from store.measure.layer import LayerMeasure
 from store.measure.nulls import NULLS, STATISTICS, Chance, NullComparison, against, chance
 from store.measure.semantics import Agreement, Sharing, confusion_agreement, superclass_sharing, together
 from store.tables.layers import in_words
+from store.tables.printable import aligned
 
 _HEAD = ["", "n", "N_c", "C_s", "signal", "noise_I", "noise_E", "SNR_I", "SNR_E"]
 
@@ -44,15 +45,10 @@ def chance_table(
         found.append(against("untrained network", fields.measure(threshold), untrained))
     observed = [found[0].of(name).observed for name in STATISTICS]
     rows = [_HEAD, ["measured", *map(_number, observed)], *(row for one in found for row in _rows(one))]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [
-        "  ".join([name.ljust(widths[0]), *(c.rjust(width) for c, width in zip(cells, widths[1:], strict=True))])
-        for name, *cells in rows
-    ]
     draws = "1 draw" if samples == 1 else f"{samples} draws"
     at = f"threshold {threshold:g}{in_words(gauge)}, {draws}, seed {seed}"
     head = f"layer {layer.name}: {at}; rank of a filter's fields {rank}"
-    return "\n".join([head, *(line.rstrip() for line in lines), *notes, *meaning(run, layer, threshold, seed, gauge)])
+    return "\n".join([head, *aligned(rows, left=1), *notes, *meaning(run, layer, threshold, seed, gauge)])
 
 
 def _rows(drawn: Chance) -> list[list[str]]:

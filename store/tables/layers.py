@@ -6,7 +6,7 @@ from store.file.read import Layer, Run
 from store.measure.gauge import AS_TRAINED, Gauge
 from store.measure.layer import THRESHOLD
 from store.paper.published import Published, published
-from store.tables.printable import printable
+from store.tables.printable import aligned, printable
 
 _HEAD = ["layer", "N_f", "F_s", "FC_s", "accuracy", "n", "N_c", "C_s", "silent", "signal", "noise_I", "noise_E"]
 
@@ -20,10 +20,8 @@ def table(run: Run, threshold: float = THRESHOLD, gauge: Gauge = AS_TRAINED) -> 
         row = published(manifest["network"]["arch"], manifest["data"]["name"], run.n_labels, layer.name)
         if row is not None:
             rows.append(_published(row))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
     at = f"threshold {threshold:g}{in_words(gauge)}; signal and noises are means over the labels"
-    return "\n".join([title(run), at, "", *lines])
+    return "\n".join([title(run), at, "", *aligned(rows)])
 
 
 def in_words(gauge: Gauge) -> str:

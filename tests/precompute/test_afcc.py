@@ -1,6 +1,7 @@
 """AFCC: masks are the clusters, and zeros stay zero."""
 
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -95,7 +96,8 @@ def test_a_masked_training_goes_on_as_if_never_stopped(layer, tmp_path):
         afcc.hold_zero(made.model.get_parameter("weight"), mask)
         return made
 
-    place, kept = tmp_path / "state", []
+    place = tmp_path / "state"
+    kept: list[Any] = []
 
     def keep_first(state):
         if not kept:

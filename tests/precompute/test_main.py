@@ -74,7 +74,7 @@ def finished(command: list[str], tmp_path_factory: pytest.TempPathFactory) -> It
 @pytest.fixture
 def here(finished: tuple[Path, str], place: Path) -> Path:
     """A copy of the undisturbed run's file, and nothing beside it."""
-    return shutil.copy(finished[0] / "my run.h5", place / "my run.h5")
+    return Path(shutil.copy(finished[0] / "my run.h5", place / "my run.h5"))
 
 
 @pytest.fixture

@@ -149,7 +149,8 @@ def fuzz_reader(seconds: float, first_seed: int, folder: Path, hang: float = HAN
 def _checked(times: int, folder: Path) -> list[tuple[int, str]]:
     """So many files that are refused, given to the command: exit status and all that it prints."""
     seeds = [path.read_bytes() for path in corpus(folder)]
-    path, said, number = folder / "fuzzed.h5", [], 0
+    path, number = folder / "fuzzed.h5", 0
+    said: list[tuple[int, str]] = []
     while len(said) < times:
         chance = random.Random(number)
         path.write_bytes(mutated(chance.choice(seeds), seeds, chance))
@@ -170,7 +171,7 @@ def _command_lines(seconds: float, folder: Path) -> tuple[int, list[str]]:
     """-> command lines tried, those that ended with a traceback."""
     from precompute import options
     from precompute.messages.problem import Problem
-    from precompute.sweep import __main__ as sweep
+    from precompute.sweep import options as sweep
     from store.__main__ import main
 
     write_small(folder / "run.h5")

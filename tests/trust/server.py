@@ -12,7 +12,7 @@ import json
 import re
 import tomllib
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
 from websockets.asyncio.client import connect
@@ -24,7 +24,7 @@ from tests.trust.shown_text import listening
 from tests.trust.visitor import Visitor
 
 SECRET = "secret-network"
-SETTINGS = {
+SETTINGS: dict[str, dict[str, object]] = {
     "browser": {"gatherUsageStats": False},
     "client": {"showErrorDetails": "none", "toolbarMode": "viewer"},
     "server": {
@@ -64,7 +64,7 @@ def findings(full: bool, folder: Path) -> list[Finding]:
     inside, outside = folder / "runs", folder / "outside"
     for made in (inside / "sub", outside):
         made.mkdir(parents=True)
-    secret = {"network": {"arch": SECRET, "epochs": 30, "test_accuracy": 0.5}}
+    secret: dict[str, Any] = {"network": {"arch": SECRET, "epochs": 30, "test_accuracy": 0.5}}
     for path in (outside / "secret.h5", inside / "sub" / "inner.h5", inside / ".hidden.h5"):
         make_run(path, {"4": (4, 1)}, **secret)
     make_run(inside / "other.h5", {"4": (4, 1)})

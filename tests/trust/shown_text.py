@@ -146,7 +146,7 @@ class Watched:
         self._made: list[str] = []
         self.page.on("dialog", self._dialog)
         local = (own, own.replace("http", "ws"), "data:", "blob:", "about:")
-        self.page.on("request", lambda request: request.url.startswith(local) or asked.append(request.url))
+        self.page.on("request", lambda request: None if request.url.startswith(local) else asked.append(request.url))
         self.page.on("popup", lambda popup: asked.append(f"popup {popup.url}"))
 
     def _dialog(self, dialog: Any) -> None:

@@ -37,7 +37,7 @@ def opened(browser: Any, path: Path, scheme: str = "light", hash: str = "") -> A
     """The page from disk; `problems` has every error, and every request for anything but the page itself."""
     context = browser.new_context(viewport={"width": 1200, "height": 1000}, color_scheme=scheme)
     context.set_offline(True)
-    page = patient(context.new_page())
+    page: Any = patient(context.new_page())
     page.problems = []
     page.on("pageerror", lambda error: page.problems.append(str(error)))
     page.on("console", lambda message: page.problems.append(message.text))

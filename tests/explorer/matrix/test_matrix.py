@@ -71,7 +71,11 @@ def assert_same(cases: list[Case], folder: Path) -> None:
 
 def _measured_here(case: Case, is_new: bool) -> list[tuple[str, Any]]:
     dense = len(case.arrays) == 1
-    layer = Fields(case.arrays[0], gauge=case.gauge) if dense else Fields(None, tuple(case.arrays), case.gauge)
+    layer = (
+        Fields(case.arrays[0], gauge=case.gauge)
+        if dense
+        else Fields(None, (case.arrays[0], case.arrays[1]), case.gauge)
+    )
     fields, measure = layer.matrices(), layer.measure(case.threshold, case.order, case.counts)
     names = ["n_clusters", "noise", "n_above", "maximum", "silent", "cluster_of", "cluster_sizes"]
     names += ["signal", "noise_internal", "noise_external"]
@@ -121,7 +125,7 @@ def _random_layer(rng: np.random.Generator) -> Sequence[NDArray[np.float32]]:
     shape = (n_filters, n_labels, n_labels if is_dense else n_positions)
 
     def draw() -> NDArray[np.float32]:
-        values = rng.normal(size=shape)
+        values: NDArray[Any] = rng.normal(size=shape)
         if kind == "ties":
             values = np.round(values * 3) / rng.choice([2, 3, 10])
         if kind == "tiny":
@@ -132,7 +136,7 @@ def _random_layer(rng: np.random.Generator) -> Sequence[NDArray[np.float32]]:
             values *= rng.choice([0.0, -0.0, 1.0], shape)
         if kind == "negative":
             values = -np.abs(values)
-        values = values.astype(np.float32)
+        values = np.asarray(values, np.float32)
         if kind == "bad":
             values[rng.random(shape) < 0.02] = rng.choice([np.nan, np.inf, -np.inf])
         values[rng.random(n_filters) < 0.1] = rng.choice([0.0, -0.0])
@@ -170,7 +174,7 @@ def test_random_layers_give_the_same_bits(seed: int, tmp_path: Path) -> None:
         gauge = GAUGES[rng.integers(2)]
         for threshold in (rng.choice([0.0, 0.3, 1.0]), round(rng.random(), 2), _tied_threshold(rng, arrays, gauge)):
             order = scan_order(rng.choice(["stored", "reversed", "random"]), n_labels, seed=int(rng.integers(1000)))
-            counts = rng.integers(1, 200, n_labels) if rng.random() < 0.5 else None
+            counts = np.asarray(rng.integers(1, 200, n_labels)) if rng.random() < 0.5 else None
             cases.append(Case(arrays, float(threshold), order, counts, gauge))
     assert_same(cases, tmp_path)
 
@@ -282,7 +286,7 @@ def browser() -> Iterator[Any]:
 
 def _show(browser: Any, layer: LayerData, **state: Any) -> Any:
     """A page with the module and a layer in it, as an export has them; `page.requests` is what it asked the net for."""
-    page = patient(browser.new_page(viewport={"width": 1200, "height": 900}))
+    page: Any = patient(browser.new_page(viewport={"width": 1200, "height": 900}))
     page.requests = []
     page.problems = []
     page.on("pageerror", lambda error: page.problems.append(str(error)))
@@ -389,6 +393,7 @@ def test_the_keyboard_reaches_the_threshold_and_every_element(browser: Any) -> N
     # The whole of it: the readout is drawn with the next frame, so that of an earlier key may still stand there.
     wanted = f"input label 1 → output label 1 · field {value}"
     page.wait_for_function(f"document.querySelector('.fs-readout').textContent.startsWith('{wanted}')")
+    assert page.problems == []
     page.close()
 
 
@@ -439,6 +444,7 @@ def test_the_chart_of_nothing_has_a_plain_axis(browser: Any) -> None:
     page = _show(browser, LayerData.pack([fields], "10", list("abcde")))
     page.locator("input[type=range]").fill("1")  # nothing is above the maximum
     eventually(page, page.locator(".fs-chart svg text").all_text_contents, ["0", "0.5", "1"])
+    assert page.problems == []
     page.close()
 
 

@@ -348,6 +348,12 @@ def test_the_page_fetches_nothing_and_links_to_what_is_there(made: Path) -> None
             assert value[1:] in found.ids
 
 
+def note_traffic(page: Any, requests: list[str], said: list[str]) -> None:
+    """What a page asks for, and what it says in its console."""
+    page.on("request", lambda request: requests.append(request.url))
+    page.on("console", lambda message: said.append(message.text))
+
+
 @drawn
 def test_it_is_readable_in_light_and_dark_without_a_network(made: Path) -> None:
     pytest.importorskip("playwright.sync_api", reason="playwright is in the extra [dev]")
@@ -359,8 +365,7 @@ def test_it_is_readable_in_light_and_dark_without_a_network(made: Path) -> None:
             page = patient(browser.new_page(color_scheme=scheme, viewport={"width": 390, "height": 800}))
             requests: list[str] = []
             said: list[str] = []
-            page.on("request", lambda request, to=requests: to.append(request.url))
-            page.on("console", lambda message, to=said: to.append(message.text))
+            note_traffic(page, requests, said)
             page.goto((made / "index.html").as_uri())
             assert said == [] and len([url for url in requests if not url.startswith("data:")]) == 1
             assert page.evaluate("document.documentElement.scrollWidth") <= 390

@@ -8,7 +8,7 @@ import pytest
 
 from store.file.read import Run
 from store.measure.afcc import afcc_mask
-from store.measure.gauge import GAUGES
+from store.measure.gauge import GAUGES, Gauge
 from store.measure.layer import permutation
 from store.paper.claims import judge, verdicts_that_differ
 from store.paper.records import run_record
@@ -98,7 +98,7 @@ def test_the_mask_of_afcc_follows_the_clusters(open_app, folder: Path) -> None: 
 
 
 @pytest.mark.parametrize("gauge", GAUGES)
-def test_claims_are_judged_in_the_gauge_and_say_how_many_verdicts_differ(open_app, folder: Path, gauge: str) -> None:  # noqa: F811
+def test_claims_are_judged_in_the_gauge_and_say_how_many_verdicts_differ(open_app, folder: Path, gauge: Gauge) -> None:  # noqa: F811
     at = open_app("--store", folder, page="claims", gauge=gauge)
     unharmed(at)
     with Run(folder / "first.h5") as run:

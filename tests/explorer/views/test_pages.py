@@ -42,12 +42,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def open_app(monkeypatch: pytest.MonkeyPatch) -> Callable[..., "AppTest"]:
+def open_app(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     # Outside of a server, Streamlit asks at its first element whether it runs in a REPL, and looks for that at the
     # source of every module: half a minute in a test run.
     monkeypatch.setattr("streamlit.delta_generator._use_warning_has_been_displayed", True)
 
-    def open_app(*arguments: object, page: str = "run", **address: str) -> "AppTest":
+    def open_app(*arguments: object, page: str = "run", **address: str) -> Any:
         monkeypatch.setattr(sys, "argv", ["app.py", *map(str, arguments)])
         at = AppTest.from_file(str(ROOT / "explorer" / "app.py"), default_timeout=300)
         at.session_state["has drawn"] = True  # as a browser says that it has
@@ -61,36 +61,36 @@ def open_app(monkeypatch: pytest.MonkeyPatch) -> Callable[..., "AppTest"]:
     return open_app
 
 
-def shown(at: "AppTest") -> str:
+def shown(at: Any) -> str:
     """Everything that is text on the page."""
     kinds = ("html", "markdown", "caption", "text", "code", "subheader", "error", "info", "warning")
     elements = [(kind, element) for kind in kinds for element in at.get(kind)]
     return "\n".join(str(element.proto.body if kind == "html" else element.value) for kind, element in elements)
 
 
-def unharmed(at: "AppTest") -> None:
+def unharmed(at: Any) -> None:
     assert not at.exception, [str(error) for error in at.exception]
     assert not at.error, [error.value for error in at.error]
 
 
-def unfold(at: "AppTest", key: str) -> None:
+def unfold(at: Any, key: str) -> None:
     """Open what is drawn only then."""
     at.session_state[key] = True
     at.run()
     unharmed(at)
 
 
-def press(at: "AppTest", label: str) -> None:
+def press(at: Any, label: str) -> None:
     next(button for button in at.button if button.label == label).click().run()
     unharmed(at)
 
 
-def table(at: "AppTest", column: str) -> Any:
+def table(at: Any, column: str) -> Any:
     """The first table that has this column."""
     return next(frame.value for frame in at.dataframe if column in frame.value)
 
 
-def address(at: "AppTest") -> dict[str, str]:
+def address(at: Any) -> dict[str, str]:
     return {name: values[0] if isinstance(values, list) else values for name, values in at.query_params.items()}
 
 
@@ -127,7 +127,9 @@ def test_the_python_text_runs_and_has_the_present_view(open_app, folder: Path, p
 
 @pytest.mark.parametrize("page", PAGES)
 def test_every_page_opens_a_single_file_with_factors_only(open_app, folder: Path, page: str) -> None:
-    unharmed(open_app("--store", folder / "second.h5", page=page))
+    at = open_app("--store", folder / "second.h5", page=page)
+    unharmed(at)
+    assert address(at)["store"] == "second.h5"
 
 
 def test_the_table_holds_the_measure_and_the_published_row(open_app, folder: Path) -> None:
@@ -288,7 +290,9 @@ def test_another_condition_shows_the_first_page(open_app, tmp_path: Path) -> Non
     [("layer", {"gallery_page": "99", "holds": "99", "noise": "500000-900000"}), ("labels", {"label_sort": "x"})],
 )
 def test_what_the_file_does_not_have_is_not_shown(open_app, folder: Path, page: str, bad: dict[str, str]) -> None:
-    unharmed(open_app("--store", folder, page=page, **bad))
+    at = open_app("--store", folder, page=page, **bad)
+    unharmed(at)
+    assert not {"holds", "label_sort"} & set(address(at))
 
 
 def test_a_gallery_with_nothing_in_it_says_so(open_app, folder: Path) -> None:
@@ -451,7 +455,9 @@ def test_one_layer_two_labels_and_a_bare_manifest_are_enough(open_app, tmp_path:
         network={"arch": "net", "epochs": 30}, recipe=None, software=7, durations="long",
         device=None, created={"odd": True}, planned_layers=["only"], generator=["x"],
     )  # fmt: skip
-    unharmed(open_app("--store", tmp_path, page=page, threshold="1.0"))
+    at = open_app("--store", tmp_path, page=page, threshold="1.0")
+    unharmed(at)
+    assert address(at).items() >= {"store": "bare.h5", "layer": "only", "threshold": "1.0"}.items()
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -497,7 +503,13 @@ def test_a_damaged_file_is_a_message(open_app, tmp_path: Path, damage: str, page
         with Run(path) as run:
             needle = run.layers["10"].field(0).tobytes()[:64]
         whole[whole.index(needle) + 5] ^= 0x10
-    path.write_bytes({"empty": b"", "text": b"hello", "cut": whole[: len(whole) // 2], "flipped": whole}[damage])
+    damages: dict[str, bytes | bytearray] = {
+        "empty": b"",
+        "text": b"hello",
+        "cut": whole[: len(whole) // 2],
+        "flipped": whole,
+    }
+    path.write_bytes(damages[damage])
     at = open_app("--store", path, page=page)
     assert not at.exception
     assert at.error and "damaged.h5" in shown(at) and "store check" in shown(at)

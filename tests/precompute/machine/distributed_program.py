@@ -84,7 +84,8 @@ def not_synchronized(world: World) -> dict[str, Any]:
 
 def stopped(world: World) -> dict[str, Any]:
     """The last process alone gets a signal, in its third step."""
-    stopping, saved = Stopping(), []
+    stopping = Stopping()
+    saved: list[Any] = []
     one = training(world)
     take_step = one.take_step
 

@@ -8,7 +8,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -129,7 +131,7 @@ def alone(images: Path, together: list[dict]) -> Iterator[dict]:
 def assert_close(state: dict, other: dict) -> None:
     assert state["model"].keys() == other["model"].keys()
     for name, value in state["model"].items():
-        torch.testing.assert_close(value, other["model"][name], rtol=1e-4, atol=1e-5, msg=lambda text, n=name: n + text)
+        torch.testing.assert_close(value, other["model"][name], rtol=1e-4, atol=1e-5, msg=partial("{}{}".format, name))
     for column, values in state["history"].items():
         assert values == pytest.approx(other["history"][column], rel=1e-4, nan_ok=True), column
 
@@ -240,7 +242,8 @@ def test_two_processes_train_the_network_that_one_trains(place, capfd, monkeypat
     with Run(place / "two.h5") as two, Run(place / "one.h5") as one:
         ours, theirs = two.layers[LAYER], one.layers[LAYER]
         for column, values in one.history(None).items():
-            rounding = {"abs": 0.01} if column.endswith("accuracy") else {"rel": 2e-3}  # an input or two in between
+            # An input or two in between.
+            rounding: dict[str, Any] = {"abs": 0.01} if column.endswith("accuracy") else {"rel": 2e-3}
             assert two.history(None)[column] == pytest.approx(values, **rounding), column
         for made, alone in ((ours.class_means, theirs.class_means), (ours.probe_weights, theirs.probe_weights)):
             assert np.abs(made - alone).max() < 0.015 * np.abs(alone).max()  # 0.006; by each part's own statistics 0.03

@@ -5,6 +5,7 @@ import signal
 import sys
 import time
 import weakref
+from typing import Any
 
 import pytest
 
@@ -115,7 +116,7 @@ def test_a_stop_that_comes_out_as_an_error_is_a_stop_all_the_same(
 
 
 def test_what_else_is_lost_is_said_as_before() -> None:
-    said = []
+    said: list[Any] = []
     before, sys.unraisablehook = sys.unraisablehook, said.append
     try:
         with Stopping():

@@ -1,5 +1,7 @@
 """timm's networks: the paper's EfficientNet-B0 against its tables, and others by name."""
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -11,7 +13,7 @@ from precompute.options import Options
 from store.file.write import stores_fields
 from store.paper.published import published
 
-SMALL = {"data": "digits", "image_size": 64, "weights": "none"}
+SMALL: dict[str, Any] = {"data": "digits", "image_size": 64, "weights": "none"}
 
 
 def shapes_of(**options):

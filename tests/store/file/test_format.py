@@ -2,7 +2,9 @@
 
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -166,7 +168,8 @@ def test_the_same_content_gives_the_same_bytes() -> None:
 
 def test_content_checksum_is_of_the_data_alone(tmp_path: Path) -> None:
     sums = []
-    for number, options in enumerate(({}, {"manifest": {"durations": {"train": 7}}}, {"seed": 1})):
+    changes: list[dict[str, Any]] = [{}, {"manifest": {"durations": {"train": 7}}}, {"seed": 1}]
+    for number, options in enumerate(changes):
         with Run(write_small(tmp_path / f"{number}.h5", **options)) as run:
             sums.append(run.content_sha256)
     assert sums[0] == sums[1] != sums[2]
@@ -216,7 +219,7 @@ def surrogate(content: RunContent) -> None:
 
 
 def short_history(content: RunContent) -> None:
-    content.layers[0].history["loss"] = [0.5]
+    content.layers[0].history["loss"] = [0.5]  # type: ignore[index]
 
 
 def missing_name(content: RunContent) -> None:
@@ -282,14 +285,15 @@ def test_data_that_is_not_what_was_written_is_refused_when_first_read(access: st
         file["layers/10/fields"][0, 0, 0] += 1  # with a checksum of HDF5's that fits
     with Run(result_file) as run:
         assert run.layers["13"].measure().n_above.any()  # the other layer is none the worse
+        reads: dict[str, Callable[[], object]] = {
+            "field": lambda: run.layers["10"].field(5),
+            "fields": run.layers["10"].fields,
+            "measure": run.layers["10"].measure,
+            "verify_fields": run.layers["10"].verify_fields,
+            "verify": run.verify,
+        }
         with pytest.raises(FormatError, match=r"run\.h5: layers/10/fields: .*sha256"):
-            {
-                "field": lambda: run.layers["10"].field(5),
-                "fields": run.layers["10"].fields,
-                "measure": run.layers["10"].measure,
-                "verify_fields": run.layers["10"].verify_fields,
-                "verify": run.verify,
-            }[access]()
+            reads[access]()
 
 
 def test_fields_that_are_not_the_product_are_refused_by_verify(tmp_path: Path) -> None:

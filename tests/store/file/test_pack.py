@@ -185,7 +185,7 @@ def test_a_full_disk_leaves_no_part_of_a_file(
     def full(descriptor: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(write.os, "fsync", full)
+    monkeypatch.setattr("os.fsync", full)
     status, text, errors = run_main(command, result_file)
     assert (status, text, errors) == (1, "", f"error: {result_file}: No space left on device\n")
     assert [path.name for path in result_file.parent.iterdir()] == [result_file.name]

@@ -12,14 +12,14 @@ import pytest
 
 from store.file.format import FormatError
 from store.file.read import Run
-from tests.builders import refused, write_small
+from tests.builders import refusal, write_small
 from tests.hostile_files import FILES, STRUCTURES, edit, virtual_manifest_on_a_pipe
 
 
 @pytest.mark.parametrize("change", STRUCTURES, ids=lambda change: change.__name__)
 def test_hostile_structures_are_refused_by_name(change: Callable[[h5py.File], None], result_file: Path) -> None:
     write_small(result_file.with_name("secret.h5"))
-    refused(result_file, edit(result_file, change))
+    assert re.search(edit(result_file, change), refusal(result_file))
 
 
 def test_nothing_else_in_the_file_is_looked_at(result_file: Path) -> None:
@@ -29,6 +29,7 @@ def test_nothing_else_in_the_file_is_looked_at(result_file: Path) -> None:
         file["layers/10"].attrs["more"] = "of any length"
     with Run(result_file) as run:
         run.verify()
+        assert list(run.layers) == ["10", "13"]
 
 
 @pytest.mark.parametrize("place", ["labels/name", "labels/superclass", "manifest"])
@@ -36,7 +37,7 @@ def test_strings_of_variable_length_are_refused(place: str, result_file: Path) -
     with h5py.File(result_file, "r+") as file:
         del file[place]
         file.create_dataset(place, data=["a"] * 4, dtype=h5py.string_dtype(), chunks=(4,))  # never with a checksum
-    refused(result_file, f"{place}: .*expected fletcher32 alone")
+    assert re.search(f"{place}: .*expected fletcher32 alone", refusal(result_file))
 
 
 def test_long_strings_are_refused(result_file: Path) -> None:
@@ -44,7 +45,7 @@ def test_long_strings_are_refused(result_file: Path) -> None:
         del file["labels/name"]
         names = np.full(4, b"a", "S257")
         file.create_dataset("labels/name", data=names, chunks=(4,), fletcher32=True)
-    refused(result_file, "labels/name: type .S257, expected S")
+    assert re.search("labels/name: type .S257, expected S", refusal(result_file))
 
 
 @pytest.mark.parametrize("change", FILES, ids=lambda change: change.__name__)

@@ -49,7 +49,7 @@ def test_dense_factored_and_the_plain_program_are_one(
     found = zero_sum(fields)
     assert found.tolist() == plain and fields.tobytes() == before.tobytes()
     counts = np.arange(1, n_labels + 1)
-    wanted = reference.measure_layer(plain, threshold, None, counts.tolist())
+    wanted = reference.measure_layer(plain, threshold, None, [float(count) for count in counts])
     dense = measure_layer(fields, threshold, None, counts, "zero-sum")
     assert_same(dense, wanted)
     assert_same(dense, measure_layer(found, threshold, None, counts))

@@ -89,8 +89,8 @@ def test_all_of_it_is_of_the_gauge(tmp_path: Path, nulls) -> None:
             )
             assert cells(lines, null)["n"].partition("+-")[0] == shown(drawn.mean) and drawn.mean != trained.mean
         assert cells(lines, "measured")["n"] == shown(layer.measure(gauge="zero-sum").mean_noise)
-        zero_sum, trained = (meaning(run, layer, 0.3, 0, gauge) for gauge in ("zero-sum", "as trained"))
-    assert lines[-len(zero_sum) :] == zero_sum != trained
+        of_zero_sum, of_trained = (meaning(run, layer, 0.3, 0, gauge) for gauge in ("zero-sum", "as trained"))
+    assert lines[-len(of_zero_sum) :] == of_zero_sum != of_trained
 
 
 def test_untrained_networks_are_a_null_of_their_own(tmp_path: Path, nulls) -> None:
@@ -108,7 +108,7 @@ def test_untrained_networks_are_a_null_of_their_own(tmp_path: Path, nulls) -> No
     with Run(others[0]) as a, Run(others[1]) as b:
         noise = [run.layers["10"].measure().mean_noise for run in (a, b)]
     row = cells(found["10"], "untrained network")
-    assert row["n"].startswith(f"{shown(np.mean(noise))}+-") and noise[0] != noise[1]
+    assert row["n"].startswith(f"{shown(float(np.mean(noise)))}+-") and noise[0] != noise[1]
     assert any(line.startswith("  z") for line in found["10"][-2:])
     status, text, errors = nulls(path, "--untrained", path)
     assert status == 1 and "not an untrained network of 8 labels" in errors

@@ -66,7 +66,8 @@ def load(name: str) -> data.DataSet:
 
 
 def test_the_stand_in_is_called_as_torchvision_can_be(name):
-    inspect.signature(KINDS[name]).bind("a folder", download=True)
+    given = inspect.signature(KINDS[name]).bind("a folder", download=True)
+    assert given.arguments == {"root": "a folder", "download": True}
 
 
 def test_from_the_hub_and_only_once(name, servers):

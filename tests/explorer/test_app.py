@@ -4,6 +4,7 @@ import contextlib
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
@@ -17,6 +18,8 @@ from tests.browser import chromium as started
 from tests.explorer_runs import afcc_between, cifar100_labels, make_run, served
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is in the extra [dev]")
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
 
 if CHROMIUM is None:
     pytest.skip("there is no chromium on this machine (apt-get install chromium)", allow_module_level=True)
@@ -37,43 +40,43 @@ def app(folder: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator["sync_api.Browser"]:
+def chromium() -> Iterator["Browser"]:
     with started() as browser:
         yield browser
 
 
 @pytest.fixture
-def page(chromium: "sync_api.Browser") -> Iterator["sync_api.Page"]:
+def page(chromium: "Browser") -> Iterator["Page"]:
     page = person(chromium)
     yield page
     page.context.close()
 
 
-def person(chromium: "sync_api.Browser", **options: object) -> "sync_api.Page":
+def person(chromium: "Browser", **options: Any) -> "Page":
     """Somebody with a browser of their own."""
     return patient(chromium.new_context(viewport={"width": 1366, "height": 1600}, **options).new_page())
 
 
-def visit(page: "sync_api.Page", address: str) -> None:
+def visit(page: "Page", address: str) -> None:
     page.goto(address)
     settle(page)
 
 
-def parameters(page: "sync_api.Page") -> dict[str, str]:
+def parameters(page: "Page") -> dict[str, str]:
     return {name: values[0] for name, values in parse_qs(urlsplit(page.url).query).items()}
 
 
-def wait_for_address(page: "sync_api.Page", pattern: str) -> None:
+def wait_for_address(page: "Page", pattern: str) -> None:
     page.wait_for_url(re.compile(pattern), wait_until="commit")
 
 
-def arrive(page: "sync_api.Page", wanted: str) -> None:
+def arrive(page: "Page", wanted: str) -> None:
     """Wait for the page with this heading, and until it is drawn."""
     eventually(page, lambda: heading(page), wanted)
     settle(page)
 
 
-def click_until(page: "sync_api.Page", place: Callable[[], tuple[float, float]], pattern: str) -> None:
+def click_until(page: "Page", place: Callable[[], tuple[float, float]], pattern: str) -> None:
     """Click at a place of a picture until the address follows: a picture that is there may not listen yet."""
     for _ in range(10):
         page.mouse.click(*place())
@@ -83,7 +86,7 @@ def click_until(page: "sync_api.Page", place: Callable[[], tuple[float, float]],
     pytest.fail(f"ten clicks did not lead to {pattern}, but to {page.url}")
 
 
-def first_row(page: "sync_api.Page") -> Callable[[], tuple[float, float]]:
+def first_row(page: "Page") -> Callable[[], tuple[float, float]]:
     """The box of the first row of the first table."""
 
     def place() -> tuple[float, float]:
@@ -93,15 +96,15 @@ def first_row(page: "sync_api.Page") -> Callable[[], tuple[float, float]]:
     return place
 
 
-def heading(page: "sync_api.Page") -> str:
+def heading(page: "Page") -> str:
     return page.locator(".fs-heading").first.inner_text()
 
 
-def numbers_of(page: "sync_api.Page") -> Callable[[], list[str]]:
+def numbers_of(page: "Page") -> Callable[[], list[str]]:
     return page.locator("[data-testid=stMetricValue]").all_inner_texts
 
 
-def test_it_opens_on_the_newest_run(page: "sync_api.Page", app: str) -> None:
+def test_it_opens_on_the_newest_run(page: "Page", app: str) -> None:
     visit(page, app)
     assert heading(page) == "VGG-16 on CIFAR-100, 30 labels"
     page.locator("svg.marks").nth(3).wait_for()
@@ -111,7 +114,7 @@ def test_it_opens_on_the_newest_run(page: "sync_api.Page", app: str) -> None:
     page.locator("svg.marks").nth(4).wait_for()
 
 
-def test_the_keyboard_moves_the_threshold_and_everything_follows(page: "sync_api.Page", app: str) -> None:
+def test_the_keyboard_moves_the_threshold_and_everything_follows(page: "Page", app: str) -> None:
     visit(page, f"{app}/layer")
     before = page.locator("[data-testid=stMetricValue]").nth(1).inner_text()
     page.get_by_role("slider").first.focus()
@@ -119,13 +122,16 @@ def test_the_keyboard_moves_the_threshold_and_everything_follows(page: "sync_api
         page.keyboard.press("ArrowRight")
     wait_for_address(page, r"threshold=0\.5\b")
     eventually(page, lambda: page.locator("[data-testid=stMetricValue]").nth(1).inner_text() != before, True)
+    assert parameters(page)["threshold"] == "0.5"
 
 
-def test_the_gauge_of_the_sidebar_reaches_the_live_matrix(page: "sync_api.Page", app: str, folder: Path) -> None:
+def test_the_gauge_of_the_sidebar_reaches_the_live_matrix(page: "Page", app: str, folder: Path) -> None:
     visit(page, f"{app}/filter?store=run.h5&layer=10")
     shown = page.locator(".fs-layer dd").first
     with Run(folder / "run.h5") as run:
-        clusters = {gauge: f"{run.layers['10'].measure(gauge=gauge).mean_clusters:.2f}" for gauge in GAUGES}
+        clusters: dict[str, str] = {
+            gauge: f"{run.layers['10'].measure(gauge=gauge).mean_clusters:.2f}" for gauge in GAUGES
+        }
     assert clusters["as trained"] != clusters["zero-sum"]
     for gauge, address in (("as trained", None), ("zero-sum", "zero-sum"), ("as trained", None)):
         if parameters(page).get("gauge") != address:
@@ -135,7 +141,7 @@ def test_the_gauge_of_the_sidebar_reaches_the_live_matrix(page: "sync_api.Page",
         eventually(page, lambda: parameters(page).get("gauge"), address)
 
 
-def test_the_live_threshold_reaches_the_page_and_the_address(page: "sync_api.Page", app: str) -> None:
+def test_the_live_threshold_reaches_the_page_and_the_address(page: "Page", app: str) -> None:
     visit(page, f"{app}/filter?filter=3")
     slider = page.locator("input[type=range]").first
     slider.focus()
@@ -146,7 +152,7 @@ def test_the_live_threshold_reaches_the_page_and_the_address(page: "sync_api.Pag
     assert parameters(page)["filter"] == "3"
 
 
-def test_the_answer_to_one_key_does_not_undo_the_next(page: "sync_api.Page", app: str) -> None:
+def test_the_answer_to_one_key_does_not_undo_the_next(page: "Page", app: str) -> None:
     """On a busy machine it comes while the next key is down."""
     visit(page, f"{app}/filter?filter=3")
     slider = page.locator("input[type=range]").first
@@ -161,7 +167,7 @@ def test_the_answer_to_one_key_does_not_undo_the_next(page: "sync_api.Page", app
     eventually(page, lambda: parameters(page).get("threshold"), "0.32")
 
 
-def test_a_drag_moves_the_numbers_and_its_end_the_address(page: "sync_api.Page", app: str) -> None:
+def test_a_drag_moves_the_numbers_and_its_end_the_address(page: "Page", app: str) -> None:
     visit(page, f"{app}/filter?filter=3")
     slider, numbers = page.locator("input[type=range]").first, page.locator(".fs dd")
     eventually(page, lambda: numbers.first.inner_text().isdigit(), True)
@@ -179,7 +185,7 @@ def test_a_drag_moves_the_numbers_and_its_end_the_address(page: "sync_api.Page",
     eventually(page, lambda: 0.55 < float(parameters(page).get("threshold", "0.3")) < 0.65, True)
 
 
-def test_an_address_shows_somebody_else_the_same(chromium: "sync_api.Browser", page: "sync_api.Page", app: str) -> None:
+def test_an_address_shows_somebody_else_the_same(chromium: "Browser", page: "Page", app: str) -> None:
     visit(page, f"{app}/labels?threshold=0.2&layer=7&label=12&order=reversed&average=all")
     other = person(chromium)
     visit(other, page.url)
@@ -192,16 +198,17 @@ def test_an_address_shows_somebody_else_the_same(chromium: "sync_api.Browser", p
     other.context.close()
 
 
-def test_the_view_stays_with_another_page_and_the_back_button(page: "sync_api.Page", app: str) -> None:
+def test_the_view_stays_with_another_page_and_the_back_button(page: "Page", app: str) -> None:
     visit(page, f"{app}/layer?threshold=0.4&layer=7")
     page.get_by_role("link", name="Labels").click()
     wait_for_address(page, r"/labels\?.*threshold=0\.4")
     arrive(page, "The 30 labels in layer 7")
     page.go_back()
     page.get_by_text("Layer 7: 16 filters").wait_for()
+    assert parameters(page)["threshold"] == "0.4"
 
 
-def test_a_view_replaces_the_bare_entry_of_its_page(page: "sync_api.Page", app: str) -> None:
+def test_a_view_replaces_the_bare_entry_of_its_page(page: "Page", app: str) -> None:
     """Which of the two entries Streamlit makes is a matter of time: made by hand, they are one every time."""
     visit(page, f"{app}/layer")
     added = page.evaluate(
@@ -217,14 +224,15 @@ def test_a_view_replaces_the_bare_entry_of_its_page(page: "sync_api.Page", app: 
     assert added == [1, 2, "?threshold=0.5"]
 
 
-def test_a_label_drills_down_to_a_filter(page: "sync_api.Page", app: str) -> None:
+def test_a_label_drills_down_to_a_filter(page: "Page", app: str) -> None:
     visit(page, f"{app}/labels?layer=10&label=5")
     page.get_by_text("Filters that hold it").scroll_into_view_if_needed()
     click_until(page, first_row(page), r"/filter\?")
     eventually(page, lambda: bool(re.fullmatch(r"Layer 10, filter \d+", heading(page))), True)
+    assert heading(page) == f"Layer 10, filter {parameters(page).get('filter', '0')}"
 
 
-def test_the_exact_accuracy_follows_the_threshold(page: "sync_api.Page", app: str, folder: Path) -> None:
+def test_the_exact_accuracy_follows_the_threshold(page: "Page", app: str, folder: Path) -> None:
     with Run(folder / "tested.h5") as run:
         layer, labels, names = run.layers["10"], run.label_of_test_input, run.label_names
         features = to_blocks(layer.test_features)
@@ -233,6 +241,7 @@ def test_the_exact_accuracy_follows_the_threshold(page: "sync_api.Page", app: st
             for at in (0.3, 0.55)
         )
     changed = int(np.flatnonzero(before.predicted != result.predicted)[0])
+    assert before.accuracy != result.accuracy and before.weights_kept != result.weights_kept
     visit(page, f"{app}/afcc?store=tested.h5&layer=10&test_input={changed}")
     alone = page.locator("dt", has_text="clusters only").locator("+ dd")
     eventually(page, alone.inner_text, names[before.predicted[changed]])
@@ -247,7 +256,7 @@ def test_the_exact_accuracy_follows_the_threshold(page: "sync_api.Page", app: st
     eventually(page, numbers.nth(2).inner_text, f"{result.weights_kept:,}")
 
 
-def test_a_label_that_is_chosen_is_marked_in_figure_2(page: "sync_api.Page", app: str) -> None:
+def test_a_label_that_is_chosen_is_marked_in_figure_2(page: "Page", app: str) -> None:
     visit(page, f"{app}/labels?layer=10&label=5")
     rules = """() => [...document.querySelectorAll(".st-key-picture_figure-2a .mark-rule line")].map(
         (line) => line.getAttribute("transform") + line.getAttribute("x2") + line.getAttribute("y2")
@@ -258,24 +267,27 @@ def test_a_label_that_is_chosen_is_marked_in_figure_2(page: "sync_api.Page", app
     page.keyboard.press("Enter")
     wait_for_address(page, r"label=9\b")
     eventually(page, lambda: page.evaluate(rules) != marked, True)
+    assert parameters(page)["label"] == "9"
 
 
-def test_a_filter_picked_among_two_layers_is_shown_below(page: "sync_api.Page", app: str) -> None:
+def test_a_filter_picked_among_two_layers_is_shown_below(page: "Page", app: str) -> None:
     visit(page, f"{app}/compare?layer=10")
     gallery = at_rest(page.locator(".st-key-compare_gallery_A svg.marks"))
     across, down = 5 * gallery["width"] / 8, 3 * gallery["height"] / 8  # the third matrix of the second row
     click_until(page, lambda: (gallery["x"] + across, gallery["y"] + down), r"\bfilter=6\b")
     eventually(page, page.get_by_role("spinbutton", name="A: filter").input_value, "6")
+    assert parameters(page)["filter"] == "6"
 
 
-def test_what_a_filter_gives_leads_to_it(page: "sync_api.Page", app: str) -> None:
+def test_what_a_filter_gives_leads_to_it(page: "Page", app: str) -> None:
     visit(page, f"{app}/afcc?store=tested.h5&layer=10&test_input=731")
     page.get_by_text("Given to the predicted label").scroll_into_view_if_needed()
     click_until(page, first_row(page), r"/filter\?")
     eventually(page, lambda: bool(re.fullmatch(r"Layer 10, filter \d+", heading(page))), True)
+    assert heading(page) == f"Layer 10, filter {parameters(page).get('filter', '0')}"
 
 
-def test_a_click_on_the_gallery_opens_the_filter(page: "sync_api.Page", app: str) -> None:
+def test_a_click_on_the_gallery_opens_the_filter(page: "Page", app: str) -> None:
     visit(page, f"{app}/layer?layer=10")
 
     def place() -> tuple[float, float]:
@@ -284,17 +296,19 @@ def test_a_click_on_the_gallery_opens_the_filter(page: "sync_api.Page", app: str
 
     click_until(page, place, r"/filter\?.*filter=10\b")
     eventually(page, lambda: heading(page), "Layer 10, filter 10")
+    assert parameters(page)["layer"] == "10"
 
 
-def test_a_filter_and_the_next_one(page: "sync_api.Page", app: str) -> None:
+def test_a_filter_and_the_next_one(page: "Page", app: str) -> None:
     visit(page, f"{app}/filter?filter=4")
     page.get_by_role("button", name="Next").click()
-    page.get_by_text("Layer 10, filter 5").wait_for()
     wait_for_address(page, r"filter=5\b")
+    page.get_by_text("Layer 10, filter 5").wait_for()
+    assert heading(page) == "Layer 10, filter 5"
 
 
 @pytest.mark.parametrize(("scheme", "dark"), [("light", False), ("dark", True)])
-def test_the_theme_is_the_readers(chromium: "sync_api.Browser", app: str, scheme: str, dark: bool) -> None:
+def test_the_theme_is_the_readers(chromium: "Browser", app: str, scheme: str, dark: bool) -> None:
     page = person(chromium, color_scheme=scheme)
     visit(page, app)
 
@@ -304,6 +318,7 @@ def test_the_theme_is_the_readers(chromium: "sync_api.Browser", app: str, scheme
         return _lightness(ground) < 80, _lightness(text) > 160
 
     eventually(page, colours, (dark, dark))
+    assert page.evaluate("getComputedStyle(document.body).colorScheme") in (scheme, "normal")
     page.context.close()
 
 
@@ -311,7 +326,7 @@ def _lightness(colour: str) -> float:
     return sum(map(float, re.findall(r"[\d.]+", colour)[:3])) / 3
 
 
-def test_charts_and_tables_are_saved(page: "sync_api.Page", app: str, tmp_path: Path) -> None:
+def test_charts_and_tables_are_saved(page: "Page", app: str, tmp_path: Path) -> None:
     visit(page, app)
     starts = {"as PNG": b"\x89PNG", "as SVG": b"<svg", "CSV": b"layer,N_f", "Parquet": b"PAR1"}
     for name, start in starts.items():
@@ -328,7 +343,7 @@ def test_charts_and_tables_are_saved(page: "sync_api.Page", app: str, tmp_path: 
     assert (tmp_path / "npy").read_bytes().startswith(b"\x93NUMPY")
 
 
-def test_a_file_that_appears_is_opened(page: "sync_api.Page", tmp_path: Path) -> None:
+def test_a_file_that_appears_is_opened(page: "Page", tmp_path: Path) -> None:
     with served("--store", str(tmp_path)) as address:
         page.goto(address)
         page.get_by_text("No result yet").wait_for()
@@ -343,7 +358,7 @@ def test_a_file_that_appears_is_opened(page: "sync_api.Page", tmp_path: Path) ->
         assert parameters(page)["store"] == "going.h5"  # and nothing has jumped
 
 
-def test_it_asks_for_new_files_only_at_rest(page: "sync_api.Page", app: str) -> None:
+def test_it_asks_for_new_files_only_at_rest(page: "Page", app: str) -> None:
     """Asked while another page is on its way, Streamlit's answer would leave that page blank, once in eight times."""
     sent: list[object] = []
     page.on("websocket", lambda socket: socket.on("framesent", lambda frame: sent.append(frame)))
@@ -371,7 +386,7 @@ def test_it_asks_for_new_files_only_at_rest(page: "sync_api.Page", app: str) -> 
     eventually(page, lambda: bool(sent), True)
 
 
-def test_it_asks_for_nothing_while_a_slider_is_held(page: "sync_api.Page", app: str) -> None:
+def test_it_asks_for_nothing_while_a_slider_is_held(page: "Page", app: str) -> None:
     """Asked at the moment of its release, the fragment that looks for files would be drawn in place of the slider's."""
     sent: list[object] = []
     page.on("websocket", lambda socket: socket.on("framesent", lambda frame: sent.append(frame)))
@@ -388,7 +403,7 @@ def test_it_asks_for_nothing_while_a_slider_is_held(page: "sync_api.Page", app: 
     eventually(page, lambda: bool(sent), True)
 
 
-def test_a_change_that_went_with_a_look_for_files_is_drawn(page: "sync_api.Page", app: str, folder: Path) -> None:
+def test_a_change_that_went_with_a_look_for_files_is_drawn(page: "Page", app: str, folder: Path) -> None:
     """Streamlit's batch of one moment, made long enough for a key press to fall into it."""
     visit(page, f"{app}/layer?store=run.h5&layer=10")
     page.get_by_role("slider").first.focus()
@@ -406,7 +421,8 @@ def test_a_change_that_went_with_a_look_for_files_is_drawn(page: "sync_api.Page"
     page.keyboard.press("ArrowRight")
     wait_for_address(page, r"threshold=0\.31\b")
     with Run(folder / "run.h5") as run:
-        noise = f"{run.layers['10'].measure(0.31).mean_noise:.1f}"
+        noise, before = (f"{run.layers['10'].measure(at).mean_noise:.1f}" for at in (0.31, 0.3))
+    assert noise != before
     eventually(page, page.get_by_test_id("stMetricValue").nth(1).inner_text, noise)
 
 
@@ -419,7 +435,7 @@ FOCUSED = """() => {
 }"""
 
 
-def walk(page: "sync_api.Page", most: int = 260) -> list[dict[str, str]]:
+def walk(page: "Page", most: int = 260) -> list[dict[str, str]]:
     """What Tab reaches, from the top of the page until it leaves it."""
     page.evaluate("document.activeElement.blur()")
     found = []
@@ -448,7 +464,7 @@ def walk(page: "sync_api.Page", most: int = 260) -> list[dict[str, str]]:
         ("", ["Run", "Compare", "Layer", "Scan order", "Means of", "Threshold", "CSV", "Training", "Load this"]),
     ],
 )  # fmt: skip
-def test_the_keyboard_reaches_everything(page: "sync_api.Page", app: str, address: str, expected: list[str]) -> None:
+def test_the_keyboard_reaches_everything(page: "Page", app: str, address: str, expected: list[str]) -> None:
     visit(page, f"{app}/{address}")
 
     def missing() -> list[str]:
@@ -456,10 +472,11 @@ def test_the_keyboard_reaches_everything(page: "sync_api.Page", app: str, addres
         names = [focused["name"] for focused in walk(page)]
         return [name for name in expected if not any(name in each for each in names)]
 
-    eventually(page, missing, [])
+    eventually(page, missing, list[str]())
+    assert urlsplit(page.url).path == "/" + address.partition("?")[0]  # a walk presses nothing
 
 
-def test_a_filter_is_opened_without_a_mouse(page: "sync_api.Page", app: str) -> None:
+def test_a_filter_is_opened_without_a_mouse(page: "Page", app: str) -> None:
     visit(page, f"{app}/layer?layer=10")
     for _ in range(150):
         page.keyboard.press("Tab")
@@ -469,10 +486,11 @@ def test_a_filter_is_opened_without_a_mouse(page: "sync_api.Page", app: str) -> 
     page.keyboard.press("Enter")
     wait_for_address(page, r"/filter\?.*filter=17\b")
     eventually(page, lambda: heading(page), "Layer 10, filter 17")
+    assert parameters(page)["layer"] == "10"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_it_prints_on_paper(chromium: "sync_api.Browser", app: str, scheme: str) -> None:
+def test_it_prints_on_paper(chromium: "Browser", app: str, scheme: str) -> None:
     page = person(chromium, color_scheme=scheme)
     visit(page, f"{app}/labels")
     pages = len(re.findall(rb"/Type\s*/Page\b", page.pdf()))

@@ -1,6 +1,7 @@
 """Manifests that make no sense, and files that are damaged: refused by name, never believed, never waited for."""
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from store.__main__ import main
 from store.file import format as fmt
 from store.file.format import FormatError
 from store.file.read import Run
-from tests.builders import edit_manifest, refused
+from tests.builders import edit_manifest, refusal
 
 
 @pytest.mark.parametrize(
@@ -61,7 +62,7 @@ def test_manifests_that_make_no_sense_are_refused_by_name(
     changes: dict[str, object], message: str, result_file: Path
 ) -> None:
     edit_manifest(result_file, **changes)
-    refused(result_file, message)
+    assert re.search(message, refusal(result_file))
 
 
 @pytest.mark.parametrize("text", [b"{", b"[" * 100_000, b"\xff", b"7", b"[]", b"null", b'{"version": ' + b"1" * 5000])
@@ -70,7 +71,7 @@ def test_manifests_that_are_no_manifest_are_refused(text: bytes, result_file: Pa
         del file["manifest"]
         values = np.frombuffer(text, np.uint8)
         file.create_dataset("manifest", data=values, chunks=values.shape, fletcher32=True)
-    refused(result_file, "manifest|damaged, or not of this format")
+    assert re.search("manifest|damaged, or not of this format", refusal(result_file))
 
 
 @pytest.mark.parametrize(
