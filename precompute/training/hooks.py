@@ -8,24 +8,47 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+from typing import Any, NoReturn, Protocol
 
 import torch
+from torch import Tensor, nn
 
 from precompute.images.augment import Draws
+from precompute.machine.distributed import World
 from precompute.machine.stopping import Stopping
 from precompute.messages.problem import Problem
 from precompute.messages.progress import Progress
 from precompute.messages.wording import counted
+from precompute.recipes import Schedule
 from store.file.format import HISTORY
-
-if TYPE_CHECKING:
-    from precompute.training.loop import Training
 
 _CHECK_EVERY = 100  # steps between looks at the loss on a GPU, where each look waits for the device
 _SAVE_EVERY = 15.0  # seconds between saves on a GPU, where one can take as long as two epochs
 
 Save = Callable[[dict[str, Any]], None]
+
+
+class Training(Protocol):
+    """What hooks know of a training (`loop.Training`)."""
+
+    name: str
+    model: nn.Module
+    schedule: Schedule
+    evaluate: Callable[[], float] | None
+    evaluations: int
+    world: World
+    device: torch.device
+    optimizer: torch.optim.SGD
+    history: dict[str, list[float]]
+    batch_size: int
+    steps_an_epoch: int
+    steps: int
+    step: int  # how many are done
+    sums: Tensor  # of this epoch: loss, and inputs that were answered right
+
+    def fields(self, model: nn.Module, index: Tensor, draws: Draws) -> Tensor: ...
+
+    def state(self) -> dict[str, Any]: ...
 
 
 @dataclass(frozen=True)
@@ -39,7 +62,7 @@ class Moment:
     looks: bool  # whether the device is waited for
 
 
-def moment(training: "Training", epoch: int, batch: int, draws: Draws) -> Moment:
+def moment(training: Training, epoch: int, batch: int, draws: Draws) -> Moment:
     ends_epoch = batch + 1 == training.steps_an_epoch
     looks = ends_epoch or training.device.type == "cpu" or batch % _CHECK_EVERY == 0
     return Moment(epoch, batch, draws, ends_epoch, looks)
@@ -53,7 +76,7 @@ class Stops:
     """Whether a person, or the system, asked for the end: agreed on among processes, since a signal reaches each at
     another step, and only where they wait for each other anyway."""
 
-    def __init__(self, training: "Training", stopping: Stopping) -> None:
+    def __init__(self, training: Training, stopping: Stopping) -> None:
         self._world, self._stopping = training.world, stopping
         self.asked = False
 
@@ -69,7 +92,7 @@ class Stops:
 class LossCheck:
     """A loss that is not finite ends the training. Raises Problem."""
 
-    def __init__(self, training: "Training", stops: Stops) -> None:
+    def __init__(self, training: Training, stops: Stops) -> None:
         self._training, self._stops = training, stops
 
     def after_step(self, now: Moment) -> None:
@@ -81,7 +104,7 @@ class LossCheck:
 class Epochs:
     """The history: learning rate, loss and accuracies at the end of each epoch."""
 
-    def __init__(self, training: "Training") -> None:
+    def __init__(self, training: Training) -> None:
         self._training = training
 
     def after_step(self, now: Moment) -> None:
@@ -114,7 +137,7 @@ class Epochs:
 class Saves:
     """The state after each epoch, on a GPU now and then, and in the middle of one when the person stops."""
 
-    def __init__(self, training: "Training", stops: Stops, save: Save) -> None:
+    def __init__(self, training: Training, stops: Stops, save: Save) -> None:
         self._training, self._stops, self._save = training, stops, save
         self._saved = -math.inf
 
@@ -145,7 +168,7 @@ class Saves:
 class Shown:
     """Progress, of the first process."""
 
-    def __init__(self, training: "Training") -> None:
+    def __init__(self, training: Training) -> None:
         self._training = training
         self.progress = Progress(training.name, training.steps, training.step, shown=training.world.is_first)
 
@@ -159,7 +182,7 @@ class Shown:
         self.progress.finish(f"{counted(self._training.schedule.epochs, 'epoch')}, {text}")
 
 
-def diverged(training: "Training", what: str, epoch: int) -> NoReturn:
+def diverged(training: Training, what: str, epoch: int) -> NoReturn:
     raise Problem(
         f"{training.name}: {what} not finite any more in epoch {epoch + 1} (learning rate "
         f"{training.optimizer.param_groups[0]['lr']:.3g}). The last good checkpoint is kept; the recipe does not suit "
