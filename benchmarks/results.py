@@ -3,9 +3,9 @@
     python -m benchmarks.results [FILE ...]
 
 A block of README.md, or of a page of docs/, names what it shows and the files that it is from, in the comment that it
-begins with; a block whose files are not all there is left as it is. The explorer's example file everybody has, so that
-a test can make its blocks again. With files, docs/results.md is written too: a section each, with the command that
-makes it.
+begins with; a block whose files are not all there, or do not hold what it shows, is left as it is. The explorer's
+example file everybody has, so that a test can make its blocks again. With files, docs/results.md is written too: a
+section each, with the command that makes it.
 """
 
 import re
@@ -23,9 +23,11 @@ import polars as pl
 from explorer.frames.claims import in_other_gauge
 from explorer.frames.runs import of_run
 from explorer.report.tables import QUANTITIES, mean_and_deviation, recipe_of, tables
+from precompute.fields import by_filter
 from precompute.messages.progress import seconds
 from precompute.networks.models import find_arch
 from precompute.options import parse
+from precompute.probe import initial_probe, start_share
 from store.file.format import TEST_FEATURES, FormatError
 from store.file.read import Layer, Run
 from store.measure.fields import Fields
@@ -42,6 +44,7 @@ ROOT = Path(__file__).parents[1]
 _BLOCK = re.compile(
     r"(?P<mark><!-- make results: (?P<kind>[a-z-]+)(?P<files>( \S+)+) -->\n).*?(?P<end><!-- until here -->\n)", re.S
 )
+NAMES = ("n", "N_c", "C_s")
 _HEAD = """# Results
 
 Written by `make results RUNS="..."` from the files themselves, in the order given. Under each row of ours is the
@@ -77,7 +80,8 @@ def with_blocks(text: str, root: Path) -> str:
         if not all(path.exists() for path in paths):
             return block[0]
         with ExitStack() as stack:
-            return f"{block['mark']}{show([stack.enter_context(Run(path)) for path in paths])}{block['end']}"
+            shown = show([stack.enter_context(Run(path)) for path in paths])
+        return f"{block['mark']}{shown}{block['end']}" if shown else block[0]
 
     return _BLOCK.sub(made_again, text)
 
@@ -95,7 +99,41 @@ def _commands_and_tables(runs: list[Run]) -> str:
 
 
 def _afcc(runs: list[Run]) -> str:
-    return "\n".join(f"```\n{_stripped(afcc_tables(run))}\n```\n" for run in runs)
+    found = [_stripped(text) for run in runs if (text := afcc_tables(run))]
+    return "\n".join(f"```\n{text}\n```\n" for text in found)
+
+
+def _starts(runs: list[Run]) -> str:
+    """Two runs of one network, whose probes started from zeros and at random, layer by layer."""
+    zeros, random = runs
+    columns = ["accuracy", *NAMES]
+    head = ["layer", "share of the start", *columns, *(f"{name}, from zeros" for name in columns)]
+    lines = [f"| {' | '.join(head)} |", "|---:" * len(head) + "|"]
+    for layer in reversed(random.layers.values()):
+        numbers = [cells(one.layers[layer.name]) for one in (random, zeros)]
+        row = [layer.name, f"{layer.record['start_share']:.0%}"]
+        row += [of_start[name] for of_start in numbers for name in columns]
+        lines.append(f"| {' | '.join(row)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _without_start(runs: list[Run]) -> str:
+    """Layers whose probes started at random, and without what is left of that start, which follows from the seed."""
+    head = ["layer", "left of the start", "share of the weights", "n", "N_c", "C_s", *(f"{n}, without" for n in NAMES)]
+    lines = [f"| {' | '.join(head)} |", "|---:" * len(head) + "|"]
+    for run in runs:
+        for layer in reversed([layer for layer in run.layers.values() if layer.has_factors]):
+            means, weights = layer.fields().factors
+            n_features = layer.n_filters * layer.positions
+            start = initial_probe(layer.name, n_features, run.n_labels, run.manifest["recipe"]["seed"], "random")
+            initial = by_filter(start.weight.detach().numpy(), layer.n_filters)
+            left = float(np.vdot(initial.astype(np.float64), weights) / np.vdot(initial, initial))
+            row = [layer.name, f"{left:.2f}", f"{start_share(initial, weights):.0%}"]
+            for of in (weights, (weights - left * initial).astype(np.float32)):
+                found = Fields(factors=(means, of)).measure()
+                row += [f"{found.mean_noise:.1f}", f"{found.mean_clusters:.2f}", f"{found.mean_cluster_size:.2f}"]
+            lines.append(f"| {' | '.join(row)} |")
+    return "\n".join(lines) + "\n"
 
 
 def _last_layers(runs: list[Run]) -> str:
@@ -193,6 +231,8 @@ KINDS: dict[str, Callable[[list[Run]], str]] = {
     "meaning": _meaning,
     "gauge": _gauge,
     "samples": _samples,
+    "starts": _starts,
+    "without-start": _without_start,
 }
 
 
