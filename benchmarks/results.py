@@ -256,8 +256,14 @@ def how(run: Run) -> str:
     durations = manifest.get("durations") or {}
     probes = sum(layer.record.get("seconds") or 0.0 for layer in run.layers.values())
     before = manifest["network"].get("resumed_at_epoch", manifest["network"].get("went_on_after"))  # its name of 0.1
+    already = (
+        before is not None and before >= manifest["network"]["epochs"]
+    )  # by an earlier process, which kept no time
     took = [
-        (f"the network{f' after its first {before:g} epochs' if before else ''}", durations.get("train_network")),
+        (
+            f"the network{f' after its first {before:g} epochs' if before else ''}",
+            None if already else durations.get("train_network"),
+        ),
         ("activations", durations.get("record_activations")),
         (f"{len(run.layers)} probes", probes or None),
     ]
