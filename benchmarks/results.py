@@ -111,7 +111,8 @@ def _starts(runs: list[Run]) -> str:
     lines = [f"| {' | '.join(head)} |", "|---:" * len(head) + "|"]
     for layer in reversed(random.layers.values()):
         numbers = [cells(one.layers[layer.name]) for one in (random, zeros)]
-        row = [layer.name, f"{layer.record['start_share']:.0%}"]
+        share = layer.record.get("start_share")  # not in files of before there was a choice
+        row = [layer.name, "-" if share is None else f"{share:.0%}"]
         row += [of_start[name] for of_start in numbers for name in columns]
         lines.append(f"| {' | '.join(row)} |")
     return "\n".join(lines) + "\n"
@@ -256,9 +257,7 @@ def how(run: Run) -> str:
     durations = manifest.get("durations") or {}
     probes = sum(layer.record.get("seconds") or 0.0 for layer in run.layers.values())
     before = manifest["network"].get("resumed_at_epoch", manifest["network"].get("went_on_after"))  # its name of 0.1
-    already = (
-        before is not None and before >= manifest["network"]["epochs"]
-    )  # by an earlier process, which kept no time
+    already = before is not None and before >= manifest["network"]["epochs"]  # by an earlier process
     took = [
         (
             f"the network{f' after its first {before:g} epochs' if before else ''}",

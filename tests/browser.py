@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 CHROMIUM = shutil.which("chromium")
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-PATIENCE = 180.0  # seconds: far more than a loaded machine needs; a passing test never waits as long
+PATIENCE = 600.0  # seconds: far more than a loaded machine needs; a passing test never waits as long
 
 Value = TypeVar("Value")
 

@@ -7,11 +7,14 @@ import statistics
 import numpy as np
 import pytest
 
-from benchmarks.results import KINDS, ROOT, command, main, section, with_blocks
+from benchmarks.results import KINDS, ROOT, command, how, main, section, with_blocks
 from explorer.frames.claims import in_other_gauge
+from precompute.fields import by_filter
 from precompute.networks.models import find_arch
 from precompute.options import parse
+from precompute.probe import initial_probe
 from store.file.read import Run
+from store.measure.fields import Fields
 from store.measure.gauge import GAUGES, common_part, shifted
 from store.measure.layer import measure_factored
 from store.measure.semantics import superclass_sharing, together
@@ -59,6 +62,17 @@ def test_the_example_is_a_whole_result_of_all_of_cifar100():
         assert accuracies[3] > 0.75 and accuracies[0] < accuracies[1] < accuracies[2] < accuracies[3]
 
 
+@pytest.mark.parametrize("key", ["resumed_at_epoch", "went_on_after"])  # the second is its name in earlier files
+def test_a_run_that_was_resumed_says_so_whatever_its_file_calls_it(key, tmp_path):
+    network = {"arch": "vgg16", "epochs": 30, "test_accuracy": 0.5}
+    durations = {"train_network": 120.0}
+    make_run(tmp_path / "whole.h5", network=network, durations=durations)
+    make_run(tmp_path / "resumed.h5", network=network | {key: 12.5}, durations=durations)
+    with Run(tmp_path / "whole.h5") as whole, Run(tmp_path / "resumed.h5") as resumed:
+        assert "the network 2 min" in how(whole)
+        assert "the network after its first 12.5 epochs 2 min" in how(resumed)
+
+
 def test_the_command_of_the_example_is_what_makes_it():
     with Run(EXAMPLE) as run:
         example = parse(shlex.split(command(run))[3:])
@@ -100,6 +114,20 @@ def test_a_section_has_the_command_the_table_and_the_time(tmp_path):
     assert "threshold 0.3" in text and "AFCC" in text and not any(line != line.rstrip() for line in text.splitlines())
 
 
+def _assert_without_start(run, shown):
+    """What is left after the regression is at right angles to the start, and is what the last columns measure."""
+    layer = run.layers["4"]
+    start = initial_probe("4", 4, run.n_labels, run.manifest["recipe"]["seed"], "random")
+    initial = by_filter(start.weight.detach().numpy(), 4)
+    weights = layer.probe_weights.astype(np.float64)
+    rest = weights - (initial * weights).sum() / np.square(initial, dtype=np.float64).sum() * initial
+    assert abs((rest * initial).sum()) < 1e-6 * np.linalg.norm(rest) * np.linalg.norm(initial)
+    found = Fields(factors=(layer.class_means, rest.astype(np.float32))).measure()
+    cells = shown.splitlines()[2].split(" | ")
+    assert cells[-3:] == [f"{found.mean_noise:.1f}", f"{found.mean_clusters:.2f}", f"{found.mean_cluster_size:.2f} |"]
+    assert cells[3] == f"{layer.measure().mean_noise:.1f}"
+
+
 @pytest.mark.parametrize("kind", sorted(KINDS.keys() - {"samples"}))
 def test_a_block_shows_its_files(tmp_path, kind):
     for name in ("a.h5", "b.h5"):
@@ -122,6 +150,9 @@ def test_a_block_shows_its_files(tmp_path, kind):
             return
         if kind == "gauge":
             _assert_gauge(run, shown)
+            return
+        if kind == "without-start":
+            _assert_without_start(run, shown)
             return
         measured = run.layers["4"].measure()
     for number in (measured.mean_clusters, measured.mean_cluster_size):

@@ -145,7 +145,7 @@ def test_a_folder_without_permission(refused):
 
 def test_the_real_command_says_it_as_well():
     command = [sys.executable, "-m", "precompute", *BASIC, "--data-dir", "none"]
-    done = subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT, timeout=600)
     assert (done.returncode, done.stdout, done.stderr) == (1, "", "error: --data-dir none: no such folder\n")
 
 

@@ -159,7 +159,7 @@ def _checked(times: int, folder: Path) -> list[tuple[int, str]]:
             read(path)
             continue
         command = [sys.executable, "-m", "store", "check", str(path)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=600)
         said.append((done.returncode, done.stdout + done.stderr))
     return said
 

@@ -182,7 +182,7 @@ class Answered(NamedTuple):
 
 def _ask(app: str, method: str, path: str, body: object = None, headers: dict[str, str] | None = None) -> Answered:
     """As it is, without the tidying of addresses that other clients do."""
-    connection = http.client.HTTPConnection(urlsplit(app).netloc, timeout=60)
+    connection = http.client.HTTPConnection(urlsplit(app).netloc, timeout=600)
     try:
         connection.request(method, path, body, headers or {})  # type: ignore[arg-type]
         answer = connection.getresponse()

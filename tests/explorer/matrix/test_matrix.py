@@ -573,7 +573,7 @@ def _app() -> None:
 
 def test_a_layer_goes_to_the_browser_once() -> None:
     testing = pytest.importorskip("streamlit.testing.v1", reason="no streamlit")
-    app = testing.AppTest.from_function(_app, default_timeout=300)
+    app = testing.AppTest.from_function(_app, default_timeout=600)
 
     def sent() -> tuple[dict[str, Any], bytes]:
         app.run()

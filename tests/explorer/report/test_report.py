@@ -355,6 +355,7 @@ def note_traffic(page: Any, requests: list[str], said: list[str]) -> None:
 
 
 @drawn
+@pytest.mark.browser
 def test_it_is_readable_in_light_and_dark_without_a_network(made: Path) -> None:
     pytest.importorskip("playwright.sync_api", reason="playwright is in the extra [dev]")
     if CHROMIUM is None:

@@ -49,7 +49,7 @@ def open_app(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
 
     def open_app(*arguments: object, page: str = "run", **address: str) -> Any:
         monkeypatch.setattr(sys, "argv", ["app.py", *map(str, arguments)])
-        at = AppTest.from_file(str(ROOT / "explorer" / "app.py"), default_timeout=300)
+        at = AppTest.from_file(str(ROOT / "explorer" / "app.py"), default_timeout=600)
         at.session_state["has drawn"] = True  # as a browser says that it has
         for name, value in address.items():
             at.query_params[name] = value

@@ -32,6 +32,7 @@ from tests.precompute.sweep.test_runs import runs_of
 QUICK = "--recipe quick --epochs 2 --batch-size 10 --layers 13 --device cpu --data-dir images"
 THREE = f"runs --data cifar10 --labels 3 --seeds 0..2 {QUICK}".split()
 NAMES = [f"vgg16-cifar10-3-quick{sample}" for sample in ("", "-labels1-seed1", "-labels2-seed2")]
+pytestmark = pytest.mark.processes
 
 
 def in_folder(folder: Path, arguments: list[str]) -> subprocess.Popen[str]:
@@ -143,7 +144,7 @@ def test_what_another_recipe_or_a_stopped_run_left_is_told_apart(made, place):
 
 
 def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
-    until = time.monotonic() + 300
+    until = time.monotonic() + 600
     while not path.exists():
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < until
@@ -166,7 +167,7 @@ def test_a_stopped_sweep_stops_its_runs_and_says_how_to_go_on(number, status, wh
     lock = place / "runs" / f"{NAMES[0]}.work" / "lock"
     wait_for(lock, process)
     process.send_signal(number)
-    _, errors = process.communicate(timeout=120)
+    _, errors = process.communicate(timeout=600)
     assert process.returncode == status
     assert errors == (
         f"stopped ({number.name}). What is done is kept; the same command goes on:\n"
@@ -210,7 +211,7 @@ time.sleep(100)
     os.kill(child, 0)
     parent.kill()
     parent.communicate()
-    until = time.monotonic() + 200
+    until = time.monotonic() + 600
     while is_running(child):
         assert time.monotonic() < until
         time.sleep(0.05)
@@ -253,7 +254,7 @@ def held_in_the_middle(place: Path, node: Any, process: subprocess.Popen[str]) -
     A run that went on could have ended before what is done to it is felt.
     """
     raylet = node.all_processes["raylet"][0].process.pid
-    until = time.monotonic() + 300
+    until = time.monotonic() + 600
     while time.monotonic() < until:
         assert process.poll() is None, process.communicate()
         for life in (place / "runs").glob("*.alive"):

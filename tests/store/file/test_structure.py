@@ -60,7 +60,7 @@ def test_hostile_files_are_refused_by_name(change: Callable[[Path], None], tmp_p
 def test_a_virtual_manifest_opens_no_other_file(result_file: Path) -> None:
     words = edit(result_file, virtual_manifest_on_a_pipe)
     command = [sys.executable, "-m", "store", "check", str(result_file)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
     assert done.returncode == 1 and re.search(words, done.stderr)
 
 
