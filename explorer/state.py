@@ -9,6 +9,7 @@ from explorer.charts.gallery import Style
 from store.file.read import Layer, Run
 from store.measure import nulls
 from store.measure.afcc import SilencingOrder
+from store.measure.gauge import AS_TRAINED, Gauge
 from store.measure.layer import THRESHOLD, ScanOrder
 from store.measure.summary import Average
 
@@ -21,7 +22,7 @@ NullChoice = Literal["none", nulls.Null]
 Scope = Literal["file", "folder"]
 Range = tuple[int, int] | None  # from and to, both included; None: any
 _CHOICES = {
-    "order": ScanOrder, "average": Average, "style": Style, "sort": FilterSort, "label_sort": LabelSort,
+    "order": ScanOrder, "gauge": Gauge, "average": Average, "style": Style, "sort": FilterSort, "label_sort": LabelSort,
     "null": NullChoice, "silencing": SilencingOrder, "weights": Weights, "scope": Scope,
 }  # fmt: skip
 _NAMES = ("store", "layer", "store_b", "layer_b", "kind")
@@ -37,6 +38,7 @@ class View:
     filter: int = 0
     label: int = 0
     order: ScanOrder = "stored"
+    gauge: Gauge = AS_TRAINED
     average: Average = "clustered"
     store_b: str = ""  # what is compared with it
     layer_b: str = ""

@@ -17,6 +17,10 @@ def main() -> int:
     for command in (info, check, pack, unpack, publish):
         command.add_argument("file", help="a result of `python -m precompute`; for info and check also its address")
     info.add_argument("--threshold", type=float, default=0.3, help="fraction of each filter's maximum (default 0.3)")
+    info.add_argument(
+        "--gauge", choices=["as trained", "zero-sum"], default="as trained",
+        help="of the fields: as trained, or without what the probe's weights add to all outputs alike",
+    )  # fmt: skip
     info.add_argument("--nulls", action="store_true", help="each layer beside what chance gives (null models), and z")
     info.add_argument(
         "--untrained", action="append", default=[], metavar="RUN",
@@ -43,7 +47,7 @@ def main() -> int:
         if arguments.command in ("pack", "unpack", "publish") and is_address(arguments.file):
             raise RemoteError(f"{arguments.command} takes a file of this machine; download it first")
         if arguments.command == "info":
-            return _nulls(arguments) if arguments.nulls else _info(arguments.file, arguments.threshold)
+            return _nulls(arguments) if arguments.nulls else _info(arguments)
         if arguments.command == "check":
             return _check(arguments.file)
         if arguments.command == "publish":
@@ -73,14 +77,15 @@ def _understand(parser: argparse.ArgumentParser, arguments: argparse.Namespace) 
         parser.error(f"--seed is not negative, not {arguments.seed}")
 
 
-def _info(path: str, threshold: float) -> int:
+def _info(arguments: argparse.Namespace) -> int:
     from store.file.read import Run
     from store.tables.afcc import afcc_tables
-    from store.tables.layers import table
+    from store.tables.layers import common_parts, table
     from store.tables.printable import printable
 
-    with Run(path) as run:
-        print(table(run, threshold))
+    with Run(arguments.file) as run:
+        print(table(run, arguments.threshold, arguments.gauge))
+        print(f"\ncommon part of the probe's weights, the same to all outputs: {common_parts(run)}")
         if found := afcc_tables(run):
             print(f"\n{found}")
         manifest = run.manifest
@@ -115,11 +120,9 @@ def _nulls(arguments: argparse.Namespace) -> int:
             if arguments.layer in (None, layer.name):
                 print()
                 same = [other.layers[layer.name] for other in untrained if layer.name in other.layers]
-                measured = [of_other.measure(arguments.threshold) for of_other in same]
-                print(
-                    chance_table(run, layer, arguments.threshold, arguments.samples, arguments.seed, measured),
-                    flush=True,
-                )
+                at, gauge = arguments.threshold, arguments.gauge
+                measured = [of_other.measure(at, gauge=gauge) for of_other in same]
+                print(chance_table(run, layer, at, arguments.samples, arguments.seed, measured, gauge), flush=True)
     return 0
 
 

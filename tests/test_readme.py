@@ -97,6 +97,15 @@ def test_the_program_in_the_readme_runs(digits, capsys):
     assert capsys.readouterr().out.split()[0] == str(measured.mean_noise)
 
 
+def test_the_program_of_the_gauge_runs(digits, capsys):
+    (program,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "gauge.md").read_text(), flags=re.DOTALL)
+    with Run("runs/vgg16-digits.h5") as run:
+        layer = run.layers["13"]
+        wanted = f"{layer.measure(0.3, gauge='zero-sum').mean_noise} {layer.common_part}"
+    exec(program, {})
+    assert capsys.readouterr().out.strip() == wanted
+
+
 @pytest.mark.parametrize("command", commands("python -m explorer."))
 def test_every_command_of_the_explorer_works(command, digits):
     words = shlex.split(command, comments=True)[1:]
@@ -167,3 +176,9 @@ def test_the_published_rows_that_the_docs_show_are_the_papers(page, n_labels):
         row = published("vgg16", "cifar100", n_labels, layer)
         assert (int(n_filters), int(fc_size)) == (row.n_filters, row.fc_size)
         assert list(map(float, numbers)) == [row.accuracy, row.noise, row.n_clusters, row.cluster_size]
+
+
+def test_the_index_names_every_document():
+    index = (ROOT / "docs" / "README.md").read_text("utf-8")
+    documents = {path.name for path in (ROOT / "docs").glob("*.md")} - {"README.md"}
+    assert {name for name in documents if f"]({name})" not in index} == set()

@@ -4,7 +4,7 @@ What a file is a sample of, and the command that makes more of its kind.
 """
 
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from explorer.frames.runs import Damaged
 from store.file.format import FormatError
 from store.file.manifest import mapping
 from store.file.read import Layer, Run
+from store.measure.gauge import Gauge
 from store.measure.layer import ScanOrder
 from store.measure.summary import Summary
 from store.paper import records as claim_records
@@ -33,22 +34,28 @@ _QUICK = 40_000_000  # elements of field matrices: half a second to a second at 
 _ORDERS: tuple[ScanOrder, ...] = ("reversed", "random")
 _OTHERS = {"cifar10": (3, 6, 8, 10), "digits": (3, 6, 8, 10)}  # K of a data set that no table has with this network
 
-_ROWS: LRUCache[tuple[FileId, float], pl.DataFrame] = LRUCache(16 << 20, lambda frame: int(frame.estimated_size()))
-_AT: LRUCache[tuple[FileId, str, float], At] = LRUCache(20_000, lambda _: 1)
-_NULL_SAMPLES: LRUCache[tuple[FileId, str, float, ClaimNull, int], Summary | None] = LRUCache(20_000, lambda _: 1)
+_ROWS: LRUCache[tuple[FileId, float, Gauge], pl.DataFrame] = LRUCache(
+    16 << 20, lambda frame: int(frame.estimated_size())
+)
+_AT: LRUCache[tuple[FileId, str, float, Gauge], At] = LRUCache(20_000, lambda _: 1)
+_NULL_SAMPLES: LRUCache[tuple[FileId, str, float, Gauge, ClaimNull, int], Summary | None] = LRUCache(
+    20_000, lambda _: 1
+)
 
 
 # ---- Rows -----------------------------------------------------------------------------------------------------------
 
 
-def rows(file: FileId, threshold: float) -> pl.DataFrame:
+def rows(file: FileId, threshold: float, gauge: Gauge) -> pl.DataFrame:
     """`collection.of_run`. Raises FormatError, OSError."""
-    return _ROWS.get((file, threshold), lambda: collection.of_run(load.open_run(file), threshold))
+    return _ROWS.get((file, threshold, gauge), lambda: collection.of_run(load.open_run(file), threshold, gauge))
 
 
-def all_rows(files: Iterable[FileId], threshold: float) -> tuple[pl.DataFrame, list[FileId], list[Damaged]]:
+def all_rows(
+    files: Iterable[FileId], threshold: float, gauge: Gauge
+) -> tuple[pl.DataFrame, list[FileId], list[Damaged]]:
     """`collection.gather` of their `rows`."""
-    return collection.gather(files, lambda file: rows(file, threshold))
+    return collection.gather(files, lambda file: rows(file, threshold, gauge))
 
 
 def is_quick(files: Iterable[FileId], times: int = 1) -> bool:
@@ -66,57 +73,57 @@ def _elements(file: FileId) -> int:
 # ---- Records --------------------------------------------------------------------------------------------------------
 
 
-def record(file: FileId, thresholds: Sequence[float]) -> RunRecord:
+def record(file: FileId, thresholds: Sequence[float], gauge: Gauge) -> RunRecord:
     """Raises FormatError, OSError."""
-    return claim_records.run_record(load.open_run(file), thresholds, partial(_at, file))
+    return claim_records.run_record(load.open_run(file), thresholds, partial(_at, file), gauge)
 
 
-def _at(file: FileId, layer: Layer, threshold: float) -> At:
+def _at(file: FileId, layer: Layer, threshold: float, gauge: Gauge) -> At:
     def measure() -> At:
-        of = load.loaded(file, layer.name)
+        of = load.loaded(file, layer.name, gauge)
         others: dict[str, Any] = {order: of.measure(threshold, order) for order in _ORDERS}
         return measured_at(of.measure(threshold, "stored"), others)
 
-    return _AT.get((file, layer.name, threshold), measure)
+    return _AT.get((file, layer.name, threshold, gauge), measure)
 
 
-def null_samples(files: Sequence[FileId], threshold: float) -> dict[str, list[list[RunRecord]]]:
+def null_samples(files: Sequence[FileId], threshold: float, gauge: Gauge) -> dict[str, list[list[RunRecord]]]:
     """By the name of each null, its draws: each in place of all the runs."""
-    runs = [(file, record(file, (threshold,))) for file in files]
+    runs = [(file, record(file, (threshold,), gauge)) for file in files]
     found: dict[str, list[list[RunRecord]]] = {}
     for null in CLAIM_NULLS:
-        draws = [[_null_sample(file, run, threshold, null, seed) for file, run in runs] for seed in range(DRAWS)]
+        draws = [[_null_sample(file, run, threshold, gauge, null, seed) for file, run in runs] for seed in range(DRAWS)]
         found[null] = [draw for draw in draws if all(run.layers for run in draw)]
     return found
 
 
-def _null_sample(file: FileId, run: RunRecord, threshold: float, null: ClaimNull, seed: int) -> RunRecord:
+def _null_sample(file: FileId, run: RunRecord, threshold: float, gauge: Gauge, null: ClaimNull, seed: int) -> RunRecord:
     layers = []
     for layer in run.layers:
         at = _NULL_SAMPLES.get(
-            (file, layer.name, threshold, null, seed),
-            partial(_draw, file, layer.name, threshold, null, seed),
+            (file, layer.name, threshold, gauge, null, seed),
+            partial(_draw, file, layer.name, threshold, gauge, null, seed),
         )
         if at is not None:
             layers.append(LayerRecord(layer.name, None, {threshold: at}))
     return without_accuracy(run, layers if len(layers) == len(run.layers) else [])
 
 
-def _draw(file: FileId, name: str, threshold: float, null: ClaimNull, seed: int) -> Summary | None:
-    return null_sample(null, load.loaded(file, name).fields, threshold, seed)
+def _draw(file: FileId, name: str, threshold: float, gauge: Gauge, null: ClaimNull, seed: int) -> Summary | None:
+    return null_sample(null, load.loaded(file, name, gauge).fields, threshold, seed)
 
 
-def untrained(files: Sequence[FileId], of: Sequence[FileId], threshold: float) -> list[list[RunRecord]]:
+def untrained(files: Sequence[FileId], of: Sequence[FileId], threshold: float, gauge: Gauge) -> list[list[RunRecord]]:
     """Runs of the same network and data without training, each in place of those in `of`; none for untrained ones."""
-    wanted = {_bare(file, threshold) for file in of}
-    if not wanted or any(rows(file, threshold)["untrained"][0] for file in of):
+    row_of = {file: rows(file, threshold, gauge).row(0, named=True) for file in (*of, *files)}
+    wanted = {_bare(row_of[file]) for file in of}
+    if not wanted or any(row_of[file]["untrained"] for file in of):
         return []
-    beside = [file for file in files if rows(file, threshold)["untrained"][0] and _bare(file, threshold) in wanted]
-    return [[record(file, (threshold,))] for file in beside]
+    beside = [file for file in files if row_of[file]["untrained"] and _bare(row_of[file]) in wanted]
+    return [[record(file, (threshold,), gauge)] for file in beside]
 
 
-def _bare(file: FileId, threshold: float) -> tuple[Any, ...]:
-    row = rows(file, threshold).row(0, named=True)
+def _bare(row: Mapping[str, Any]) -> tuple[Any, ...]:
     return tuple(row[name] for name in ("arch", "variant", "data", "K"))
 
 

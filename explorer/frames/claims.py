@@ -7,8 +7,9 @@ import numpy as np
 import polars as pl
 
 from explorer.frames import runs as collection
+from store.measure.gauge import Gauge
 from store.measure.scaling import Fit, Kind, NotEnough
-from store.paper.claims import Count, Finding
+from store.paper.claims import Count, Finding, verdicts_that_differ
 from store.paper.published import published, settings
 from store.paper.records import saturated_layer
 
@@ -72,6 +73,16 @@ def verdict_on_chance(finding: Finding) -> str:
     if at_times:
         return f"It holds in some draws with {' and '.join(at_times)} too: it is a weak sign."
     return "It holds in none of them: it says something about these filters."
+
+
+def in_other_gauge(found: Sequence[Finding], others: Sequence[Finding], gauge: Gauge) -> str:
+    """How many verdicts differ in the other gauge, and which, as a sentence; gauge: that of `others`."""
+    there = "As trained," if gauge == "as trained" else f"In the {gauge} gauge,"
+    differ = verdicts_that_differ(others, found)
+    if not differ:
+        return f"{there} all {len(found)} verdicts are the same."
+    listed = "; ".join(f"{one.claim.sentence}: {one.verdict}" for one in differ)
+    return f"{there} {len(differ)} of {len(found)} verdicts differ{'s' * (len(differ) == 1)}: {listed}."
 
 
 # ---- Scaling --------------------------------------------------------------------------------------------------------

@@ -53,8 +53,16 @@ def layer_numbers(layer: Layer, measured: LayerMeasure, average: Average) -> dic
     return {name: defined(value) for name, value in values.items()}
 
 
-def paper_table(run: Run, measures: dict[str, LayerMeasure], average: Average) -> pl.DataFrame:
-    """The paper's table, deepest layer first, with what it published, where it did, beside each number."""
+def paper_table(
+    run: Run,
+    measures: dict[str, LayerMeasure],
+    average: Average,
+    common: Mapping[str, float | None] | None = None,
+) -> pl.DataFrame:
+    """The paper's table, deepest layer first, with what it published, where it did, beside each number.
+
+    common: by layer, the share of the probe's weights that is common to all outputs, which is then a column.
+    """
     rows = []
     for name in reversed(measures):
         layer = run.layers[name]
@@ -76,6 +84,7 @@ def paper_table(run: Run, measures: dict[str, LayerMeasure], average: Average) -
                 "C_s, paper": row and row.cluster_size,
                 "silent": int(measures[name].silent.sum()),
             }
+            | ({} if common is None else {"common part": defined(common[name])})
         )
     texts = {"layer", "F_s"}
     counts = {"N_f", "FC_s", "silent"}

@@ -14,6 +14,7 @@ from explorer.frames import layer as frames
 from store.file import format as fmt
 from store.file.manifest import defined, mapping
 from store.file.read import Run
+from store.measure.gauge import AS_TRAINED, Gauge
 from store.measure.layer import THRESHOLD
 
 _SETTING = {
@@ -70,7 +71,9 @@ class Damaged(NamedTuple):
     problem: str
 
 
-def collect(where: Path | Iterable[Path], threshold: float = THRESHOLD) -> tuple[pl.DataFrame, list[Damaged]]:
+def collect(
+    where: Path | Iterable[Path], threshold: float = THRESHOLD, gauge: Gauge = AS_TRAINED
+) -> tuple[pl.DataFrame, list[Damaged]]:
     """Every run of a folder (or of the files that are given) at one threshold, and the files that are damaged.
 
     Columns as in SCHEMA; the numbers are `frames.layer_numbers`, and error is 1 - accuracy. Undefined numbers are null.
@@ -80,7 +83,7 @@ def collect(where: Path | Iterable[Path], threshold: float = THRESHOLD) -> tuple
 
     def rows(path: Path) -> pl.DataFrame:
         with Run(path) as run:
-            return of_run(run, threshold)
+            return of_run(run, threshold, gauge)
 
     frame, _, damaged = gather(files(where) if isinstance(where, Path) else where, rows)
     return frame, damaged
@@ -115,12 +118,12 @@ def empty() -> pl.DataFrame:
     return pl.DataFrame(schema=SCHEMA)
 
 
-def of_run(run: Run, threshold: float = THRESHOLD) -> pl.DataFrame:
+def of_run(run: Run, threshold: float = THRESHOLD, gauge: Gauge = AS_TRAINED) -> pl.DataFrame:
     """One row a layer, from input to output; a layer at a time is in memory. Raises FormatError, OSError."""
     setting = _setting(run)
     rows = []
     for depth, layer in enumerate(run.layers.values()):
-        numbers = frames.layer_numbers(layer, layer.measure(threshold), "clustered")
+        numbers = frames.layer_numbers(layer, layer.measure(threshold, gauge=gauge), "clustered")
         internal, external, accuracy = numbers["noise_I"], numbers["noise_E"], numbers["accuracy"]
         both = None if internal is None or external is None else internal + external
         rows.append(

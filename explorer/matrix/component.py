@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 
 from explorer.matrix.pack import Average, LayerData, frame, layer_numbers
 from explorer.matrix.script import joined
+from store.measure.gauge import AS_TRAINED, Gauge
 from store.measure.layer import LayerMeasure
 
 _LAYERS_KEPT = 4  # in the browser: a layer may take 24 MB
@@ -52,15 +53,16 @@ def live_matrix(
     threshold: float,
     order: ArrayLike | None = None,
     average: Average = "clustered",
+    gauge: Gauge = AS_TRAINED,
     measure: LayerMeasure | None = None,
     on_release: Callable[[float], None] | None = None,
     key: str = "live_matrix",
 ) -> float:
     """Show a filter with the threshold control; returns the threshold that was released in this run, or `threshold`.
 
-    order (K,): the labels as the greedy scan visits them (`store.scan_order`), None as stored. measure: the
-    layer at `threshold`, for a layer too large to be measured while dragging (`is_live`); its numbers are shown at
-    rest.
+    order (K,): the labels as the greedy scan visits them (`store.scan_order`), None as stored. gauge: the browser takes
+    it from the same bytes. measure: the layer at `threshold` in this gauge, for a layer too large to be measured while
+    dragging (`is_live`); its numbers are shown at rest.
 
     The page owns the threshold and passes it in; a release is an event. `on_release(threshold)` runs before the run
     that the release causes, as Streamlit's own `on_change` does, so it is the place to put the value into
@@ -85,6 +87,7 @@ def live_matrix(
         "released": events.get("threshold"),
         "order": None if order is None else np.asarray(order).tolist(),
         "average": average,
+        "gauge": gauge,
         "measure": None if measure is None or layer.is_whole else layer_numbers(measure),
     }
     # A layer's bytes go out when a session first shows it, and again when the browser says that it has them no more:

@@ -1,6 +1,7 @@
 // What is on the screen, as drawings that can be saved (save.js): a filter's three panels with its clusters by name,
 // and the chart of the labels.
 
+import { AS_TRAINED } from "./measure.js";
 import { BOX, CHART, SERIES } from "./page.js";
 import { GROUND, NOISE, paintClipped, paintFields, RAMP } from "./paint.js";
 import { DENSITY, textWidth, writable } from "./save.js";
@@ -12,6 +13,7 @@ const NAMED = 24; // clusters, by the labels that they hold
 const PALE = 0.64; // how strong what stands beside the heading is
 const counted = new Intl.NumberFormat("en");
 
+const gaugeOf = (layer, before) => (layer.gauge === AS_TRAINED ? "" : before + layer.gauge);
 const inFileName = (text) => String(text).replace(/[^\p{L}\p{N}._-]+/gu, "-").slice(0, 40);
 
 /** The page's colours and letters, and the words that every drawing starts with. */
@@ -36,8 +38,9 @@ export function filterFigure(page, { layer, at, filter, name }) {
   const cell = Math.max(1, Math.floor((PANEL * DENSITY) / K)); // pixels of the PNG: whole, so all cells are as large
   const side = (cell * K) / DENSITY;
   const share = String(result.threshold);
-  const file = `filterscope-layer-${inFileName(layer.layer)}-${layer.unit}-${name}-threshold-${share}`;
-  const drawing = blank(page, `Layer ${layer.layer}, ${layer.unit} ${name}, threshold ${share}`, file);
+  const file = `filterscope-layer-${inFileName(layer.layer)}-${layer.unit}-${name}-threshold-${share}${gaugeOf(layer, "-")}`;
+  const heading = `Layer ${layer.layer}, ${layer.unit} ${name}, threshold ${share}${gaugeOf(layer, ", ")}`;
+  const drawing = blank(page, heading, file);
   const found = `${boxes.length} cluster${boxes.length === 1 ? "" : "s"}, n ${counted.format(result.noise[0])}`;
   const above = `${counted.format(result.n_above[0])} of ${counted.format(K * K)} elements`;
   const titles = [["Fields", `maximum ${result.maximum[0].toPrecision(4)}`], ["Clipped", above], ["Permuted", found]];
@@ -141,8 +144,8 @@ function shortened(text, room, drawing) {
 
 /** The chart of the labels as it is drawn. */
 export function labelsFigure(page, chart, { layer, threshold }) {
-  const file = `filterscope-layer-${inFileName(layer.layer)}-labels-threshold-${threshold}`;
-  const drawing = blank(page, `Layer ${layer.layer}, each label, threshold ${threshold}`, file);
+  const file = `filterscope-layer-${inFileName(layer.layer)}-labels-threshold-${threshold}${gaugeOf(layer, "-")}`;
+  const drawing = blank(page, `Layer ${layer.layer}, each label, threshold ${threshold}${gaugeOf(layer, ", ")}`, file);
   let x = EDGE;
   for (const [name, words] of SERIES) {
     const colour = getComputedStyle(chart.querySelector(`.fs-${name}`)).stroke;

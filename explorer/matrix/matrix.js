@@ -2,7 +2,7 @@
 // Streamlit: an exported page uses it as it is. `script.py` joins these modules into one.
 
 import { filterFigure, labelsFigure } from "./figure.js";
-import { cutBits, layerNumbers, measureFilters, permutation, prepare } from "./measure.js";
+import { AS_TRAINED, cutBits, inGauge, layerNumbers, measureFilters, permutation, prepare } from "./measure.js";
 import { BOX, buildPage, CHART } from "./page.js";
 import { clusterRuns, crosshair, paintClipped, paintFields } from "./paint.js";
 import { saveButtons } from "./save.js";
@@ -12,7 +12,8 @@ const ARROWS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowR
 
 /** Draw a layer's filter into `root` (an element or a shadow root).
  *  state: { layer, filter, threshold, order (labels, or null: as stored), average ("clustered" or "all"), measure (the
- *  numbers of a layer too large to be measured here, or null), released (the release that this answers, or null) }.
+ *  numbers of a layer too large to be measured here, or null), released (the release that this answers, or null), gauge
+ *  ("as trained", which is the default, or "zero-sum") }.
  *  callbacks: onRelease(threshold), and onFrame(times in ms) for benchmarks. A page that keeps no threshold of its own
  *  need not call update. Returns { update(state), destroy(), callbacks }. */
 export function createMatrixView(root, state, callbacks = {}) {
@@ -37,10 +38,10 @@ export function createMatrixView(root, state, callbacks = {}) {
   function update(next) {
     const before = state;
     const changed = (name) => before[name] !== next[name] || layer === undefined;
-    stale.fields ||= changed("layer") || changed("filter");
+    stale.fields ||= changed("layer") || changed("filter") || changed("gauge");
     if (changed("layer")) cell = null;
     state = next;
-    layer = next.layer;
+    layer = inGauge(next.layer, next.gauge ?? AS_TRAINED);
     order = next.order ?? Int32Array.from({ length: layer.labels }, (_, label) => label);
     // The page owns the threshold; but what it said before it heard of the last release comes too late.
     const isHeard = awaited && [next.threshold, next.released].includes(awaited.threshold);

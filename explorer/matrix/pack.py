@@ -41,7 +41,7 @@ class LayerData:
 
     @classmethod
     def of(cls, run: Run, layer: str, filter_index: int) -> Self:
-        """Read what is needed from a run's file; class means and weights where they are fewer bytes than fields.
+        """Read what is needed from a run's file, as trained; class means and weights where they are fewer bytes.
 
         Worth caching: by (file, layer), and where `is_live` says no, by the filter too.
         """

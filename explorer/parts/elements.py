@@ -28,7 +28,7 @@ _FORMATS = {
     "before": "%.3f", "probe trained again": "%.3f", "with the network": "%.3f", "trained again": "%.3f",
     "clusters only": "%.3f", "all weights": "%.3f", "difference": "%.3f", "CSR / dense": "%.3g", "spread": "%.3g",
     "z": "%.1f", "root mean square residual": "%.2g", "at K = 1": "%.3g", "error": "%.3f", "error, sd": "%.3f",
-    "error, paper": "%.3f", "N_c, sd": "%.2f", "C_s, sd": "%.2f",
+    "error, paper": "%.3f", "N_c, sd": "%.2f", "C_s, sd": "%.2f", "common part": "percent",
 }  # fmt: skip
 _FORMATS |= {f"{of}{end}": _FORMATS[of] for of in ("signal", "noise_I", "noise_E") for end in (" A", " B", ", B - A")}
 _FORMATS |= {f"{of}, B - A": _FORMATS[of] for of in ("accuracy", "n", "N_c", "C_s")}

@@ -93,8 +93,8 @@ def choose_page(last: int) -> int:
 def picture(file: FileId, layer: Layer, tiles: pl.DataFrame, across: int, name: str, **more: Any) -> Any:
     """Draw these rows of `frames.filters` as one picture, to point at and to click; the event of Streamlit's chart."""
     view = page.view()
-    measured = load.measured(file, layer.name, view.threshold, view.order)
-    loaded = load.loaded(file, layer.name)
+    measured = load.measured(file, layer.name, view.threshold, view.order, view.gauge)
+    loaded = load.loaded(file, layer.name, view.gauge)
     shown = tiles["filter"].to_list()
     pixels = pictures.gallery([loaded.fields.matrix(f) for f in shown], shown, measured, view.style, across)
     return elements.chart(

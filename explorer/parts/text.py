@@ -16,6 +16,7 @@ from explorer import words
 from explorer.data import load
 from explorer.data.source import FileId
 from store.file.read import Layer, Run
+from store.measure.gauge import Gauge
 
 
 def plain(body: str, kind: Literal["heading", "note", "lead"] = "note") -> None:
@@ -29,12 +30,12 @@ def facts(pairs: Iterable[tuple[str, str]]) -> None:
     st.html(f'<dl class="fs-facts">{rows}</dl>')
 
 
-def facts_of_filter(file: FileId, layer: Layer, number: int) -> None:
+def facts_of_filter(file: FileId, layer: Layer, number: int, gauge: Gauge) -> None:
     """A filter's rank, and its share of the layer's fields."""
-    squares, unit = load.loaded(file, layer.name).squares, words.unit_of(layer)
+    squares, unit = load.loaded(file, layer.name, gauge).squares, words.unit_of(layer)
     total = float(squares.sum())
     share = f"{squares[number] / total:.2%}" if 0 < total < math.inf else "-"
-    rank, most = load.rank(file, layer.name, number), min(layer.positions, layer.n_labels)
+    rank, most = load.rank(file, layer.name, number, gauge), min(layer.positions, layer.n_labels)
     shown = "-" if math.isnan(rank) else int(rank)
     facts(
         [

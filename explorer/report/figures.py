@@ -24,9 +24,11 @@ from explorer.report.tables import (
 )
 from store.file.manifest import defined
 from store.file.read import Layer, Run
+from store.measure.gauge import AS_TRAINED, Gauge
 from store.measure.layer import LayerMeasure, estimates
 from store.measure.scaling import Fit, NotEnough, fits, slopes_within
 from store.paper.published import published, settings
+from store.tables.layers import in_words
 from store.tables.printable import printable
 
 State = Literal["there", "partly", "in its place", "missing"]
@@ -62,7 +64,9 @@ SCALING = {
 }
 
 
-def figures(frame: pl.DataFrame, paths: dict[str, Path], folder: Path, threshold: float) -> list[Figure]:
+def figures(
+    frame: pl.DataFrame, paths: dict[str, Path], folder: Path, threshold: float, gauge: Gauge = AS_TRAINED
+) -> list[Figure]:
     """All of them, whatever the runs are. frame: `collection.collect`; paths: of its files.
 
     Raises FormatError, OSError.
@@ -81,7 +85,7 @@ def figures(frame: pl.DataFrame, paths: dict[str, Path], folder: Path, threshold
     else:
         with Run(paths[row["file"]]) as run:
             layer = run.layers[row["layer"]]
-            found = _of_layer(run, layer, layer.measure(threshold), row, _how_to_make(frame, row, folder))
+            found = _of_layer(run, layer, threshold, gauge, row, _how_to_make(frame, row, folder))
     return found + [scaling_figure(frame, key, folder) for key in SCALING]
 
 
@@ -109,13 +113,14 @@ def _how_to_make(frame: pl.DataFrame, row: dict[str, Any], folder: Path) -> tupl
 
 
 def _of_layer(
-    run: Run, layer: Layer, measured: LayerMeasure, row: dict[str, Any], commands: tuple[str, ...]
+    run: Run, layer: Layer, threshold: float, gauge: Gauge, row: dict[str, Any], commands: tuple[str, ...]
 ) -> list[Figure]:
     """Figures 1, 2A and 2B."""
+    measured = layer.measure(threshold, gauge=gauge)
     state: State = "in its place" if commands else "there"
     network = setting_name(row["arch"], row["data"], row["K"])
     place = f"{words.unit_of(layer)}s of layer {printable(layer.name)} of {network}"
-    of_run = f"{place}; {recipe_of(row)}; {printable(row['file'])}."
+    of_run = f"{place}; {recipe_of(row)}; {printable(row['file'])}{in_words(gauge)}."
     other = ["The paper's figure is of layer 10 of VGG-16 on CIFAR-100, which no run here has."] if commands else []
     found = []
     f = _like_the_papers(measured)
@@ -133,7 +138,7 @@ def _of_layer(
             "and its upper left corner. Of all filters, this one's clusters are most like those of the paper's figure.",
         ]
         picture = report_charts.single_filter(
-            layer.field(f), measured, f, [printable(name) for name in run.label_names]
+            layer.field(f, gauge), measured, f, [printable(name) for name in run.label_names]
         )
         found.append(Figure("1", "Single filter performance", state, notes + other, picture, commands=commands))
     by_label = frames.labels(run, measured)

@@ -18,6 +18,7 @@ from store.file.afcc_results import LayerResults
 from store.file.manifest import defined
 from store.file.read import Layer, Run
 from store.measure.afcc import WhatIf
+from store.measure.gauge import AS_TRAINED
 from store.measure.layer import LayerMeasure
 
 _MOST_NAMES = 60  # of labels, in a line of text
@@ -47,7 +48,11 @@ def _everything() -> None:
     )
     controls.choose_threshold()
     view = page.view()
-    measured = load.measured(file, view.layer, view.threshold, view.order)
+    measured = load.measured(file, view.layer, view.threshold, view.order, view.gauge)
+    if view.gauge != AS_TRAINED:
+        st.caption(
+            f"Which weights are kept follows the clusters of the {view.gauge} gauge; the weights are as trained."
+        )
     if layer.has_test_features:
         _accuracies(run, layer, measured, view)
         page.later("one_input", _one_input)  # in here: what is kept of it follows the threshold
@@ -289,7 +294,7 @@ def _likeness(file: FileId, layer: Layer, results: LayerResults) -> None:
         f"the mean likeness is {alike} (elements in clusters of both, of those in clusters of either)."
     )
     if results.threshold is not None:
-        of_test = load.measured(file, layer.name, results.threshold, "stored")
+        of_test = load.measured(file, layer.name, results.threshold, "stored", AS_TRAINED)
         elements.table(frames_afcc.train_and_test(results, of_test), "afcc-train", "content")
     if results.alike_of_filter:
         bins = frames_afcc.likeness(results.alike_of_filter)

@@ -69,12 +69,13 @@ def _everything() -> None:
     page.later("galleries", _galleries)
     page.later("figure_1", _figure_1)
     page.later("figure_2", _figure_2)
+    gauge = snippets.gauge_argument()
     snippets.python(
         f"""from store import Run, scan_order
 
 with Run({a.file.path!r}) as run_a, Run({b.file.path!r}) as run_b:
     a, b = (
-        run.layers[name].measure({view.threshold!r}, scan_order({view.order!r}, run.n_labels))
+        run.layers[name].measure({view.threshold!r}, scan_order({view.order!r}, run.n_labels){gauge})
         for run, name in ((run_a, {a.layer.name!r}), (run_b, {b.layer.name!r}))
     )
     print(b.mean_noise - a.mean_noise, b.mean_clusters - a.mean_clusters)"""
@@ -106,7 +107,7 @@ def _runs(a: Side, b: Side, view: View) -> None:
         return
     st.subheader("All layers of the two runs")
     measures = [
-        {name: load.measured(side.file, name, view.threshold, view.order) for name in side.run.layers}
+        {name: load.measured(side.file, name, view.threshold, view.order, view.gauge) for name in side.run.layers}
         for side in (a, b)
     ]
     tables = [frames.paper_table(side.run, of_run, view.average) for side, of_run in zip((a, b), measures, strict=True)]
@@ -162,12 +163,13 @@ def _sweeps() -> None:
     view = page.view()
     st.subheader("Sweep of the threshold")
     asked = f"sweeps {a.file} {a.layer.name} {b.file} {b.layer.name}"
-    quick = all(side.loaded.is_quick for side in (a, b))
+    quick = all(side.loaded(view).is_quick for side in (a, b))
     if not page.asked(asked, quick, page.LARGE, "Measure the sweeps"):
         return
     with st.spinner("Measuring at 19 thresholds", show_time=True):
         left, right = (
-            frames.sweep(load.sweep(side.file, side.layer.name, view.order), view.average) for side in (a, b)
+            frames.sweep(load.sweep(side.file, side.layer.name, view.order, view.gauge), view.average)
+            for side in (a, b)
         )
     unit = words.unit_of_all(side.layer for side in (a, b))
     st.caption(
@@ -197,7 +199,7 @@ def _galleries() -> None:
         gallery.choose_style()
     with columns[1]:
         gallery.choose_sort()
-    every = [frames.filters(side.measured(page.view()), side.loaded.squares) for side in (a, b)]
+    every = [frames.filters(side.measured(page.view()), side.loaded(page.view()).squares) for side in (a, b)]
     with columns[2].popover("More conditions", width="stretch"):
         gallery.choose_conditions(pl.concat(every))
     tables = [gallery.meeting_conditions(table) for table in every]
@@ -247,11 +249,12 @@ def _figure_1() -> None:
                 threshold=view.threshold,
                 order=scan_order(view.order, side.run.n_labels),
                 average=view.average,
+                gauge=view.gauge,
                 measure=measured,
                 on_release=lambda threshold: page.change_everywhere(threshold=threshold),
                 key=f"live_matrix_{side.letter}",
             )
-            text.facts_of_filter(side.file, side.layer, f)
+            text.facts_of_filter(side.file, side.layer, f, view.gauge)
             clusters = frames.clusters(side.run, measured.cluster_of[f])
             elements.table(clusters, f"compare-clusters-{side.letter.lower()}")
 

@@ -11,6 +11,7 @@ from explorer.data import load
 from explorer.frames import layer as frames
 from explorer.matrix import live_matrix
 from explorer.parts import controls, elements, page, snippets, text
+from store.measure.gauge import AS_TRAINED
 from store.measure.layer import LayerMeasure, scan_order
 
 
@@ -39,7 +40,7 @@ def _filter() -> None:
     )  # fmt: skip
     view = page.view()
 
-    measured = load.measured(file, view.layer, view.threshold, view.order)
+    measured = load.measured(file, view.layer, view.threshold, view.order, view.gauge)
     st.caption(
         f"Left: the fields that the test inputs of each label (rows) cause on each output (columns) through this "
         f"{unit} alone, divided by their maximum. Middle: those above the threshold. Right: the same, with the labels "
@@ -51,11 +52,12 @@ def _filter() -> None:
         threshold=view.threshold,
         order=scan_order(view.order, run.n_labels),
         average=view.average,
+        gauge=view.gauge,
         measure=measured,
         on_release=lambda threshold: page.change(threshold=threshold),
     )
     st.subheader(f"This {unit}")
-    text.facts_of_filter(file, layer, view.filter)
+    text.facts_of_filter(file, layer, view.filter, view.gauge)
     if view.null != "none":
         page.folded("The layer's numbers beside chance", "chance", _beside_chance)
     st.subheader("Clusters")
@@ -65,16 +67,17 @@ def _filter() -> None:
     elements.table(frames.clusters(run, measured.cluster_of[view.filter]), f"clusters-{view.layer}-{view.filter}")
     page.folded("Elements above the threshold", "elements", lambda: _elements(measured))
     elements.download(
-        "Matrix (.npy)", f"fields-{view.layer}-{view.filter}.npy",
+        "Matrix (.npy)", f"fields-{view.layer}-{view.filter}{'' if view.gauge == AS_TRAINED else f'-{view.gauge}'}.npy",
         # Made when asked for: Streamlit keeps this function for long.
-        lambda: _npy(load.loaded(file, view.layer).fields.matrix(view.filter)),
+        lambda: _npy(load.loaded(file, view.layer, view.gauge).fields.matrix(view.filter)),
         "application/octet-stream",
     )  # fmt: skip
-    shown = Shown(view.layer, view.filter, view.threshold, view.order, view.average)
+    shown = Shown(view.layer, view.filter, view.threshold, view.order, view.average, view.gauge)
     elements.download(
         "This view as a page (.html)", f"{run.name.removesuffix('.h5')}-layer-{view.layer}.html",
         lambda: capsule(run, shown), "text/html",
     )  # fmt: skip
+    gauge = snippets.gauge_argument()
     snippets.python(
         f"""import numpy as np
 
@@ -82,8 +85,8 @@ from store import Run, permutation, scan_order
 
 with Run({file.path!r}) as run:
     layer = run.layers[{view.layer!r}]
-    matrix = layer.field({view.filter})  # rows: input labels, columns: output labels
-    measured = layer.measure(threshold={view.threshold!r}, order=scan_order({view.order!r}, run.n_labels))
+    matrix = layer.field({view.filter}{gauge})  # rows: input labels, columns: output labels
+    measured = layer.measure(threshold={view.threshold!r}, order=scan_order({view.order!r}, run.n_labels){gauge})
     order = permutation(measured.cluster_of[{view.filter}])
     permuted = matrix[np.ix_(order, order)]"""
     )
@@ -98,7 +101,7 @@ def _beside_chance() -> None:
 def _elements(measured: LayerMeasure) -> None:
     file, run = page.opened()
     view = page.view()
-    matrix = load.loaded(file, view.layer).fields.matrix(view.filter)
+    matrix = load.loaded(file, view.layer, view.gauge).fields.matrix(view.filter)
     found = frames.elements(run, matrix, measured, view.filter)
     elements.table(found, f"elements-{view.layer}-{view.filter}", height=320)
 

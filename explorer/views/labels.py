@@ -56,7 +56,7 @@ def _everything() -> None:
 def _figure() -> None:
     file, run = page.opened()
     view = page.view()
-    measured = load.measured(file, view.layer, view.threshold, view.order)
+    measured = load.measured(file, view.layer, view.threshold, view.order, view.gauge)
     sort_by, scale = st.columns([1, 3], vertical_alignment="bottom")
     with sort_by:
         controls.choose("Sort the labels by", "label_sort", get_args(LabelSort), lambda sort: _SORTS.get(sort, sort))
@@ -107,8 +107,8 @@ def _label() -> None:
     view = page.view()
     layer, label = run.layers[view.layer], view.label
     unit = words.unit_of(layer)
-    measured = load.measured(file, view.layer, view.threshold, view.order)
-    loaded = load.loaded(file, view.layer)
+    measured = load.measured(file, view.layer, view.threshold, view.order, view.gauge)
+    loaded = load.loaded(file, view.layer, view.gauge)
     rows = loaded.fields.of_label(label)
     text.plain(run.label_names[label], "lead")
     if run.superclasses[label]:

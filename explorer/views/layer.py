@@ -34,7 +34,7 @@ def _everything() -> None:
     view = page.view()
     layer = run.layers[view.layer]
     controls.choose_threshold()
-    measured = load.measured(file, view.layer, view.threshold, view.order)
+    measured = load.measured(file, view.layer, view.threshold, view.order, view.gauge)
     numbers = frames.layer_numbers(layer, measured, view.average)
     text.numbers(
         [
@@ -64,8 +64,8 @@ def _gallery() -> None:
     file, run = page.opened()
     view = page.view()
     layer, unit = run.layers[view.layer], words.unit_of(run.layers[view.layer])
-    measured = load.measured(file, view.layer, view.threshold, view.order)
-    table = frames.filters(measured, load.loaded(file, view.layer).squares)
+    measured = load.measured(file, view.layer, view.threshold, view.order, view.gauge)
+    table = frames.filters(measured, load.loaded(file, view.layer, view.gauge).squares)
 
     columns = st.columns(4, vertical_alignment="bottom")
     with columns[0]:
@@ -110,7 +110,7 @@ def _distributions() -> None:
     file, run = page.opened()
     view = page.view()
     unit = words.unit_of(run.layers[view.layer])
-    measured = load.measured(file, view.layer, view.threshold, view.order)
+    measured = load.measured(file, view.layer, view.threshold, view.order, view.gauge)
     some = measured.n_clusters > 0 if view.average == "clustered" else measured.n_clusters >= 0
     st.caption(f"How many {unit}s have so much noise and so many clusters, and how many clusters have so many labels.")
     parts = [
@@ -130,11 +130,11 @@ def _sweep() -> None:
     st.subheader("Sweep of the threshold")
     file, _ = page.opened()
     view = page.view()
-    quick = load.loaded(file, view.layer).is_quick
+    quick = load.loaded(file, view.layer, view.gauge).is_quick
     if not page.asked(f"sweep {file} {view.layer}", quick, page.LARGE, "Measure the sweep"):
         return
     with st.spinner("Measuring at 19 thresholds", show_time=True):
-        points = load.sweep(file, view.layer, view.order)
+        points = load.sweep(file, view.layer, view.order, view.gauge)
     frame = frames.sweep(points, view.average)
     st.caption(
         "The layer at thresholds from 0.05 to 0.95. Solid line: the present threshold; dashed line: the paper's 0.3. "

@@ -39,12 +39,13 @@ def _everything() -> None:
         found = chance.beside(file, {name: (file, name) for name in reversed(run.layers)})
         chance.with_depth({name: found[name] for name in run.layers if name in found})
     view = page.view()
+    gauge = snippets.gauge_argument()
     snippets.python(
         f"""from store import Run, scan_order, table
 
 with Run({file.path!r}) as run:
-    print(table(run, threshold={view.threshold!r}))  # the paper's table
-    measured = run.layers[{view.layer!r}].measure({view.threshold!r}, scan_order({view.order!r}, run.n_labels))
+    print(table(run, threshold={view.threshold!r}{gauge}))  # the paper's table
+    measured = run.layers[{view.layer!r}].measure({view.threshold!r}, scan_order({view.order!r}, run.n_labels){gauge})
     print(measured.mean_noise, measured.mean_clusters, measured.mean_cluster_size)"""
     )
 
@@ -55,8 +56,9 @@ def _table() -> None:
     unit = words.unit_of_all(run.layers.values())
     st.divider()
     controls.choose_threshold()
-    measures = {name: load.measured(file, name, view.threshold, view.order) for name in run.layers}
-    table = frames.paper_table(run, measures, view.average)
+    measures = {name: load.measured(file, name, view.threshold, view.order, view.gauge) for name in run.layers}
+    common = {name: load.common_part(file, name) for name in run.layers}
+    table = frames.paper_table(run, measures, view.average, common)
     published = (
         "Columns named *paper* hold the published numbers for this network and data set, at threshold 0.3."
         if any(column.endswith(frames.PUBLISHED) for column in table.columns)
@@ -65,7 +67,8 @@ def _table() -> None:
     st.subheader("The layers, and what the paper found")
     st.caption(
         f"Each row is a layer, the deepest first. n: noise elements per {unit}, N_c: clusters per {unit}, C_s: labels "
-        f"per cluster. {published}"
+        "per cluster; common part: the share of the probe's weights that is the same to all outputs, and changes no "
+        f"prediction. {published}"
     )
     elements.table(table, "layers")
     st.subheader("Signal and noise")

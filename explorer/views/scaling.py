@@ -37,7 +37,7 @@ def _everything() -> None:
     if not page.asked(f"scaling {files}", records.is_quick(files), large, "Measure them"):
         return
     with st.spinner("Measuring", show_time=True):
-        rows, _, problems = records.all_rows(files, page.view().threshold)
+        rows, _, problems = records.all_rows(files, page.view().threshold, page.view().gauge)
     if problems:
         st.warning("Files that are not in this: they cannot be read.")
         text.facts(problems)
@@ -156,7 +156,7 @@ from store import fits
 
 rows, damaged = collect([
 {paths}
-], threshold={page.view().threshold!r})
+], threshold={page.view().threshold!r}{snippets.gauge_argument()})
 print(against_labels(rows))
 for name, runs in kinds(rows).items():
     last = at_saturated(runs)

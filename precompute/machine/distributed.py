@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from precompute.options import Problem, one_line
+from precompute.messages.problem import Problem, one_line
 
 if TYPE_CHECKING:
     import numpy as np

@@ -16,6 +16,7 @@ from store.file.remote import RemoteFile, close_at_exit, is_address, open_remote
 from store.file.structure import open_checked
 from store.file.write import LayerContent, RunContent, content_sha256
 from store.measure.fields import Factors, Fields
+from store.measure.gauge import AS_TRAINED, Gauge, common_part
 from store.measure.layer import THRESHOLD, LayerMeasure, fields_from_factors
 
 
@@ -240,7 +241,7 @@ class Layer:
         confusion: NDArray[np.int32] = self._run.read(f"layers/{self.name}/{fmt.CONFUSION}")
         return confusion
 
-    def fields(self, only: int | None = None, fewest_bytes: bool = False) -> Fields:
+    def fields(self, only: int | None = None, fewest_bytes: bool = False, gauge: Gauge = AS_TRAINED) -> Fields:
         """The layer's field matrices, or one filter's; the bits are the same however they are stored.
 
         What is stored as matrices is read as such, and what else the file has of the layer where it is needed. From
@@ -259,16 +260,23 @@ class Layer:
         fewest_bytes |= self._run.remote is not None
         factors_are_less = self.has_factors and 2 * self.positions < self.n_labels
         if self.has_fields and not (fewest_bytes and factors_are_less):
-            return Fields(read(fmt.FIELDS), factors if self.has_factors else None)
-        return Fields(factors=factors())
+            return Fields(read(fmt.FIELDS), factors if self.has_factors else None, gauge)
+        return Fields(factors=factors(), gauge=gauge)
 
-    def field(self, filter_index: int) -> NDArray[np.float32]:
+    def field(self, filter_index: int, gauge: Gauge = AS_TRAINED) -> NDArray[np.float32]:
         """One filter's matrix: (K, K), rows are input labels, columns output labels. Raises IndexError."""
-        return self.fields(filter_index).matrix(0)
+        return self.fields(filter_index, gauge=gauge).matrix(0)
 
-    def measure(self, threshold: float = THRESHOLD, order: ArrayLike | None = None) -> LayerMeasure:
-        """Clip, cluster and count at this threshold (see `store.measure.layer`)."""
-        return self.fields().measure(threshold, order, self._run.test_inputs)
+    def measure(
+        self, threshold: float = THRESHOLD, order: ArrayLike | None = None, gauge: Gauge = AS_TRAINED
+    ) -> LayerMeasure:
+        """Clip, cluster and count at this threshold (see `store.measure.layer`), in a gauge (`store.measure.gauge`)."""
+        return self.fields(gauge=gauge).measure(threshold, order, self._run.test_inputs)
+
+    @property
+    def common_part(self) -> float | None:
+        """The share of the probe's weights that is common to all outputs; None where there are matrices alone."""
+        return common_part(self.probe_weights) if self.has_factors else None
 
     @property
     def n_elements(self) -> int:

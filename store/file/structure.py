@@ -17,6 +17,10 @@ from store.file.format import MAX_MANIFEST_BYTES, FormatError, Spec, check_manif
 from store.file.remote import RemoteFile, raise_failure
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
+_FILTERS = {  # by their numbers
+    1: "gzip", 2: "shuffle", 3: "fletcher32", 4: "szip", 5: "nbit", 6: "scale-offset", 32004: "lz4", 32015: "zstd",
+}  # fmt: skip
+_RESTORE = "h5repack -f FLET FILE NEW restores it"
 _CHECKSUM_BYTES = 4  # fletcher32, after the data of each chunk
 
 
@@ -64,13 +68,31 @@ def _check(file: h5py.File) -> dict[str, Any]:
     except ValueError as error:
         raise FormatError(f"manifest: not JSON ({error})") from None
     check_manifest(manifest)
-    for place, spec in expected(manifest).items():
+    places = expected(manifest)
+    _check_chunks(file, places)
+    for place, spec in places.items():
         spans += _check_dataset(file, place, spec)
     spans.sort()
     for (_, end, place), (start, *_) in pairwise(spans):
         if start < end:  # else a small file could ask for any amount of memory
             raise FormatError(f"{place}: shares its bytes with another chunk; refused")
     return manifest
+
+
+def _check_chunks(file: h5py.File, places: dict[str, Spec]) -> None:
+    """Whether every dataset is divided as it must be; names all that are not, since one command restores them."""
+    stored = {place: _dataset(file, place) for place in places}
+    wanted = {
+        place: chunk
+        for place, dataset in stored.items()
+        if dataset.shape == places[place].shape
+        and places[place].holds(dataset.dtype)
+        and dataset.chunks != (chunk := places[place].chunk(dataset.dtype.itemsize))
+    }
+    if wanted:
+        place, chunk = next(iter(wanted.items()))
+        found = f"chunks {stored[place].chunks}, expected {chunk}"
+        raise FormatError(f"{place}: repacked: {found}; {_restored_by(wanted)}")
 
 
 def _dataset(file: h5py.File, place: str) -> h5py.Dataset:
@@ -88,12 +110,22 @@ def _dataset(file: h5py.File, place: str) -> h5py.Dataset:
         if not isinstance(group, wanted):
             raise FormatError(f"{place}: {step!r} is not what the format has there")
     creation = group.get_create_plist()  # before its shape: to tell that of a virtual dataset, HDF5 opens other files
-    if creation.get_layout() != h5py.h5d.CHUNKED or creation.get_external_count():
+    layout = creation.get_layout()
+    if layout in (h5py.h5d.CONTIGUOUS, h5py.h5d.COMPACT) and not creation.get_external_count():
+        raise FormatError(f"{place}: repacked: stored in one piece, without chunks and checksums; {_RESTORE}")
+    if layout != h5py.h5d.CHUNKED or creation.get_external_count():
         raise FormatError(f"{place}: not stored as chunks in this file; refused")
     filters = [creation.get_filter(k)[0] for k in range(creation.get_nfilters())]
     if filters != [h5py.h5z.FILTER_FLETCHER32]:
-        raise FormatError(f"{place}: HDF5 filters {filters}, expected fletcher32 alone; refused")
+        found = ", ".join(_FILTERS.get(number, f"filter {number}") for number in filters) or "no filter"
+        raise FormatError(f"{place}: repacked: stored with {found}, expected fletcher32 alone; {_RESTORE}")
     return h5py.Dataset(group)
+
+
+def _restored_by(wanted: dict[str, tuple[int, ...]]) -> str:
+    """How h5repack gives datasets their chunks back."""
+    options = " ".join(f"-l {place}:CHUNK={'x'.join(map(str, chunk))}" for place, chunk in wanted.items())
+    return f"h5repack -f FLET {options} FILE NEW restores it"
 
 
 def _check_dataset(file: h5py.File, place: str, spec: Spec) -> list[tuple[int, int, str]]:
@@ -104,8 +136,6 @@ def _check_dataset(file: h5py.File, place: str, spec: Spec) -> list[tuple[int, i
     if dataset.shape != spec.shape or dataset.maxshape != spec.shape:
         raise FormatError(f"{place}: shape {dataset.shape}, expected {spec.shape}")
     chunk = spec.chunk(dataset.dtype.itemsize)
-    if dataset.chunks != chunk:
-        raise FormatError(f"{place}: chunks {dataset.chunks}, expected {chunk}")
     file_size = file.id.get_filesize()  # of the file that is open; another may have its name by now
     chunk_bytes = math.prod(chunk) * dataset.dtype.itemsize + _CHECKSUM_BYTES
     spans: dict[tuple[int, ...], tuple[int, int, str]] = {}

@@ -199,7 +199,10 @@ def _fixed_text(names: list[str]) -> NDArray[np.bytes_]:
         if len(name) > fmt.MAX_NAME_BYTES or name.endswith(b"\0"):
             shown = name[:80].decode(errors="replace")
             raise fmt.FormatError(f"the name {shown!r} is longer than {fmt.MAX_NAME_BYTES} bytes, or ends with a zero")
-    return np.array(encoded, dtype=h5py.string_dtype("utf-8", max(1, *map(len, encoded))))
+    # As ASCII where it is: Octave leaves out whole groups that hold UTF-8. At least two bytes: xarray takes strings of
+    # one byte for the letters of a single one.
+    charset = "ascii" if all(name.isascii() for name in encoded) else "utf-8"
+    return np.array(encoded, dtype=h5py.string_dtype(charset, max(2, *map(len, encoded))))
 
 
 def _create(file: h5py.File, place: str, array: NDArray[Any], spec: fmt.Spec) -> None:

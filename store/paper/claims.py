@@ -131,6 +131,11 @@ def judge(
     return [_finding(claim, runs, threshold, thresholds, null_samples or {}) for claim in CLAIMS]
 
 
+def verdicts_that_differ(found: Sequence[Finding], others: Sequence[Finding]) -> list[Finding]:
+    """Those of `found` whose verdict is another among `others`: the same claims on the same runs in the other gauge."""
+    return [one for one, other in zip(found, others, strict=True) if one.verdict != other.verdict]
+
+
 def _finding(
     claim: Claim,
     runs: Sequence[RunRecord],

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from store.file.manifest import mapping
 from store.file.read import Layer, Run
 from store.measure.fields import Fields
+from store.measure.gauge import AS_TRAINED, Gauge
 from store.measure.layer import THRESHOLD, LayerMeasure, scan_order
 from store.measure.nulls import rotated, shuffled
 from store.measure.summary import Summary, summary
@@ -114,21 +115,28 @@ def measured_at(stored: LayerMeasure, others: Mapping[str, LayerMeasure]) -> At:
     return summary(stored), [scan(order, stored, other) for order, other in others.items()]
 
 
-def measure(layer: Layer, threshold: float) -> At:
-    stored = layer.measure(threshold)
+def measure(layer: Layer, threshold: float, gauge: Gauge = AS_TRAINED) -> At:
+    fields = layer.fields(gauge=gauge)
     orders: tuple[Literal["reversed"], Literal["random"]] = ("reversed", "random")
-    return measured_at(stored, {name: layer.measure(threshold, scan_order(name, layer.n_labels)) for name in orders})
+    stored = fields.measure(threshold)
+    return measured_at(stored, {name: fields.measure(threshold, scan_order(name, layer.n_labels)) for name in orders})
 
 
 def run_record(
-    run: Run, thresholds: Sequence[float] = (THRESHOLD,), measure: Callable[[Layer, float], At] = measure
+    run: Run,
+    thresholds: Sequence[float] = (THRESHOLD,),
+    measure: Callable[[Layer, float, Gauge], At] = measure,
+    gauge: Gauge = AS_TRAINED,
 ) -> RunRecord:
-    """A file's record; what its manifest says may be missing, or be anything. Raises FormatError, OSError."""
+    """A file's record; what its manifest says may be missing, or be anything. Raises FormatError, OSError.
+
+    Clusters of training inputs are those that the run has left in the file: as trained, whatever the gauge.
+    """
     arch = str(mapping(run.manifest["network"]).get("arch"))
     layers = []
     for name in the_papers(arch, list(run.layers)):
         layer = run.layers[name]
-        found = {threshold: measure(layer, threshold) for threshold in thresholds}
+        found = {threshold: measure(layer, threshold, gauge) for threshold in thresholds}
         layers.append(
             LayerRecord(
                 name,

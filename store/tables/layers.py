@@ -3,6 +3,7 @@
 import math
 
 from store.file.read import Layer, Run
+from store.measure.gauge import AS_TRAINED, Gauge
 from store.measure.layer import THRESHOLD
 from store.paper.published import Published, published
 from store.tables.printable import aligned, printable
@@ -10,17 +11,28 @@ from store.tables.printable import aligned, printable
 _HEAD = ["layer", "N_f", "F_s", "FC_s", "accuracy", "n", "N_c", "C_s", "silent", "signal", "noise_I", "noise_E"]
 
 
-def table(run: Run, threshold: float = THRESHOLD) -> str:
+def table(run: Run, threshold: float = THRESHOLD, gauge: Gauge = AS_TRAINED) -> str:
     """The run's table as text: deepest layer first, as in the paper; '-' where a number is undefined."""
     manifest = run.manifest
     rows = [_HEAD]
     for layer in reversed(run.layers.values()):
-        rows.append(list(cells(layer, threshold).values()))
+        rows.append(list(cells(layer, threshold, gauge).values()))
         row = published(manifest["network"]["arch"], manifest["data"]["name"], run.n_labels, layer.name)
         if row is not None:
             rows.append(_published(row))
-    note = f"threshold {threshold:g}; signal and noises are means over the labels"
-    return "\n".join([title(run), note, "", *aligned(rows)])
+    at = f"threshold {threshold:g}{in_words(gauge)}; signal and noises are means over the labels"
+    return "\n".join([title(run), at, "", *aligned(rows)])
+
+
+def in_words(gauge: Gauge) -> str:
+    """What to add to a sentence about numbers; nothing where they are as trained, as the paper's are."""
+    return "" if gauge == AS_TRAINED else f", in the {gauge} gauge"
+
+
+def common_parts(run: Run) -> str:
+    """How much of each layer's probe weights is common to all outputs, deepest first, in a line."""
+    parts = {layer.name: layer.common_part for layer in reversed(run.layers.values())}
+    return ", ".join(f"{name} {_percent(part)}" for name, part in parts.items()) or "-"
 
 
 def title(run: Run) -> str:
@@ -43,9 +55,9 @@ def recipe(run: Run) -> str:
     return f"{printable(record.get('name', '?'))}{note}, {epochs} {'epoch' if epochs == 1 else 'epochs'}"
 
 
-def cells(layer: Layer, threshold: float = THRESHOLD) -> dict[str, str]:
+def cells(layer: Layer, threshold: float = THRESHOLD, gauge: Gauge = AS_TRAINED) -> dict[str, str]:
     """A layer's row: what stands under each head of the table."""
-    measured = layer.measure(threshold)
+    measured = layer.measure(threshold, gauge=gauge)
     row = [
         layer.name,
         str(layer.n_filters),
@@ -76,3 +88,7 @@ def _size(layer: Layer) -> str:
 
 def _number(value: object, digits: int) -> str:
     return f"{value:.{digits}f}" if isinstance(value, float) and math.isfinite(value) else "-"
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None or not math.isfinite(share) else f"{share:.2%}"

@@ -12,6 +12,7 @@ import pytest
 
 from store.file.read import Run
 from store.measure.afcc import afcc_mask, to_blocks, what_if
+from store.measure.gauge import GAUGES
 from tests.browser import CHROMIUM, at_rest, eventually, patient, settle
 from tests.browser import chromium as started
 from tests.explorer_runs import afcc_between, cifar100_labels, make_run, served
@@ -122,6 +123,22 @@ def test_the_keyboard_moves_the_threshold_and_everything_follows(page: "Page", a
     wait_for_address(page, r"threshold=0\.5\b")
     eventually(page, lambda: page.locator("[data-testid=stMetricValue]").nth(1).inner_text() != before, True)
     assert parameters(page)["threshold"] == "0.5"
+
+
+def test_the_gauge_of_the_sidebar_reaches_the_live_matrix(page: "Page", app: str, folder: Path) -> None:
+    visit(page, f"{app}/filter?store=run.h5&layer=10")
+    shown = page.locator(".fs-layer dd").first
+    with Run(folder / "run.h5") as run:
+        clusters: dict[str, str] = {
+            gauge: f"{run.layers['10'].measure(gauge=gauge).mean_clusters:.2f}" for gauge in GAUGES
+        }
+    assert clusters["as trained"] != clusters["zero-sum"]
+    for gauge, address in (("as trained", None), ("zero-sum", "zero-sum"), ("as trained", None)):
+        if parameters(page).get("gauge") != address:
+            page.get_by_role("combobox", name="Gauge").click()
+            page.get_by_role("option", name=gauge).click()
+        eventually(page, shown.inner_text, clusters[gauge])
+        eventually(page, lambda: parameters(page).get("gauge"), address)
 
 
 def test_the_live_threshold_reaches_the_page_and_the_address(page: "Page", app: str) -> None:

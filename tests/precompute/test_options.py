@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from precompute.options import ARCHS, DATA_SETS, NOT_RECIPE, Options, Problem, output_path, parse
+from precompute.messages.problem import Problem
+from precompute.options import ARCHS, DATA_SETS, NOT_RECIPE, Options, output_path, parse
 from store.file.format import MAX_EPOCHS
 from tests import ROOT
 

@@ -173,7 +173,7 @@ def _checked(times: int, folder: Path) -> list[tuple[int, str]]:
 def _command_lines(seconds: float, folder: Path) -> tuple[int, list[str]]:
     """-> command lines tried, those that ended with a traceback."""
     from precompute import options
-    from precompute.options import Problem
+    from precompute.messages.problem import Problem
     from precompute.sweep import options as sweep
     from store.__main__ import main
 

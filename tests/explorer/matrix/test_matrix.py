@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -19,6 +20,8 @@ from PIL import Image
 from explorer.matrix.pack import LayerData, frame, layer_numbers
 from explorer.matrix.script import MODULES, joined
 from store.file.read import Run
+from store.measure.fields import Fields
+from store.measure.gauge import GAUGES, Gauge, zero_sum
 from store.measure.layer import ScanOrder, fields_from_factors, measure_layer, permutation, scan_order
 from tests import ROOT
 from tests.browser import CHROMIUM, chromium, eventually, patient, two_frames
@@ -41,6 +44,7 @@ class Case:
     threshold: float
     order: NDArray[np.int64]
     counts: NDArray[np.int64] | None = None
+    gauge: Gauge = "as trained"  # of all cases of one layer
 
 
 def assert_same(cases: list[Case], folder: Path) -> None:
@@ -66,8 +70,13 @@ def assert_same(cases: list[Case], folder: Path) -> None:
 
 
 def _measured_here(case: Case, is_new: bool) -> list[tuple[str, Any]]:
-    fields = case.arrays[0] if len(case.arrays) == 1 else fields_from_factors(*case.arrays)
-    measure = measure_layer(fields, case.threshold, case.order, case.counts)
+    dense = len(case.arrays) == 1
+    layer = (
+        Fields(case.arrays[0], gauge=case.gauge)
+        if dense
+        else Fields(None, (case.arrays[0], case.arrays[1]), case.gauge)
+    )
+    fields, measure = layer.matrices(), layer.measure(case.threshold, case.order, case.counts)
     names = ["n_clusters", "noise", "n_above", "maximum", "silent", "cluster_of", "cluster_sizes"]
     names += ["signal", "noise_internal", "noise_external"]
     if case.counts is not None:
@@ -88,7 +97,7 @@ def _measured_by_node(cases: list[Case], folder: Path) -> NDArray[np.float64]:
     headers: list[dict[str, Any]] = []
     messages: list[bytes] = []
     for number, case in enumerate(cases):
-        header: dict[str, Any] = {"threshold": case.threshold, "order": case.order.tolist()}
+        header: dict[str, Any] = {"threshold": case.threshold, "order": case.order.tolist(), "gauge": case.gauge}
         header["counts"] = None if case.counts is None else case.counts.tolist()
         if number == 0 or case.arrays is not cases[number - 1].arrays:
             names = [""] * case.arrays[0].shape[1]
@@ -141,9 +150,11 @@ def _random_layer(rng: np.random.Generator) -> Sequence[NDArray[np.float32]]:
     return [draw(), np.abs(draw()) if kind == "negative" else draw()]
 
 
-def _tied_threshold(rng: np.random.Generator, arrays: Sequence[NDArray[np.float32]]) -> float:
+def _tied_threshold(rng: np.random.Generator, arrays: Sequence[NDArray[np.float32]], gauge: Gauge) -> float:
     """One that an element meets exactly, where there is one between 0 and 1."""
     fields = arrays[0] if len(arrays) == 1 else fields_from_factors(*arrays)
+    if gauge == "zero-sum":
+        fields = zero_sum(fields)
     matrix = fields[rng.integers(len(fields))].astype(np.float64)
     with np.errstate(all="ignore"):
         shares = (matrix / matrix.max()).reshape(-1)
@@ -160,10 +171,11 @@ def test_random_layers_give_the_same_bits(seed: int, tmp_path: Path) -> None:
         with np.errstate(over="ignore"):
             arrays = _random_layer(rng)
         n_labels = arrays[0].shape[1]
-        for threshold in (rng.choice([0.0, 0.3, 1.0]), round(rng.random(), 2), _tied_threshold(rng, arrays)):
+        gauge = GAUGES[rng.integers(2)]
+        for threshold in (rng.choice([0.0, 0.3, 1.0]), round(rng.random(), 2), _tied_threshold(rng, arrays, gauge)):
             order = scan_order(rng.choice(["stored", "reversed", "random"]), n_labels, seed=int(rng.integers(1000)))
             counts = np.asarray(rng.integers(1, 200, n_labels)) if rng.random() < 0.5 else None
-            cases.append(Case(arrays, float(threshold), order, counts))
+            cases.append(Case(arrays, float(threshold), order, counts, gauge))
     assert_same(cases, tmp_path)
 
 
@@ -173,18 +185,20 @@ def test_a_large_layer_gives_the_same_bits(tmp_path: Path) -> None:
     means = np.abs(rng.normal(size=(40, 300, 4))).astype(np.float32)
     weights = rng.normal(size=(40, 300, 4)).astype(np.float32)
     counts = np.full(300, 50)
-    assert_same([Case([means, weights], t, scan_order("stored", 300), counts) for t in (0.05, 0.3, 0.8)], tmp_path)
+    arrays = [[means, weights], [means, weights + np.float32(0.5)]]  # an own list for each gauge: it is a layer
+    ways = list(product(zip(arrays, GAUGES, strict=True), (0.05, 0.3, 0.8)))
+    assert_same([Case(of, t, scan_order("stored", 300), counts, gauge) for (of, gauge), t in ways], tmp_path)
 
 
 def cases_of(run: Run) -> list[Case]:
-    """Every layer of a file, as the browser gets it, at three thresholds and in two orders."""
+    """Every layer of a file, as the browser gets it, at three thresholds, each in another order, in both gauges."""
     cases = []
-    for layer in run.layers.values():
+    for gauge, layer in product(GAUGES, run.layers.values()):
         dense = layer.has_fields and 2 * layer.positions >= layer.n_labels
         arrays = [layer.fields().matrices()] if dense else [layer.class_means, layer.probe_weights]
         ways: list[tuple[float, ScanOrder]] = [(0.3, "stored"), (0.1, "reversed"), (0.7, "random")]
         for threshold, order in ways:
-            cases.append(Case(arrays, threshold, scan_order(order, layer.n_labels), run.test_inputs))
+            cases.append(Case(arrays, threshold, scan_order(order, layer.n_labels), run.test_inputs, gauge))
     return cases
 
 
@@ -211,6 +225,20 @@ def test_a_difference_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("tests.explorer.matrix.test_matrix.MODULE", changed)
     with pytest.raises(AssertionError, match="case 0, n_clusters"):
         assert_same([case], tmp_path)
+
+
+@needs_node
+def test_a_mean_of_another_rounding_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fields = np.random.default_rng(3).normal(size=(20, 7, 7)).astype(np.float32)
+    case = Case([fields], 0.3, scan_order("stored", 7), gauge="zero-sum")
+    assert_same([case], tmp_path)
+    text = MODULE.read_text("utf-8")
+    for wrong in ("const mean = Math.fround(sum / nLabels)", "const mean = 0"):
+        changed = tmp_path / "changed.js"
+        changed.write_text(text.replace("const mean = sum / nLabels", wrong), "utf-8")
+        monkeypatch.setattr("tests.explorer.matrix.test_matrix.MODULE", changed)
+        with pytest.raises(AssertionError, match=r"case 0, fields"):
+            assert_same([case], tmp_path)
 
 
 def test_a_module_stands_after_those_that_it_imports() -> None:
@@ -290,6 +318,31 @@ def _expected(fields: NDArray[np.float32], threshold: float) -> tuple[list[str],
     per_label = [measure.signal.mean(), measure.noise_internal.mean(), measure.noise_external.mean()]
     layer = [f"{value:.2f}" for value in means] + [str(measure.silent.sum())] + [f"{value:.2f}" for value in per_label]
     return [str(value) for value in filter_zero], layer
+
+
+@needs_chromium
+@pytest.mark.parametrize("factored", [False, True])
+def test_the_gauge_is_switched_without_new_bytes(browser: Any, factored: bool) -> None:
+    rng = np.random.default_rng(2)
+    factors = [
+        np.abs(rng.normal(size=(20, 12, 2))).astype(np.float32),
+        rng.normal(0.4, 1, (20, 12, 2)).astype(np.float32),
+    ]
+    fields = fields_from_factors(*factors)
+    arrays = factors if factored else [fields]
+    page = _show(browser, LayerData.pack(arrays, "10", [f"label {i}" for i in range(12)]), gauge="zero-sum")
+
+    def shown() -> tuple[list[str], list[str]]:
+        of_filter = _values(page, "Filter 0")
+        return [of_filter[0], *of_filter[2:4]], _values(page, "Layer 10")
+
+    of_gauge = {"as trained": _expected(fields, 0.3), "zero-sum": _expected(zero_sum(fields), 0.3)}
+    assert of_gauge["as trained"] != of_gauge["zero-sum"]
+    eventually(page, shown, of_gauge["zero-sum"])
+    for gauge in ("as trained", "zero-sum", "as trained"):
+        page.evaluate("(gauge) => view.update((window.state = { ...state, gauge }))", gauge)
+        eventually(page, shown, of_gauge[gauge])
+    assert page.problems == []
 
 
 @needs_chromium

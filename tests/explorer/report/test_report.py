@@ -14,14 +14,19 @@ from typing import Any
 import numpy as np
 import pytest
 
+from store.file.read import Run
+from store.measure.gauge import GAUGES, Gauge, other_gauge
 from store.measure.layer import measure_layer
+from store.paper.claims import judge
 from store.paper.published import layers, published, settings
+from store.paper.records import run_record
 from tests.browser import CHROMIUM, chromium, patient
 from tests.explorer_runs import SMALL, cifar100_labels, make_run
 
 pl = pytest.importorskip("polars", reason="polars is in the extra [explore]")
 pytest.importorskip("altair", reason="altair is in the extra [explore]")
 
+from explorer.frames.claims import WORDS
 from explorer.frames.runs import collect
 from explorer.report import __main__ as report
 from explorer.report import pictures as report_pictures
@@ -250,6 +255,39 @@ def test_each_figure_is_a_picture_of_its_own(made: Path) -> None:
         assert (made / f"figure-{key}.png").read_bytes().startswith(b"\x89PNG")
         assert ET.parse(made / f"figure-{key}.svg").getroot().tag.endswith("svg")
     assert (made / "figure-1.svg").read_text().count("data:image/png") == 4  # fields, clipped, permuted, corner
+
+
+# ---- Claims and the gauge -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("gauge", GAUGES)
+def test_everything_is_of_the_gauge_and_claims_are_judged_in_both(
+    runs: Path, tmp_path: Path, gauge: Gauge, monkeypatch: Any, capsys: Any
+) -> None:
+    folder, out = tmp_path / "runs", tmp_path / "out"
+    folder.mkdir()
+    for name in ("k20.h5", "k20-untrained.h5"):
+        shutil.copy(runs / name, folder)
+    arguments = [str(folder), "--out", str(out), "--no-figures", "--gauge", gauge]
+    assert command(*arguments, monkeypatch=monkeypatch) == 0
+    page, printed = (out / "index.html").read_text(), capsys.readouterr().out
+    with Run(folder / "k20.h5") as run_of_20:
+        measures = {each: run_of_20.layers["10"].measure(gauge=each) for each in GAUGES}
+        found = {each: judge([run_record(run_of_20, gauge=each)], 0.3) for each in GAUGES}
+    assert measures["as trained"].mean_noise != measures["zero-sum"].mean_noise
+    layer = next(row for row in rows(out / "runs.csv") if (row["file"], row["layer"]) == ("k20.h5", "10"))
+    assert float(layer["n"]) == measures[gauge].mean_noise
+    of_label = [float(row["signal"]) for row in rows(out / "figure-2a.csv")]
+    assert of_label == measures[gauge].signal.tolist()
+    ledger = [row for row in rows(out / "claims.csv") if "untrained" not in row["runs"]]
+    other = other_gauge(gauge)
+    assert [row["verdict"] for row in ledger] == [WORDS[finding.verdict] for finding in found[gauge]]
+    assert [row[f"verdict, {other}"] for row in ledger] == [WORDS[finding.verdict] for finding in found[other]]
+    differ = sum(row["verdict"] != row[f"verdict, {other}"] for row in ledger)
+    there = "As trained," if other == "as trained" else "In the zero-sum gauge,"
+    said = f"{there} {differ} of 8 verdicts differ" if differ else f"{there} all 8 verdicts are the same"
+    assert said in page and said in printed
+    assert ("maximum, in the zero-sum gauge." in page) == (gauge == "zero-sum")
 
 
 # ---- The page -------------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from precompute.disk import checkpoint
-from precompute.options import Problem
+from precompute.messages.problem import Problem
 
 STATE = {
     "model": {"weight": torch.arange(6.0).reshape(2, 3), "steps": torch.tensor(7)},

@@ -11,7 +11,8 @@ import pytest
 
 from precompute.disk.workspace import NETWORK, Workspace
 from precompute.machine.stopping import Stopped
-from precompute.options import Options, Problem
+from precompute.messages.problem import Problem
+from precompute.options import Options
 from precompute.recipes import recipe_for
 from store.file.write import write_run
 from tests.builders import small_run, write_small
@@ -60,6 +61,18 @@ def test_a_result_of_the_same_recipe_is_known_again(work):
     assert work.earlier_result() is None
     result_of(work, RECIPE)
     assert [layer.name for layer in work.earlier_result().layers] == [layer.name for layer in small_run().layers]
+
+
+def test_a_recipe_of_before_there_was_a_choice_reads_as_a_random_start(tmp_path):
+    options = {"seed": 0, "labels": None}
+    old = RECIPE | {"options": options}
+    now = {start: old | {"probe_start": start, "probe_draws": 0, "options": options | {"probe_start": start}}
+           for start in ("random", "zeros")}  # fmt: skip
+    work = Workspace(tmp_path / "run.h5", now["random"])
+    result_of(work, old)
+    assert work.earlier_result() is not None
+    with pytest.raises(Problem, match=r"another recipe \(probe_start 'random', now 'zeros'\)"):
+        Workspace(tmp_path / "run.h5", now["zeros"]).earlier_result()
 
 
 @pytest.mark.parametrize(

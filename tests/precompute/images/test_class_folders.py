@@ -16,7 +16,8 @@ from precompute.images import class_folders, data
 from precompute.images.class_folders import split
 from precompute.images.data import DataSet
 from precompute.images.image_files import ImageFiles
-from precompute.options import Options, Problem, output_path, parse
+from precompute.messages.problem import Problem
+from precompute.options import Options, output_path, parse
 from tests.image_trees import message, save, write_folder
 
 COUNTS = {"cats": 10, "dogs": 4, "größe [1] *": 2, "train": 3}

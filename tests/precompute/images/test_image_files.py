@@ -19,7 +19,7 @@ from PIL import ExifTags, Image, ImageOps
 
 from precompute.images import image_files
 from precompute.images.image_files import ImageFiles, decode
-from precompute.options import Problem
+from precompute.messages.problem import Problem
 
 
 def saved(path: Path, image: Image.Image, **how: Any) -> Path:

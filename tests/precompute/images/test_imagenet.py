@@ -11,7 +11,8 @@ import pytest
 from precompute.images import data, imagenet
 from precompute.images.data import DataSet
 from precompute.images.image_files import ImageFiles
-from precompute.options import Options, Problem
+from precompute.messages.problem import Problem
+from precompute.options import Options
 from tests.image_trees import (
     ABOVE,
     LAYOUTS,

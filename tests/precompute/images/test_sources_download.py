@@ -11,7 +11,8 @@ import torchvision
 
 from precompute.images import data
 from precompute.machine.stopping import Stopped
-from precompute.options import Options, Problem
+from precompute.messages.problem import Problem
+from precompute.options import Options
 from tests.image_folders import parquet_frame, tiny, write_pickles
 
 KINDS = {"cifar10": torchvision.datasets.CIFAR10, "cifar100": torchvision.datasets.CIFAR100}

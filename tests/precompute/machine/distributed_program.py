@@ -14,14 +14,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from precompute.activations import Activations, record
 from precompute.images.augment import Draws, Images, Preprocessing
 from precompute.images.image_files import ImageFiles
 from precompute.machine.device import Device
 from precompute.machine.distributed import World
 from precompute.machine.stopping import Stopped, Stopping
+from precompute.messages.problem import Problem
 from precompute.networks.taps import Tap
-from precompute.options import Problem
-from precompute.probe import Activations, record
 from precompute.recipes import Schedule
 from precompute.training.loop import Training
 
@@ -110,7 +110,7 @@ def diverged(world: World) -> dict[str, Any]:
     def with_a_bad_loss(draws: Draws, batch: int) -> None:
         take_step(draws, batch)
         if one.step == 3 and world.rank == world.size - 1:
-            one._sums[0] = torch.inf
+            one.sums[0] = torch.inf
 
     one.take_step = with_a_bad_loss  # type: ignore[method-assign]
     try:

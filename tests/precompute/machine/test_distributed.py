@@ -21,8 +21,9 @@ from precompute.job import prepare
 from precompute.machine.device import choose_device
 from precompute.machine.distributed import World
 from precompute.machine.stopping import Stopping
+from precompute.messages.problem import Problem
 from precompute.messages.wording import counted
-from precompute.options import Problem, parse
+from precompute.options import parse
 from store.file.read import Run
 from tests import ROOT
 from tests.commands import ENVIRONMENT, run_here

@@ -96,7 +96,7 @@ def test_a_signal_before_the_options_are_read_says_how_to_go_on(
 def test_a_signal_that_is_lost_on_the_last_steps_is_a_stop_all_the_same(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("precompute.__main__.run", lambda *_: lose(signal.SIGTERM))
+    monkeypatch.setattr("precompute.cli.run", lambda *_: lose(signal.SIGTERM))
     status, _, errors = run_here(["--data", "digits"], capfd)
     assert (status, errors.splitlines()[0][:18]) == (143, "stopped (SIGTERM).")
 
@@ -110,7 +110,7 @@ def test_a_stop_that_comes_out_as_an_error_is_a_stop_all_the_same(
         except Stopped as stopped:
             raise OSError("a library's own") from stopped
 
-    monkeypatch.setattr("precompute.__main__.run", run)
+    monkeypatch.setattr("precompute.cli.run", run)
     status, _, errors = run_here(["--data", "digits"], capfd)
     assert (status, errors.splitlines()[0][:18]) == (143, "stopped (SIGTERM).")
 

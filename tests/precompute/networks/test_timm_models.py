@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 import torch
 
+from precompute.messages.problem import Problem
 from precompute.networks.listing import list_taps
 from precompute.networks.models import choose_taps, find_arch
 from precompute.networks.taps import tap_shapes
-from precompute.options import Options, Problem
+from precompute.options import Options
 from store.file.write import stores_fields
 from store.paper.published import published
 

@@ -12,9 +12,10 @@ from safetensors.torch import save_file
 from precompute.disk import checkpoint
 from precompute.job import prepare
 from precompute.machine.stopping import Stopping
+from precompute.messages.problem import Problem
 from precompute.networks import weights
 from precompute.networks.models import find_arch
-from precompute.options import Options, Problem, parse
+from precompute.options import Options, parse
 
 VGG: dict[str, Any] = {"arch": "vgg16", "data": "cifar10"}
 RESNET: dict[str, Any] = {"arch": "timm:resnet18", "data": "cifar10", "image_size": 32}

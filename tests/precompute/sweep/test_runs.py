@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import precompute.sweep.runs
-from precompute.options import Problem
+from precompute.messages.problem import Problem
 from precompute.options import parse as parse_run
 from precompute.sweep.options import parse
 from precompute.sweep.runs import SweepRun, expand

@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 from precompute.machine.stopping import Stopped, Stopping
-from precompute.options import Problem, parse
+from precompute.messages.problem import Problem
+from precompute.options import parse
 from precompute.recipes import Schedule, recipe_for
 from precompute.training.graph import compiled
 from precompute.training.loop import Training

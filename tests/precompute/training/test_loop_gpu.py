@@ -7,9 +7,10 @@ import torch
 from torch import nn
 
 from precompute.afcc import hold_zero
+from precompute.disk.placement import make_room
 from precompute.images.augment import Images, Preprocessing
 from precompute.machine.stopping import Stopped, Stopping
-from precompute.probe import make_room, probe_answers, probe_training
+from precompute.probe import probe_answers, probe_training
 from precompute.recipes import Schedule
 from precompute.training.loop import Training
 from store.file.read import Run

@@ -1,6 +1,7 @@
 """Structures that HDF5 would follow, or hand out memory for: refused, with the place named, before they are read."""
 
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -61,3 +62,54 @@ def test_a_virtual_manifest_opens_no_other_file(result_file: Path) -> None:
     command = [sys.executable, "-m", "store", "check", str(result_file)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600)
     assert done.returncode == 1 and re.search(words, done.stderr)
+
+
+# ---- Files that h5repack has changed, and the command by which it changes them back
+
+
+def repack(source: Path, target: Path, options: list[str]) -> None:
+    subprocess.run(["h5repack", *options, str(source), str(target)], check=True)
+
+
+@pytest.mark.skipif(shutil.which("h5repack") is None, reason="h5repack is not installed")
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["-f", "GZIP=6"], "stored with gzip"),
+        (["-f", "SHUF", "-f", "GZIP=1"], "stored with shuffle, gzip"),
+        (["-f", "NONE"], "stored with no filter"),
+        (["-l", "CONTI"], "stored in one piece"),
+    ],
+)
+def test_a_repacked_file_names_what_was_done_and_what_restores_it(
+    result_file: Path, tmp_path: Path, options: list[str], said: str
+) -> None:
+    changed = tmp_path / "changed.h5"
+    repack(result_file, changed, options)
+    for step in range(2):  # a file in one piece has lost its chunks too: a second message says which
+        with pytest.raises(FormatError) as refused:
+            Run(changed)
+        assert "repacked" in str(refused.value) and (said in str(refused.value) or step)
+        command = re.search(r"h5repack (.*) FILE NEW restores it", str(refused.value))
+        assert command is not None
+        restored = tmp_path / f"restored-{step}.h5"
+        repack(changed, restored, command[1].split())
+        changed = restored
+        try:
+            with Run(restored) as run, Run(result_file) as original:
+                run.verify()
+                assert run.content_sha256 == original.content_sha256
+            return
+        except FormatError:
+            assert step == 0 and "-l" in options
+
+
+def test_names_are_ascii_where_they_are_and_never_of_one_byte(tmp_path: Path) -> None:
+    """Octave leaves out groups that hold UTF-8; xarray joins strings of one byte into one."""
+    for names, charset in ((["0", "1"], "ascii"), (["é", "f"], "utf-8")):
+        path = write_small(tmp_path / f"{charset}.h5", n_labels=2, label_names=names)
+        with h5py.File(path) as file:
+            kind = h5py.check_string_dtype(file["labels/name"].dtype)
+            assert kind.encoding == charset and kind.length >= 2
+        with Run(path) as run:
+            assert list(run.label_names) == names

@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 
 from store.file.read import Run
+from store.file.write import write_run
 from store.measure.fields import Fields
+from store.measure.gauge import GAUGES, shifted
 from store.measure.layer import measure_layer
 from store.measure.summary import THRESHOLDS, Summary, summary
-from store.paper.claims import CLAIMS, Count, Finding, judge, without_accuracy
+from store.paper.claims import CLAIMS, Count, Finding, judge, verdicts_that_differ, without_accuracy
 from store.paper.criteria import HARDLY
 from store.paper.published import published, settings
 from store.paper.records import (
@@ -25,6 +27,7 @@ from store.paper.records import (
     scan,
     the_papers,
 )
+from tests.builders import small_run
 from tests.explorer_runs import SMALL, make_run
 
 INPUTS = {"cifar10": 1000, "cifar100": 100, "imagenet": 10}  # test inputs a label
@@ -246,6 +249,27 @@ def test_the_record_of_a_file(tmp_path: Path) -> None:
     assert [each.order for each in last.scans[0.3]] == ["reversed", "random"]
     assert last.train == TrainClusters(0.3, alike["identical"], alike["mean"])
     assert verdicts(judge([record], 0.3))["train"] != "not enough runs"
+
+
+def test_claims_are_judged_in_a_gauge(tmp_path: Path) -> None:
+    """What is added to all outputs alike is noise as trained, and is gone in the zero-sum gauge."""
+    content = small_run({"4": (12, 2), "10": (12, 2)}, n_labels=6)
+    own = np.eye(6, dtype=np.float32)[np.arange(12) % 6][:, :, None]  # each filter is for a label
+    for layer, means_of_others, amount in zip(content.layers, (0.5, 0.2), (0.0, 3.0), strict=True):
+        layer.class_means[:] = own + np.float32(means_of_others)
+        layer.probe_weights[:] = shifted(np.broadcast_to(own, layer.probe_weights.shape), amount)
+        layer.fields = None
+    write_run(tmp_path / "a.h5", content)
+    with Run(tmp_path / "a.h5") as opened:
+        records = {gauge: run_record(opened, gauge=gauge) for gauge in GAUGES}
+        for gauge, record in records.items():
+            assert record.last and record.last.at[0.3] == summary(opened.layers["10"].measure(gauge=gauge))
+    found = {gauge: judge([record], 0.3) for gauge, record in records.items()}
+    assert verdicts(found["as trained"])["noise"] == "fails" and verdicts(found["zero-sum"])["noise"] == "holds"
+    differ = verdicts_that_differ(found["as trained"], found["zero-sum"])
+    assert "noise" in [finding.claim.key for finding in differ]
+    assert [finding.verdict for finding in differ if finding.claim.key == "noise"] == ["fails"]
+    assert verdicts_that_differ(found["zero-sum"], found["zero-sum"]) == []
 
 
 def test_a_manifest_of_anything_is_a_record(tmp_path: Path) -> None:
