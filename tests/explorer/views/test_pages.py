@@ -1,5 +1,6 @@
 """Each page and each control of the explorer, run without a browser."""
 
+import functools
 import re
 import shutil
 import sys
@@ -17,6 +18,7 @@ from store.measure.layer import fields_from_factors, permutation, scan_order
 from tests.explorer_runs import ROOT, SMALL, cifar100_labels, make_run
 
 AppTest = pytest.importorskip("streamlit.testing.v1", reason="Streamlit is in the extra [explore]").AppTest
+from streamlit.components.v2 import manifest_scanner
 
 PAGES_OF_LAYERS = ["run", "layer", "filter", "labels", "afcc", "compare"]
 PAGES = [*PAGES_OF_LAYERS, "scaling", "claims"]
@@ -41,11 +43,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+scanned = functools.cache(manifest_scanner.scan_component_manifests)
+
+
 @pytest.fixture
 def open_app(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     # Outside of a server, Streamlit asks at its first element whether it runs in a REPL, and looks for that at the
     # source of every module: half a minute in a test run.
     monkeypatch.setattr("streamlit.delta_generator._use_warning_has_been_displayed", True)
+    # Each app reads the metadata of every installed package, to find components in it; they stay the same.
+    monkeypatch.setattr("streamlit.components.v2.manifest_scanner.scan_component_manifests", scanned)
 
     def open_app(*arguments: object, page: str = "run", **address: str) -> Any:
         monkeypatch.setattr(sys, "argv", ["app.py", *map(str, arguments)])
@@ -53,9 +60,9 @@ def open_app(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
         at.session_state["has drawn"] = True  # as a browser says that it has
         for name, value in address.items():
             at.query_params[name] = value
+        if page != "run":  # opened by its address: the page Run is not drawn first
+            at.switch_page(f"views/{page}.py")
         at.run()
-        if page != "run":
-            at.switch_page(f"views/{page}.py").run()
         return at
 
     return open_app
