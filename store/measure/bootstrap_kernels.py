@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 
 from store.measure.kernels import NO_CLUSTER, _maximum, cut_bits, field_matrix, find_clusters
 
-FILTERS, NOISE, CLUSTERS, LABELS, SQUARES, NOISE_ALL = range(
-    6
-)  # what is added up over filters, at [resample, threshold]
+# What is added up over filters, at [resample, threshold]:
+FILTERS, NOISE, CLUSTERS, LABELS, SQUARES, NOISE_ALL = range(6)
 N_TOTALS = 6
 
 

@@ -28,7 +28,8 @@ def in_first_half(labels: NDArray[np.integer]) -> NDArray[np.bool_]:
     _, starts, sizes = np.unique(labels[by_label], return_index=True, return_counts=True)
     number = np.empty(len(labels), np.int64)  # of the input within its label
     number[by_label] = np.arange(len(labels)) - np.repeat(starts, sizes)
-    return number % 2 == 0
+    first: NDArray[np.bool_] = number % 2 == 0
+    return first
 
 
 def other_half(means: Array, first: Array, counts: NDArray[np.integer]) -> Array:
@@ -43,7 +44,7 @@ def other_half(means: Array, first: Array, counts: NDArray[np.integer]) -> Array
 def alike(a: NDArray[np.integer], b: NDArray[np.integer]) -> Alike:
     """Two times cluster_of (N_f, K), as `LayerMeasure` has it.
 
-    >>> alike(np.array([[0, 0, 1]]), np.array([[1, 1, -1]]))  # 5 elements in the one's clusters, 4 of them in the other's
+    >>> alike(np.array([[0, 0, 1]]), np.array([[1, 1, -1]]))  # of 5 elements 4 are in clusters of both
     Alike(identical=0.0, jaccard=0.8)
     """
     scores = []

@@ -138,8 +138,8 @@ def test_the_number_of_resamples_falls_where_there_are_many_labels() -> None:
 
 
 def covered(samples: int, n_labels: int, n_filters: int, inputs: int, resamples: int) -> tuple[np.ndarray, np.ndarray]:
-    """Many data sets of one truth: the shares of estimate +- 1.96 standard errors that hold the mean over the data sets,
-    and the mean standard error / the spread of the estimates, for each of QUANTITIES."""
+    """Many data sets of one truth: the shares of estimate +- 1.96 standard errors that hold the mean over the data
+    sets, and the mean standard error / the spread of the estimates, for each of QUANTITIES."""
     random = np.random.default_rng(0)
     truth = np.maximum(random.standard_normal((n_labels, n_filters, 1)) + 0.5, 0)
     weights = (truth.transpose(1, 0, 2) - truth.mean(axis=0)[:, None]).astype(np.float32)
@@ -155,13 +155,13 @@ def covered(samples: int, n_labels: int, n_filters: int, inputs: int, resamples:
 
 
 def test_intervals_hold_what_they_should_on_a_small_truth() -> None:
-    held, ratio = covered(samples=60, n_labels=8, n_filters=24, inputs=50, resamples=60)
+    held, ratio = covered(samples=40, n_labels=8, n_filters=24, inputs=50, resamples=60)
     assert (held[0] >= 0.85) and 0.75 < ratio[0] < 1.35  # 60 data sets know their own spread to 9%
 
 
 @pytest.mark.slow
 def test_intervals_hold_what_they_should() -> None:
-    held, ratio = covered(samples=400, n_labels=20, n_filters=64, inputs=100, resamples=200)
+    held, ratio = covered(samples=200, n_labels=20, n_filters=64, inputs=100, resamples=200)
     assert 0.93 <= held[0] <= 0.98 and abs(ratio[0] - 1) < 0.1, (held, ratio)
 
 
