@@ -99,13 +99,15 @@ def _at(file: FileId, layer: Layer, threshold: float) -> At:
 
 
 def null_samples(files: Sequence[FileId], threshold: float) -> dict[str, list[list[RunRecord]]]:
-    """By the name of each null, its draws: each in place of all the runs."""
+    """By the name of each null, its draws: each in place of all the runs.
+
+    A layer that has matrices alone cannot be rotated and is missing in those draws: a claim that needs it has no test.
+    """
     runs = [(file, record(file, (threshold,))) for file in files]
-    found: dict[str, list[list[RunRecord]]] = {}
-    for null in CLAIM_NULLS:
-        draws = [[_null_sample(file, run, threshold, null, seed) for file, run in runs] for seed in range(DRAWS)]
-        found[null] = [draw for draw in draws if all(run.layers for run in draw)]
-    return found
+    return {
+        null: [[_null_sample(file, run, threshold, null, seed) for file, run in runs] for seed in range(DRAWS)]
+        for null in CLAIM_NULLS
+    }
 
 
 def _null_sample(file: FileId, run: RunRecord, threshold: float, null: ClaimNull, seed: int) -> RunRecord:
@@ -117,7 +119,7 @@ def _null_sample(file: FileId, run: RunRecord, threshold: float, null: ClaimNull
         )
         if at is not None:
             layers.append(LayerRecord(layer.name, None, {threshold: at}))
-    return without_accuracy(run, layers if len(layers) == len(run.layers) else [])
+    return without_accuracy(run, layers)
 
 
 def _draw(file: FileId, name: str, threshold: float, null: ClaimNull, seed: int) -> Summary | None:

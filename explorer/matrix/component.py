@@ -1,6 +1,7 @@
 """The live matrix on a Streamlit page. Streamlit is imported here only; the JavaScript and `pack` do without."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -42,6 +43,8 @@ export default function ({ parentElement, data, setTriggerValue }) {
 """
 
 JAVASCRIPT = joined() + _GLUE.replace("LAYERS_KEPT", str(_LAYERS_KEPT))
+Sample = dict[str, Any]
+
 _mount = st.components.v2.component("filterscope_live_matrix", js=JAVASCRIPT)
 
 
@@ -53,6 +56,7 @@ def live_matrix(
     order: ArrayLike | None = None,
     average: Average = "clustered",
     measure: LayerMeasure | None = None,
+    sample: Sample | None = None,
     on_release: Callable[[float], None] | None = None,
     key: str = "live_matrix",
 ) -> float:
@@ -60,7 +64,7 @@ def live_matrix(
 
     order (K,): the labels as the greedy scan visits them (`store.scan_order`), None as stored. measure: the
     layer at `threshold`, for a layer too large to be measured while dragging (`is_live`); its numbers are shown at
-    rest.
+    rest. sample: what `sample_of` gives for the filter; its unsure clusters are then dashed.
 
     The page owns the threshold and passes it in; a release is an event. `on_release(threshold)` runs before the run
     that the release causes, as Streamlit's own `on_change` does, so it is the place to put the value into
@@ -85,6 +89,7 @@ def live_matrix(
         "released": events.get("threshold"),
         "order": None if order is None else np.asarray(order).tolist(),
         "average": average,
+        "sample": sample,
         "measure": None if measure is None or layer.is_whole else layer_numbers(measure),
     }
     # A layer's bytes go out when a session first shows it, and again when the browser says that it has them no more:
