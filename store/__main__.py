@@ -27,6 +27,9 @@ def main() -> int:
         help="with --nulls: a run made by --untrained, as one more null; may be said several times",
     )  # fmt: skip
     info.add_argument("--samples", type=int, help="draws of each null model (default 20)")
+    info.add_argument(
+        "--rests-on", action="store_true", help="what each layer's numbers rest on: start, gauge, sample, chance"
+    )
     info.add_argument("--layer", help="this layer alone (default: all)")
     info.add_argument("--seed", type=int, help="of the draws (default 0)")
     pack.add_argument("--out", help="the file to write (default: FILE with -packed in its name)")
@@ -47,6 +50,8 @@ def main() -> int:
         if arguments.command in ("pack", "unpack", "publish") and is_address(arguments.file):
             raise RemoteError(f"{arguments.command} takes a file of this machine; download it first")
         if arguments.command == "info":
+            if arguments.rests_on:
+                return _rests_on(arguments.file, arguments.threshold)
             return _nulls(arguments) if arguments.nulls else _info(arguments)
         if arguments.command == "check":
             return _check(arguments.file)
@@ -97,6 +102,16 @@ def _info(arguments: argparse.Namespace) -> int:
             print(f"{name:9} {printable(manifest.get(name, '-'))}")
         print(f"{'data':9} {printable(manifest['data'].get('licence', '-'))}")
         print(f"{'content':9} sha256 {run.content_sha256}")
+    return 0
+
+
+def _rests_on(path: str, threshold: float) -> int:
+    from store.file.read import Run
+    from store.tables.layers import title
+    from store.tables.rests_on import rests_on_table
+
+    with Run(path) as run:
+        print(title(run), rests_on_table(run, threshold), sep="\n")
     return 0
 
 

@@ -1,6 +1,7 @@
 """The live matrix on a Streamlit page. Streamlit is imported here only; the JavaScript and `pack` do without."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -43,6 +44,8 @@ export default function ({ parentElement, data, setTriggerValue }) {
 """
 
 JAVASCRIPT = joined() + _GLUE.replace("LAYERS_KEPT", str(_LAYERS_KEPT))
+Sample = dict[str, Any]
+
 _mount = st.components.v2.component("filterscope_live_matrix", js=JAVASCRIPT)
 
 
@@ -55,6 +58,7 @@ def live_matrix(
     average: Average = "clustered",
     gauge: Gauge = AS_TRAINED,
     measure: LayerMeasure | None = None,
+    sample: Sample | None = None,
     on_release: Callable[[float], None] | None = None,
     key: str = "live_matrix",
 ) -> float:
@@ -62,7 +66,8 @@ def live_matrix(
 
     order (K,): the labels as the greedy scan visits them (`store.scan_order`), None as stored. gauge: the browser takes
     it from the same bytes. measure: the layer at `threshold` in this gauge, for a layer too large to be measured while
-    dragging (`is_live`); its numbers are shown at rest.
+    dragging (`is_live`); its numbers are shown at rest. sample: what `sample_of` gives for the filter; its unsure
+    clusters are then dashed.
 
     The page owns the threshold and passes it in; a release is an event. `on_release(threshold)` runs before the run
     that the release causes, as Streamlit's own `on_change` does, so it is the place to put the value into
@@ -88,6 +93,7 @@ def live_matrix(
         "order": None if order is None else np.asarray(order).tolist(),
         "average": average,
         "gauge": gauge,
+        "sample": sample,
         "measure": None if measure is None or layer.is_whole else layer_numbers(measure),
     }
     # A layer's bytes go out when a session first shows it, and again when the browser says that it has them no more:

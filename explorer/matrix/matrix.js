@@ -3,7 +3,7 @@
 
 import { filterFigure, labelsFigure } from "./figure.js";
 import { AS_TRAINED, cutBits, inGauge, layerNumbers, measureFilters, permutation, prepare } from "./measure.js";
-import { BOX, buildPage, CHART } from "./page.js";
+import { BOX, buildPage, CHART, isUnsure } from "./page.js";
 import { clusterRuns, crosshair, paintClipped, paintFields } from "./paint.js";
 import { saveButtons } from "./save.js";
 
@@ -13,7 +13,8 @@ const ARROWS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowR
 /** Draw a layer's filter into `root` (an element or a shadow root).
  *  state: { layer, filter, threshold, order (labels, or null: as stored), average ("clustered" or "all"), measure (the
  *  numbers of a layer too large to be measured here, or null), released (the release that this answers, or null), gauge
- *  ("as trained", which is the default, or "zero-sum") }.
+ *  ("as trained", which is the default, or "zero-sum"), sample (null, or { threshold, clusters: [labels joined by commas,
+ *  share of the resamples in which they form a cluster] }: unsure clusters are dashed) }.
  *  callbacks: onRelease(threshold), and onFrame(times in ms) for benchmarks. A page that keeps no threshold of its own
  *  need not call update. Returns { update(state), destroy(), callbacks }. */
 export function createMatrixView(root, state, callbacks = {}) {
@@ -23,6 +24,7 @@ export function createMatrixView(root, state, callbacks = {}) {
   let layer;
   let order;
   let threshold = state.threshold;
+  let rise = null; // [n before, n now] where the last step up of the threshold raised the noise
   let filter; // measured: { result, cut, silent, labels: the permutation, place: its inverse, boxes: [start, length] }
   let geometry; // device pixels a cell (size), labels a cell (pool), cells a side, width of a line, margin
   let cell = null; // [input label, output label] that the crosshair is on
@@ -113,7 +115,20 @@ export function createMatrixView(root, state, callbacks = {}) {
     labels.forEach((label, position) => (place[label] = position));
     const silent = result.silent[0] === 1;
     const cut = silent ? 0x7fffffff : cutBits(threshold, result.maximum[0]);
-    filter = { result, cut, silent, labels, place, boxes: clusterRuns(labels, result.cluster_of) };
+    const boxes = clusterRuns(labels, result.cluster_of);
+    const of = `${layer.layer} ${state.filter}`;
+    if (filter?.of !== of || threshold < filter.result.threshold) rise = null;
+    else if (threshold > filter.result.threshold) {
+      const [before, now] = [filter.result.noise[0], result.noise[0]];
+      rise = now > before ? [before, now] : null;
+    }
+    filter = { result, cut, silent, labels, place, boxes, of, rise, shares: sharesOf(boxes, labels) };
+  }
+
+  /** For each box the share of resamples in which its very labels form a cluster; null where that is not known. */
+  function sharesOf(boxes, labels) {
+    const known = state.sample?.threshold === threshold ? new Map(state.sample.clusters) : new Map();
+    return boxes.map(([from, length]) => known.get(labels.slice(from, from + length).sort().join()) ?? null);
   }
 
   /** Whole device pixels a label, so that all cells are equally large; with more labels than pixels, a pixel for
@@ -167,11 +182,13 @@ export function createMatrixView(root, state, callbacks = {}) {
     context.lineWidth = thin;
     if (which === 2) {
       context.strokeStyle = BOX;
-      for (const [from, length] of filter.boxes) {
+      filter.boxes.forEach(([from, length], k) => {
+        context.setLineDash(isUnsure(filter.shares[k]) ? [4 * thin, 3 * thin] : []);
         const corner = Math.floor(from / pool) * size - thin / 2;
         const around = Math.max(1, length / pool) * size + thin;
         context.strokeRect(corner, corner, around, around);
-      }
+      });
+      context.setLineDash([]);
     }
     if (filter.silent && which > 0) {
       const density = window.devicePixelRatio || 1;

@@ -6,6 +6,8 @@ import { GROUND, NOISE, RAMP } from "./paint.js";
 import { CSS } from "./style.js";
 
 export const BOX = "#ff5d54"; // around a cluster
+const SURE = 0.5; // of the resamples, as in Python (store.measure.bootstrap)
+export const isUnsure = (share) => share !== null && share < SURE;
 export const CHART = { left: 34, top: 8, bottom: 166, height: 170 }; // left: room for the numbers of its axis
 export const SERIES = [["signal", "signal"], ["total", "noise_I + noise_E"], ["internal", "noise_I"]]; // of the chart
 const LISTED = 60; // clusters listed by name
@@ -113,8 +115,9 @@ export function buildPage() {
   );
   const [layerList, layerCells, layerHeads] = valueList(...layerRows("filter"));
   const [filterTitle, layerTitle, layerNote] = [element("h4"), element("h4"), element("small")];
+  const filterNote = element("small", { role: "status" });
   const clusterSection = element("section.fs-list", {}, element("h4", {}, "Its clusters"), clusters);
-  const filterSection = element("section", {}, filterTitle, filterList);
+  const filterSection = element("section", {}, filterTitle, filterList, filterNote);
   const layerSection = element("section.fs-layer", {}, layerTitle, layerList, layerNote);
   const page = element(
     "div.fs", {}, control, element("div.fs-row", {}, ...figures, readout, clusterSection),
@@ -134,13 +137,14 @@ export function buildPage() {
     ramp.style.setProperty("--at", `${50 + threshold * 50}%`);
   }
 
-  function showFilter(name, { result, silent, labels, boxes }, layer) {
+  function showFilter(name, { result, silent, labels, boxes, shares, rise }, layer) {
     const [above, noise] = [count.format(result.n_above[0]), count.format(result.noise[0])];
     const size = boxes.reduce((sum, [, length]) => sum + length, 0) / boxes.length;
     const found = `${plural(boxes.length, "cluster")}, n ${noise}`;
     const share = `${above} of ${count.format(layer.labels ** 2)}`;
     const title = `${layer.unit[0].toUpperCase()}${layer.unit.slice(1)} ${name}`;
     fill([filterTitle, ...notes], [title, `${layer.unit} ${name}`, share, found]);
+    fill([filterNote], [rise ? `n rose from ${rise.map((n) => count.format(n)).join(" to ")}: a cluster broke, its elements are noise now` : ""]);
     const first = silent ? "silent" : count.format(boxes.length);
     fill(filterCells, [first, rounded(size), noise, above, result.maximum[0].toPrecision(4)]);
     slider.setAttribute("aria-valuetext", `${number.textContent} of the maximum: ${found}`);
@@ -152,7 +156,8 @@ export function buildPage() {
       const groups = layer.superclasses.length ? [...new Set(held.map((i) => layer.superclasses[i]))] : [];
       const rest = k === 0 ? "none at this threshold" : `and ${boxes.length - LISTED} more`;
       const names = box ? held.map((i) => layer.names[i]).join(" · ") : rest;
-      fill(parts, [box ? `${box[1]}×${box[1]}` : "", names, groups.map((group) => ` ${group}`).join(",")]);
+      const known = box && shares[k] !== null ? ` found in ${Math.round(100 * shares[k])}% of resamples` : "";
+      fill(parts, [box ? `${box[1]}×${box[1]}` : "", names, groups.map((group) => ` ${group}`).join(",") + known]);
     });
   }
 

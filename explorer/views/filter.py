@@ -1,6 +1,7 @@
 """Filter: the paper's Figure 1, live, and what the filter's clusters and noise are."""
 
 import io
+from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -8,9 +9,13 @@ import streamlit as st
 from explorer import words
 from explorer.capsule.page import Shown, capsule
 from explorer.data import load
+from explorer.data.source import FileId
 from explorer.frames import layer as frames
 from explorer.matrix import live_matrix
+from explorer.matrix.pack import sample_of
 from explorer.parts import controls, elements, page, snippets, text
+from store.file.read import Layer
+from store.file.sample_results import of_layer
 from store.measure.gauge import AS_TRAINED
 from store.measure.layer import LayerMeasure, scan_order
 
@@ -44,7 +49,8 @@ def _filter() -> None:
     st.caption(
         f"Left: the fields that the test inputs of each label (rows) cause on each output (columns) through this "
         f"{unit} alone, divided by their maximum. Middle: those above the threshold. Right: the same, with the labels "
-        "of clusters moved together; clusters are boxed, the noise is yellow."
+        "of clusters moved together; clusters are boxed, dashed where fewer than half of the resamples of the test "
+        "inputs find them; the noise is yellow."
     )
     live_matrix(
         load.live_data(file, view.layer, view.filter),
@@ -54,6 +60,7 @@ def _filter() -> None:
         average=view.average,
         gauge=view.gauge,
         measure=measured,
+        sample=_sample(file, layer) if view.gauge == AS_TRAINED else None,  # which it was drawn in
         on_release=lambda threshold: page.change(threshold=threshold),
     )
     st.subheader(f"This {unit}")
@@ -96,6 +103,16 @@ def _beside_chance() -> None:
     from explorer.parts import chance  # late: nobody who goes from filter to filter waits for it
 
     chance.beside(page.opened()[0])
+
+
+def _sample(file: FileId, layer: Layer) -> dict[str, Any] | None:
+    """How sure this filter's clusters are; None where the file does not say."""
+    recorded = of_layer(layer.record)
+    if recorded is None or recorded.clusters is None:
+        return None
+    view = page.view()
+    measured = load.measured(file, view.layer, recorded.clusters.threshold, "stored", AS_TRAINED)
+    return sample_of(recorded.clusters, measured, view.filter)
 
 
 def _elements(measured: LayerMeasure) -> None:

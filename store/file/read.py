@@ -241,6 +241,14 @@ class Layer:
         confusion: NDArray[np.int32] = self._run.read(f"layers/{self.name}/{fmt.CONFUSION}")
         return confusion
 
+    @property
+    def class_means_half(self) -> NDArray[np.float32] | None:
+        """A of one half of each label's test inputs, (N_f, K, S); None where the run kept none."""
+        if fmt.CLASS_MEANS_HALF not in self.record["datasets"]:
+            return None
+        half: NDArray[np.float32] = self._run.read(f"layers/{self.name}/{fmt.CLASS_MEANS_HALF}")
+        return half
+
     def fields(self, only: int | None = None, fewest_bytes: bool = False, gauge: Gauge = AS_TRAINED) -> Fields:
         """The layer's field matrices, or one filter's; the bits are the same however they are stored.
 
@@ -294,6 +302,7 @@ class Layer:
             fields=self._run.read(f"layers/{self.name}/{fmt.FIELDS}") if self.has_fields else None,
             test_features=self.test_features,
             confusion=self.confusion,
+            class_means_half=self.class_means_half,
         )
 
     def verify_fields(self) -> None:

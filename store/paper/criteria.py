@@ -14,7 +14,8 @@ accuracy saturates, and the layers are the paper's where it has any of the netwo
                   K has at least LINEAR of their variance, and the 95% interval of the slope, through all runs, is
                   above zero. At least 3 different K.
     train         The clusters of training inputs share at least SAME of their elements with those of test inputs, as
-                  the mean over filters (Jaccard), in every layer for which the run has both. At one threshold.
+                  the mean over filters (Jaccard), in every layer for which the run has both. At one threshold. The two
+                  halves of the test inputs are the ceiling: nothing but the sample tells these apart.
     order         n, N_c and C_s of every layer change by at most AVERAGES in the reversed and a random scan order.
     order, each   No more than FEW of the filters of any layer have other clusters in these orders.
 """
@@ -90,11 +91,13 @@ def _snr(run: RunRecord, threshold: float) -> Outcome:
 
 def _train(run: RunRecord, threshold: float) -> Outcome:
     known = [(layer.name, layer.train) for layer in run.layers if layer.train]
+    ceilings = {layer.name: layer.halves for layer in run.layers if layer.halves is not None}
     if not known:
         return Outcome("not enough runs", "", "clusters of training inputs, which --afcc makes")
     numbers = "; ".join(
         f"layer {name}: {train.alike:.1%} of elements, {train.identical:.1%} of filters identical "
         f"(threshold {train.threshold:g})"
+        + (f"; two halves of the test inputs have {ceilings[name]:.1%} in common" if name in ceilings else "")
         for name, train in known
         if train
     )

@@ -211,6 +211,24 @@ def test_stand_ins_are_tested_like_the_runs() -> None:
     assert of(found, "accuracy").chance == {"labels shuffled": Count(1, 1)}  # the first has no accuracies
 
 
+def test_a_claim_is_tested_by_chance_where_the_layers_that_it_needs_can_be() -> None:
+    good = run(layer("2", 0.5, 50), layer("10", 0.8, 10), layer("13", 0.8, 40))
+    saturated_alone = without_accuracy(good, [layer("10", 0.8, 10)])  # the others have matrices alone
+    up_to_it = without_accuracy(good, [layer("2", 0.5, 50), layer("10", 0.8, 10)])
+    found = judge([good], 0.3, (), {"rotated filters": [[saturated_alone], [up_to_it]]})
+    assert of(found, "snr").chance["rotated filters"].of == 2
+    assert of(found, "noise").chance == {"rotated filters": Count(1, 1)}
+    without = judge([good], 0.3, (), {"rotated filters": [[without_accuracy(good, [layer("13", 0.8, 40)])]]})
+    assert of(without, "noise").chance == of(without, "snr").chance == {"rotated filters": Count(0, 0)}
+    assert of(without, "order").chance == {}  # which no null can be asked
+
+
+def test_the_halves_of_the_test_inputs_are_the_ceiling_of_training_inputs() -> None:
+    train = TrainClusters(0.3, 0.4, 0.77)
+    record = LayerRecord("10", 0.8, {}, train=train, halves=0.7)
+    assert "two halves of the test inputs have 70.0% in common" in of(judge([run(record)], 0.3), "train").numbers
+
+
 def test_a_layer_with_its_labels_shuffled_has_lost_its_signal() -> None:
     fields = np.stack([np.eye(6, dtype=np.float32)] * 5)
     shuffled = null_sample("labels shuffled", Fields(fields), 0.3, 1)
