@@ -57,6 +57,8 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
     "explorer/views/run.py": (PAGES, "what all pages must do is asked of all at once"),
     "explorer/views/scaling.py": ("explorer/views/test_claims.py", "both pages look at a folder of runs"),
     "explorer/words.py": (PAGES, "words are read on a page"),
+    "store/measure/bootstrap_kernels.py": ("store/measure/test_bootstrap.py", "the loops under bootstrap"),
+    "store/measure/halves.py": ("store/measure/test_bootstrap.py", "two halves are one resample"),
     "store/measure/probe.py": ("store/measure/test_afcc.py", "the loops under afcc"),
     "precompute/images/data.py": ("precompute/images/test_class_folders.py", "what loads a data set, of each kind"),
     "precompute/job.py": ("precompute/test_main.py", "what a run is, as its command makes it"),
