@@ -54,13 +54,16 @@ def live_matrix(
     average: Average = "clustered",
     measure: LayerMeasure | None = None,
     on_release: Callable[[float], None] | None = None,
+    is_brief: bool = False,
+    peak: float | None = None,
     key: str = "live_matrix",
 ) -> float:
     """Show a filter with the threshold control; returns the threshold that was released in this run, or `threshold`.
 
     order (K,): the labels as the greedy scan visits them (`store.scan_order`), None as stored. measure: the
     layer at `threshold`, for a layer too large to be measured while dragging (`is_live`); its numbers are shown at
-    rest.
+    rest. is_brief: the panels and the clusters alone, without the numbers of the layer. peak: where the
+    axis of the labels ends at least, for two layers on one scale.
 
     The page owns the threshold and passes it in; a release is an event. `on_release(threshold)` runs before the run
     that the release causes, as Streamlit's own `on_change` does, so it is the place to put the value into
@@ -85,6 +88,8 @@ def live_matrix(
         "released": events.get("threshold"),
         "order": None if order is None else np.asarray(order).tolist(),
         "average": average,
+        "brief": is_brief,
+        "peak": peak,
         "measure": None if measure is None or layer.is_whole else layer_numbers(measure),
     }
     # A layer's bytes go out when a session first shows it, and again when the browser says that it has them no more:

@@ -14,7 +14,7 @@ from explorer.parts import chance, controls, elements, gallery, page, snippets, 
 from explorer.state import View
 
 _BAND_DRAWS = 5
-_ACROSS = 8  # matrices in a row of the gallery: as many as a laptop shows at a pixel a label
+_ACROSS = 8  # matrices in a row of the gallery: as many as a laptop shows at a pixel a label or more
 
 
 def show() -> None:
@@ -74,7 +74,7 @@ def _gallery() -> None:
         gallery.choose_sort()
     with columns[2]:
         gallery.choose_label(run)
-    with columns[3].popover("More conditions", width="stretch"):
+    with columns[3]:
         gallery.choose_conditions(table)
     view = page.view()
     shown = gallery.in_order(gallery.holding_label(gallery.meeting_conditions(table), measured))

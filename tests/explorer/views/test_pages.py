@@ -18,7 +18,7 @@ from tests.explorer_runs import ROOT, SMALL, cifar100_labels, make_run
 
 AppTest = pytest.importorskip("streamlit.testing.v1", reason="Streamlit is in the extra [explore]").AppTest
 
-PAGES_OF_LAYERS = ["run", "layer", "filter", "labels", "afcc", "compare"]
+PAGES_OF_LAYERS = ["overview", "layer", "filter", "labels", "afcc", "compare"]
 PAGES = [*PAGES_OF_LAYERS, "scaling", "claims"]
 HOSTILE = [
     "<img src=https://evil.example/a.png onerror=alert(1)>",
@@ -47,14 +47,14 @@ def open_app(monkeypatch: pytest.MonkeyPatch) -> Callable[..., "AppTest"]:
     # source of every module: half a minute in a test run.
     monkeypatch.setattr("streamlit.delta_generator._use_warning_has_been_displayed", True)
 
-    def open_app(*arguments: object, page: str = "run", **address: str) -> "AppTest":
+    def open_app(*arguments: object, page: str = "overview", **address: str) -> "AppTest":
         monkeypatch.setattr(sys, "argv", ["app.py", *map(str, arguments)])
         at = AppTest.from_file(str(ROOT / "explorer" / "app.py"), default_timeout=300)
         at.session_state["has drawn"] = True  # as a browser says that it has
         for name, value in address.items():
             at.query_params[name] = value
         at.run()
-        if page != "run":
+        if page != "overview":
             at.switch_page(f"views/{page}.py").run()
         return at
 
@@ -235,6 +235,7 @@ def test_the_address_holds_what_the_gallery_shows(open_app, folder: Path) -> Non
     at = open_app("--store", folder, page="layer", layer="4", threshold="0.2")
     at.selectbox(key="choose_style").set_value("fields")
     at.selectbox(key="choose_sort").set_value("maximum")
+    unfold(at, "conditions")
     at.toggle(key="choose_ascending").set_value(True).run()
     slider = next(slider for slider in at.slider if slider.key.startswith("choose_clusters"))
     most = int(slider.max)
@@ -255,12 +256,14 @@ def test_filters_are_shown_by_their_maximum(open_app, folder: Path) -> None:
     with Run(folder / "first.h5") as run:
         maximum = run.layers["4"].measure(0.3).maximum
     middle = float(np.median(maximum))
+    unfold(at, "conditions")
     at.number_input(key="choose_maximum_from").set_value(middle).run()
     unharmed(at)
     assert address(at)["maximum"] == f"{middle}~{float(maximum.max())}"
     unfold(at, "all_filters")
     assert at.dataframe[0].value["filter"].tolist() == np.flatnonzero(maximum >= middle).tolist()
     other = open_app("--store", folder, page="layer", **address(at))
+    unfold(other, "conditions")
     assert other.number_input(key="choose_maximum_from").value == middle
     at.number_input(key="choose_maximum_from").set_value(float(maximum.min())).run()
     assert "maximum" not in address(at)
@@ -327,6 +330,7 @@ def test_the_gallery_shows_what_meets_the_conditions(open_app, folder: Path, pag
     with Run(folder / "first.h5") as a, Run(folder / "second.h5") as b:
         both = [run.layers["10"].measure(0.3) for run in (a, b)][: 1 if page == "layer" else 2]
     most = max(int(measured.noise.max()) for measured in both)
+    unfold(at, "conditions")
     at.slider(key=f"choose_noise_{most}").set_range(1, most).run()
     unharmed(at)
     assert address(at)["noise"] == f"1-{most}"
@@ -489,7 +493,7 @@ def test_a_wrong_argument_is_a_message(open_app, arguments: list[str], says: str
 
 
 @pytest.mark.parametrize("damage", ["empty", "text", "cut", "flipped"])
-@pytest.mark.parametrize("page", ["run", "filter"])
+@pytest.mark.parametrize("page", ["overview", "filter"])
 def test_a_damaged_file_is_a_message(open_app, tmp_path: Path, damage: str, page: str) -> None:
     path = make_run(tmp_path / "damaged.h5")
     whole = bytearray(path.read_bytes())
