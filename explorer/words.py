@@ -71,6 +71,11 @@ _GLOSSARY = {
     "noise_I + noise_E": ("Internal and external noise of a label together, for a mean other label.", ""),
     "SNR": ("Signal-to-noise ratio: the mean signal over the mean noise.", ""),
     "SNR_I": ("Signal to internal noise.", "SNR_I = signal / noise_I, as means over the labels."),
+    "weights kept": ("Of the probe's weights, those from a filter to the labels of its clusters.", ""),
+    "share kept": ("Weights kept, of all weights of the probe.", ""),
+    "N_f F_s C_s N_c": ("How many weights the layer means let expect to be kept.", ""),
+    "labels lost": ("Labels none of whose test inputs is recognised.", ""),
+    "unconnected": ("Labels in no cluster, so that their logit is always zero.", ""),
     "SNR_E": ("Signal to external noise.", "SNR_E = signal / noise_E; Eq. (4), from the layer means: N_c C_s K / n."),
 }
 

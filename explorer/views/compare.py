@@ -57,7 +57,8 @@ def _everything() -> None:
     st.subheader("Differences")
     st.caption(
         "Every number of the two layers, counted or from the paper's equations; B - A, and B as so many times A. A "
-        "dash where a number is undefined."
+        "dash where a number is undefined.",
+        help=words.meanings("n", "N_c", "C_s", "silent", "signal", "noise_I", "noise_E", "SNR_I", "SNR_E", "FC_s"),
     )
     numbers = [frames.layer_numbers(side.layer, side.measured(view), view.average) for side in (a, b)]
     elements.table(differences.of_numbers(*numbers), "differences", height="content")

@@ -107,9 +107,10 @@ def test_every_page_opens_on_the_newest_file_of_a_folder(open_app, folder: Path,
 def test_the_python_text_runs_and_has_the_present_view(open_app, folder: Path, page: str, capsys) -> None:
     at = open_app("--store", folder, page=page, layer="7", filter="3", order="reversed")
     unfold(at, "python")
-    if page != "filter":  # its threshold is the live matrix's
+    is_live = page in ("filter", "overview")  # their threshold is the live matrix's
+    if not is_live:
         at.slider(key="choose_threshold").set_value(0.45).run()
-    threshold = 0.3 if page == "filter" else 0.45
+    threshold = 0.3 if is_live else 0.45
     (code,) = [block.value for block in at.code if "import" in block.value]
     names: dict[str, Any] = {}
     exec(code, names)
@@ -143,7 +144,8 @@ def test_the_table_holds_the_measure_and_the_published_row(open_app, folder: Pat
 def test_a_threshold_measures_everything_again_and_is_in_the_address(open_app, folder: Path) -> None:
     at = open_app("--store", folder)
     before = at.dataframe[0].value["n"].tolist()
-    at.slider(key="choose_threshold").set_value(0.55).run()
+    at.query_params["threshold"] = "0.55"
+    at.run()
     unharmed(at)
     assert address(at)["threshold"] == "0.55"
     assert at.dataframe[0].value["n"].tolist() != before
