@@ -257,6 +257,7 @@ def _retrained() -> None:
     elements.table(frames_afcc.masks(results), f"afcc-{layer.name}", "content")
     epochs = frames_afcc.epochs(results)
     if not epochs.is_empty():
+        st.caption("Test accuracy after each epoch. Dashed: trained with the network.")
         elements.chart(charts_afcc.epochs(epochs), "afcc-epochs", "Test accuracy of each mask against the epoch")
         page.folded("The epochs as a table", "epochs_table", lambda: elements.table(epochs, "afcc-epochs", 320))
     left, right = st.columns(2, gap="large")

@@ -214,6 +214,7 @@ def test_the_filter_page_tells_rank_and_clusters(open_app, folder: Path) -> None
         layer = run.layers["10"]
         assert np.array_equal(layer.field(2), fields_from_factors(layer.class_means, layer.probe_weights)[2])
     assert "1, of at most 1" in shown(at) and "a sum over the one position of a filter" in shown(at)
+    unfold(at, "clusters")
     assert at.dataframe[0].value["labels"].sum() == (measured.cluster_of[2] >= 0).sum()
 
 
@@ -350,7 +351,7 @@ def test_the_gallery_shows_what_meets_the_conditions(open_app, folder: Path, pag
 
 
 def test_a_threshold_between_the_sliders_steps_is_shown_as_it_is(open_app, folder: Path) -> None:
-    at = open_app("--store", folder, threshold="0.305")
+    at = open_app("--store", folder, page="layer", threshold="0.305")
     slider = at.slider(key="choose_threshold")
     assert slider.value == 0.305 and slider.proto.format == "%.4g"
 
