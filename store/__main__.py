@@ -160,7 +160,7 @@ def _check(path: str) -> int:
 
 def _pack(source: Path, out: str | None) -> int:
     from store.file.format import FormatError
-    from store.file.pack import packed
+    from store.file.pack import is_packed, packed
     from store.file.read import Run
     from store.file.write import write_run
     from store.tables.printable import printable
@@ -170,7 +170,11 @@ def _pack(source: Path, out: str | None) -> int:
         if target.exists() and target.samefile(source):  # which may hold more than a packed file has
             raise FormatError(f"{target}: the file to pack itself; name another with --out")
         run.verify()
-        write_run(target, packed(run.content()))
+        content = run.content()
+        if is_packed(content):
+            print(f"{printable(source)}: packed already, {_megabytes(source)}; nothing was written")
+            return 0
+        write_run(target, packed(content))
     print(f"{printable(target)}: {_megabytes(target)}, from {_megabytes(source)}")
     return 0
 

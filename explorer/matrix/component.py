@@ -60,6 +60,8 @@ def live_matrix(
     measure: LayerMeasure | None = None,
     sample: Sample | None = None,
     on_release: Callable[[float], None] | None = None,
+    is_brief: bool = False,
+    peak: float | None = None,
     key: str = "live_matrix",
 ) -> float:
     """Show a filter with the threshold control; returns the threshold that was released in this run, or `threshold`.
@@ -67,7 +69,8 @@ def live_matrix(
     order (K,): the labels as the greedy scan visits them (`store.scan_order`), None as stored. gauge: the browser takes
     it from the same bytes. measure: the layer at `threshold` in this gauge, for a layer too large to be measured while
     dragging (`is_live`); its numbers are shown at rest. sample: what `sample_of` gives for the filter; its unsure
-    clusters are then dashed.
+    clusters are then dashed. is_brief: the panels and the clusters alone, without the numbers of the layer. peak: where
+    the axis of the labels ends at least, for two layers on one scale.
 
     The page owns the threshold and passes it in; a release is an event. `on_release(threshold)` runs before the run
     that the release causes, as Streamlit's own `on_change` does, so it is the place to put the value into
@@ -94,6 +97,8 @@ def live_matrix(
         "average": average,
         "gauge": gauge,
         "sample": sample,
+        "brief": is_brief,
+        "peak": peak,
         "measure": None if measure is None or layer.is_whole else layer_numbers(measure),
     }
     # A layer's bytes go out when a session first shows it, and again when the browser says that it has them no more:

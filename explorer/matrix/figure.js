@@ -2,8 +2,8 @@
 // and the chart of the labels.
 
 import { AS_TRAINED } from "./measure.js";
-import { BOX, CHART, isUnsure, SERIES } from "./page.js";
-import { GROUND, NOISE, paintClipped, paintFields, RAMP } from "./paint.js";
+import { CHART, isUnsure, SERIES } from "./page.js";
+import { BOX_COLOUR, GROUND, NOISE, paintClipped, paintFields, RAMP } from "./paint.js";
 import { DENSITY, textWidth, writable } from "./save.js";
 
 const PANEL = 320; // units across, at most, unless there are more labels than that has pixels
@@ -65,13 +65,13 @@ export function filterFigure(page, { layer, at, filter, name }) {
   const held = boxes.map(([from, length], k) => {
     const members = Array.from(labels.subarray(from, from + length));
     const known = shares[k] === null ? "" : `, in ${Math.round(100 * shares[k])}% of resamples`;
-    const title = `cluster ${result.cluster_of[members[0]] + 1}, ${length}×${length}${known}`;
+    const title = `cluster ${k + 1}, ${length}×${length}${known}`;
     return { from, length, title, dash: isUnsure(shares[k]) ? [4, 3] : [], names: members.map((label) => layer.names[label]) };
   });
   for (const { from, length, title, names, dash } of held) {
     const [x, y, around] = [corner + from * cellSide - 0.75, top + from * cellSide - 0.75, length * cellSide + 1.5];
     const told = `${title}: ${names.join(" · ")}`;
-    drawing.shapes.push({ box: [x, y, around, around], stroke: BOX, width: 1.5, dash, role: "cluster", title: told });
+    drawing.shapes.push({ box: [x, y, around, around], stroke: BOX_COLOUR, width: 1.5, dash, role: "cluster", title: told });
   }
   drawing.height = addNames(drawing, held, top + side + 66) + EDGE;
   return drawing;
@@ -101,7 +101,7 @@ function addKey(drawing, panel, x, y, threshold) {
   const swatches = [
     [],
     [["above", { fill: "#ffffff", ...edge }], ["not above", { fill: `rgb(${GROUND})`, ...edge }]],
-    [["cluster", { fill: "#ffffff", stroke: BOX, width: 1.5 }], ["noise", { fill: `rgb(${NOISE})` }]],
+    [["cluster", { fill: "#ffffff", stroke: BOX_COLOUR, width: 1.5 }], ["noise", { fill: `rgb(${NOISE})` }]],
   ][panel];
   for (const [word, style] of swatches) {
     drawing.shapes.push({ box: [x + 1, y - 9, 9, 9], ...style });

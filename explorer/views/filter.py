@@ -67,11 +67,11 @@ def _filter() -> None:
     text.facts_of_filter(file, layer, view.filter, view.gauge)
     if view.null != "none":
         page.folded("The layer's numbers beside chance", "chance", _beside_chance)
-    st.subheader("Clusters")
-    st.caption(
-        "Labels that this filter raises together, with the super-classes that they come from.".replace("filter", unit)
-    )
-    elements.table(frames.clusters(run, measured.cluster_of[view.filter]), f"clusters-{view.layer}-{view.filter}")
+    of = measured.cluster_of[view.filter]
+    page.folded(
+        "Clusters in a table", "clusters",
+        lambda: elements.table(frames.clusters(run, of), f"clusters-{view.layer}-{view.filter}"),
+    )  # fmt: skip
     page.folded("Elements above the threshold", "elements", lambda: _elements(measured))
     elements.download(
         "Matrix (.npy)", f"fields-{view.layer}-{view.filter}{'' if view.gauge == AS_TRAINED else f'-{view.gauge}'}.npy",

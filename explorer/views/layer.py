@@ -14,7 +14,7 @@ from explorer.parts import chance, controls, elements, gallery, page, snippets, 
 from explorer.state import View
 
 _BAND_DRAWS = 5
-_ACROSS = 8  # matrices in a row of the gallery: as many as a laptop shows at a pixel a label
+_ACROSS = 8  # matrices in a row of the gallery: as many as a laptop shows at a pixel a label or more
 
 
 def show() -> None:
@@ -74,7 +74,7 @@ def _gallery() -> None:
         gallery.choose_sort()
     with columns[2]:
         gallery.choose_label(run)
-    with columns[3].popover("More conditions", width="stretch"):
+    with columns[3]:
         gallery.choose_conditions(table)
     view = page.view()
     shown = gallery.in_order(gallery.holding_label(gallery.meeting_conditions(table), measured))
@@ -112,7 +112,10 @@ def _distributions() -> None:
     unit = words.unit_of(run.layers[view.layer])
     measured = load.measured(file, view.layer, view.threshold, view.order, view.gauge)
     some = measured.n_clusters > 0 if view.average == "clustered" else measured.n_clusters >= 0
-    st.caption(f"How many {unit}s have so much noise and so many clusters, and how many clusters have so many labels.")
+    st.caption(
+        f"How many {unit}s have so much noise and so many clusters, and how many clusters have so many labels.",
+        help=words.meanings("n", "N_c", "C_s"),
+    )
     parts = [
         ("n", "n, noise", measured.noise[some], f"{unit}s"),
         ("n_c", "N_c, clusters", measured.n_clusters[some], f"{unit}s"),
@@ -138,7 +141,8 @@ def _sweep() -> None:
     frame = frames.sweep(points, view.average)
     st.caption(
         "The layer at thresholds from 0.05 to 0.95. Solid line: the present threshold; dashed line: the paper's 0.3. "
-        "SNR_I and SNR_E are the mean signal over the mean internal and external noise."
+        "SNR_I and SNR_E are the mean signal over the mean internal and external noise.",
+        help=words.meanings("n", "N_c", "C_s", "SNR_I", "SNR_E"),
     )
     bands = _bands(file, view)
     drawn = []

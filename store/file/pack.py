@@ -21,6 +21,16 @@ def packed(run: RunContent) -> RunContent:
     return replace(run, layers=[_packed(layer) for layer in run.layers], label_of_test_input=None, thumbnails=None)
 
 
+def is_packed(run: RunContent) -> bool:
+    """Whether `packed` would leave it as it is."""
+    extra = run.label_of_test_input is not None or run.thumbnails is not None
+    pairs = [(layer, _packed(layer)) for layer in run.layers]
+    return not extra and all(
+        layer.test_features is None and small.fields is layer.fields and small.class_means is layer.class_means
+        for layer, small in pairs
+    )
+
+
 def unpacked(run: RunContent) -> RunContent:
     """Each layer with its matrices beside class means and weights, up to the size to which a run stores them.
 

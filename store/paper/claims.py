@@ -13,8 +13,8 @@ claim that holds of these as well says nothing about the network.
 ... ]
 >>> for finding in judge([RunRecord("Table 1", 100, 0, 10_000, "10", layers)], 0.3)[:3]:
 ...     print(finding.verdict, "|", finding.numbers)
-holds | accuracy 0.352, 0.752
-holds | n 988, 16.3
+holds | accuracy 0.352 (layer 2), 0.752 (layer 10)
+holds | n 987.8 (layer 2), 16.3 (layer 10)
 not enough runs | K = 100 alone
 """
 

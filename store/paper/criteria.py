@@ -52,7 +52,7 @@ def _accuracy(run: RunRecord, threshold: float) -> Outcome:
     known = [(name, accuracy) for name, accuracy in layers if accuracy is not None]
     if len(known) < 2 or run.saturated not in dict(known) or not run.test_inputs:
         return Outcome("not enough runs", "", "accuracies of two layers")
-    numbers = f"accuracy {', '.join(f'{accuracy:.3f}' for _, accuracy in known)}"
+    numbers = f"accuracy {', '.join(f'{accuracy:.3f} (layer {name})' for name, accuracy in known)}"
     best = known[0]
     for name, accuracy in known[1:]:
         if best[1] - accuracy > _spread(best[1], accuracy, run.test_inputs):
@@ -69,7 +69,7 @@ def _noise(run: RunRecord, threshold: float) -> Outcome:
     known = [(name, noise) for name, noise in known if not math.isnan(noise)]
     if len(run.layers) < 2 or not known:
         return Outcome("not enough runs", "", "two layers with clusters")
-    numbers = f"n {', '.join(f'{noise:.3g}' for _, noise in known)}"
+    numbers = f"n {', '.join(f'{noise:,.1f} (layer {name})' for name, noise in known)}"
     if len(known) < 2:
         return Outcome("fails", f"{numbers}: the first layer is the most accurate")
     for (before, more), (name, less) in pairwise(known):

@@ -115,7 +115,7 @@ def test_a_claim_about_one_run_holds_of_several_where_it_holds_of_each() -> None
     bad = [layer("2", 0.5, 10), layer("10", 0.8, 50)]
     found = of(judge([run(*good), run(*bad, seed=1), run(*good, seed=2)], 0.3), "noise")
     assert (found.verdict, found.seeds) == ("fails", Count(2, 3))
-    assert found.numbers == "10-1: n 10, 50: it rises from layer 2 to 10"
+    assert found.numbers == "10-1: n 10.0 (layer 2), 50.0 (layer 10): it rises from layer 2 to 10"
 
 
 @pytest.mark.parametrize(("size", "verdict"), [(2.2, "holds"), (4.0, "fails"), (1.0, "fails")])

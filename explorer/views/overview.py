@@ -1,44 +1,53 @@
-"""Run: what it is, the paper's table, and how the layers differ with depth."""
+"""Overview: the question, what this run answers, one telling filter, how the layers differ, and the paper's table."""
 
+import html
 import json
 
 import streamlit as st
 
 from explorer import words
 from explorer.data import load
+from explorer.frames import answer
 from explorer.frames import layer as frames
-from explorer.parts import controls, elements, page, snippets, text
+from explorer.frames.telling import like_the_papers
+from explorer.matrix import live_matrix
+from explorer.parts import elements, page, snippets, text
 from store.file.manifest import defined, mapping
 from store.file.read import Run
-from store.measure.layer import LayerMeasure
+from store.measure.layer import THRESHOLD, LayerMeasure, scan_order
+from store.measure.summary import summary
 
 
 def show() -> None:
-    file, run = page.opened()
+    _, run = page.opened()
     text.plain(text.run_title(run), "heading")
-    text.not_the_papers(run)
+    text.plain(
+        f"What does each single {words.unit_of_all(run.layers.values())} of this trained network contribute to each "
+        "label? Filterscope silences all others and looks at which outputs each label's test images still drive.",
+        "question",
+    )
     if run.unfinished:
         st.info("This run goes on. Layers still to come are listed below; this page follows the file.")
         text.plain(f"Still to come: layers {frames.joined(run.unfinished)}")
-    left, right = st.columns(2, gap="large")
-    with left:
-        text.facts(_what(run))
-    with right:
-        text.facts(_provenance(run, file.name, file.size))
     _everything()
 
 
 @page.fragment
 def _everything() -> None:
-    _table()
-    page.folded("Training of the network", "training", _history)
     file, run = page.opened()
-    if page.view().null != "none":
+    view = page.view()
+    measures = {name: load.measured(file, name, view.threshold, view.order, view.gauge) for name in run.layers}
+    _answer(run, measures)
+    _figure_1()
+    page.later("depth", lambda: _depth(measures))
+    _table(measures)
+    if view.null != "none":
         from explorer.parts import chance  # late: most people look at the tables alone
 
         found = chance.beside(file, {name: (file, name) for name in reversed(run.layers)})
         chance.with_depth({name: found[name] for name in run.layers if name in found})
-    view = page.view()
+    page.folded("Training of the network", "training", _history)
+    page.folded("Where this comes from: recipe, data, software", "provenance", _comes_from)
     gauge = snippets.gauge_argument()
     snippets.python(
         f"""from store import Run, scan_order, table
@@ -50,14 +59,59 @@ with Run({file.path!r}) as run:
     )
 
 
-def _table() -> None:
+def _answer(run: Run, measures: dict[str, LayerMeasure]) -> None:
+    """What was found in the layer of the sidebar, a sentence each with the page that shows it."""
+    view = page.view()
+    layer, names = run.layers[view.layer], list(run.layers)
+    k = names.index(view.layer)
+    before = (names[k - 1], summary(measures[names[k - 1]])) if k else None
+    found = answer.statements(layer, summary(measures[view.layer]), before, view.average)
+    for column, said in zip(st.columns(3, gap="medium"), found, strict=False):
+        with column:
+            first, _, last = map(html.escape, said.sentence.partition("{}"))
+            st.html(f'<div class="fs-answer">{first}<b>{html.escape(said.number)}</b>{last}</div>')
+            if st.button(said.link, key=f"to_{said.page}", type="tertiary", icon=":material/arrow_forward:"):
+                shown = {"filter": _telling()} if said.page == "filter" else {}
+                page.go(said.page, **shown)
+    text.plain(answer.rests_on(run, layer, view.threshold, view.average))
+    text.not_the_papers(run)
+
+
+def _telling() -> int:
+    """The filter that is shown: chosen at the paper's threshold, so that it stays while another is dragged to."""
+    file, _ = page.opened()
+    view = page.view()
+    return like_the_papers(load.measured(file, view.layer, THRESHOLD, view.order, view.gauge)) or 0
+
+
+def _figure_1() -> None:
     file, run = page.opened()
     view = page.view()
+    f, unit = _telling(), words.unit_of(run.layers[view.layer])
+    st.subheader(f"One {unit}, live: drag the threshold")
+    st.caption(
+        f"{unit.capitalize()} {f} of layer {view.layer}, of all the one most like the paper's Figure 1. Bright: what "
+        f"the test images of a label (row) cause on an output (column) through this {unit} alone. Above the threshold "
+        "few elements stay; with their labels moved together they are small clusters, and yellow noise."
+    )
+    live_matrix(
+        load.live_data(file, view.layer, f),
+        filter_index=f,
+        threshold=view.threshold,
+        order=scan_order(view.order, run.n_labels),
+        average=view.average,
+        gauge=view.gauge,
+        measure=load.measured(file, view.layer, view.threshold, view.order, view.gauge),
+        on_release=lambda threshold: page.change(threshold=threshold),
+        is_brief=True,
+    )
+
+
+def _table(measures: dict[str, LayerMeasure]) -> None:
+    _, run = page.opened()
+    view = page.view()
     unit = words.unit_of_all(run.layers.values())
-    st.divider()
-    controls.choose_threshold()
-    measures = {name: load.measured(file, name, view.threshold, view.order, view.gauge) for name in run.layers}
-    common = {name: load.common_part(file, name) for name in run.layers}
+    common = {name: load.common_part(page.opened()[0], name) for name in run.layers}
     table = frames.paper_table(run, measures, view.average, common)
     published = (
         "Columns named *paper* hold the published numbers for this network and data set, at threshold 0.3."
@@ -65,11 +119,7 @@ def _table() -> None:
         else "The paper has no numbers for this network, data set and number of labels."
     )
     st.subheader("The layers, and what the paper found")
-    st.caption(
-        f"Each row is a layer, the deepest first. n: noise elements per {unit}, N_c: clusters per {unit}, C_s: labels "
-        "per cluster; common part: the share of the probe's weights that is the same to all outputs, and changes no "
-        f"prediction. {published}"
-    )
+    st.caption(f"At threshold {view.threshold:g}. Each row is a layer, the deepest first. {published}")
     elements.table(table, "layers")
     st.subheader("Signal and noise")
     st.caption(
@@ -77,17 +127,18 @@ def _table() -> None:
         "(the paper's equations 1 to 4)."
     )
     elements.table(frames.signal_table(run, measures, view.average), "signal")
-    page.later("depth", lambda: _depth(measures))
 
 
 def _depth(measures: dict[str, LayerMeasure]) -> None:
-    from explorer.charts import layer as charts  # late: the tables are on the page by now
+    from explorer.charts import layer as charts  # late: the rest is on the page by now
 
     _, run = page.opened()
     depth = frames.depth(run, measures, page.view().average)
+    paper = " Dashed and hollow: the paper." if "paper" in depth["source"] else ""
     st.subheader("With depth")
     st.caption(
-        "Solid: this run. Dashed and hollow: the paper. Where training succeeds, n falls with depth as accuracy rises."
+        f"{answer.with_depth(depth)} Solid: this run.{paper}",
+        help=words.meanings("accuracy", "n", "N_c", "C_s", "signal", "noise_I", "noise_E"),
     )
     panels = [
         (["accuracy"], "test accuracy of the probe", False),
@@ -117,6 +168,15 @@ def _history() -> None:
     st.caption("Accuracy of the whole network on training and test inputs after each epoch.")
     elements.chart(charts.history(history), "training", "Training and test accuracy against the epoch")
     elements.table(history, "training", height=220)
+
+
+def _comes_from() -> None:
+    file, run = page.opened()
+    left, right = st.columns(2, gap="large")
+    with left:
+        text.facts(_what(run))
+    with right:
+        text.facts(_provenance(run, file.name, file.size))
 
 
 def _what(run: Run) -> list[tuple[str, str]]:
