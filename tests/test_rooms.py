@@ -163,9 +163,12 @@ def each_test(tree: ast.AST) -> Iterator[ast.FunctionDef]:
             yield node
 
 
+ASSERTING = {"pytest.raises", "pytest.warns", "eventually", "eventually_true", "arrive", "wait_for_address"}
+
+
 def asserts(test: ast.FunctionDef) -> bool:
-    """An `assert` of its own, `pytest.raises` or `warns`, `eventually` (which asserts what a browser comes to show), or a
-    function that is called `assert_...`."""
+    """An `assert` of its own, `pytest.raises` or `warns`, what waits for what it asserts, or a function that is called
+    `assert_...`."""
     for node in ast.walk(test):
         if isinstance(node, ast.Assert):
             return True
