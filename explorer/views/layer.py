@@ -6,10 +6,12 @@ import streamlit as st
 from explorer import words
 from explorer.charts import chance as charts_chance
 from explorer.charts import layer as charts
+from explorer.charts.sample import with_bars
 from explorer.data import load
 from explorer.data.chance import band
 from explorer.data.source import FileId
 from explorer.frames import layer as frames
+from explorer.frames.sample import sweep_bars
 from explorer.parts import chance, controls, elements, gallery, page, snippets, text
 from explorer.state import View
 
@@ -140,10 +142,13 @@ def _sweep() -> None:
         "The layer at thresholds from 0.05 to 0.95. Solid line: the present threshold; dashed line: the paper's 0.3. "
         "SNR_I and SNR_E are the mean signal over the mean internal and external noise."
     )
+    error_bars = sweep_bars(load.open_run(file).layers[view.layer], frame, view)
     bands = _bands(file, view)
     drawn = []
     for quantities, title, log in charts.OF_A_LAYER:
-        picture = charts.sweep(frame, quantities, title, view.threshold, log)
+        picture = with_bars(
+            charts.sweep(frame, quantities, title, view.threshold, log), error_bars, quantities, "threshold", log
+        )
         if bands is not None:
             picture = charts_chance.under_sweep(picture, bands, quantities, log)
         drawn.append((picture, f"sweep-{'-'.join(quantities).lower()}", f"{title} against the threshold"))
