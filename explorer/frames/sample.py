@@ -7,6 +7,7 @@ others, there are none to show.
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from explorer.state import View
@@ -17,6 +18,7 @@ from store.measure.layer import LayerMeasure
 from store.measure.summary import summary
 from store.tables.rests_on import RestsOn, cells, n_sure, sure_clusters
 
+LEAST_SURE = "least sure cluster, %"
 _BAR: dict[str, Any] = {"quantity": pl.String, "low": pl.Float64, "high": pl.Float64}
 _COLUMNS = ("layer", "n", "N_c", "C_s", "N_c, sure", "start", "gauge", "halves", "sample", "shuffled", "rotated",
             "verdict")  # fmt: skip
@@ -45,6 +47,21 @@ def with_errors(table: pl.DataFrame, run: Run, measures: Mapping[str, LayerMeasu
     for series in shown:
         order.insert(order.index(series.name.split(" ±")[0].split(",")[0]) + 1, series.name)
     return table.with_columns(shown).select(order)
+
+
+def with_shares(table: pl.DataFrame, layer: Layer, measured: LayerMeasure, view: View) -> pl.DataFrame:
+    """Rows of `frames.filters` with the % of the resamples that find the least sure cluster; as they were without.
+
+    Null for a filter without clusters.
+    """
+    found = of_layer(layer.record) if view.order == "stored" else None
+    clusters = found and found.clusters
+    if not clusters or clusters.threshold != measured.threshold or len(clusters.share) != measured.cluster_sizes.size:
+        return table
+    least = np.full(len(measured.n_clusters), np.inf)
+    np.minimum.at(least, np.repeat(np.arange(len(least)), measured.n_clusters), clusters.share)
+    percent = [round(100 * share) if np.isfinite(share) else None for share in least]
+    return table.with_columns(pl.Series(LEAST_SURE, percent, pl.Int64))
 
 
 def biased(run: Run, view: View) -> list[str]:

@@ -11,7 +11,7 @@ from explorer.data import load
 from explorer.data.chance import band
 from explorer.data.source import FileId
 from explorer.frames import layer as frames
-from explorer.frames.sample import sweep_bars
+from explorer.frames.sample import sweep_bars, with_shares
 from explorer.parts import chance, controls, elements, gallery, page, snippets, text
 from explorer.state import View
 
@@ -67,7 +67,7 @@ def _gallery() -> None:
     view = page.view()
     layer, unit = run.layers[view.layer], words.unit_of(run.layers[view.layer])
     measured = load.measured(file, view.layer, view.threshold, view.order)
-    table = frames.filters(measured, load.loaded(file, view.layer).squares)
+    table = with_shares(frames.filters(measured, load.loaded(file, view.layer).squares), layer, measured, view)
 
     columns = st.columns(4, vertical_alignment="bottom")
     with columns[0]:

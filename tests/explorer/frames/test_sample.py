@@ -11,7 +11,7 @@ from explorer.charts.sample import with_bars
 from explorer.frames import layer as frames
 from explorer.frames import sample
 from explorer.matrix.pack import sample_of
-from explorer.state import View
+from explorer.state import View, from_address
 from store.file.read import Run
 from store.file.sample_results import of_layer
 from store.measure.summary import THRESHOLDS, summary
@@ -76,3 +76,16 @@ def test_the_live_matrix_is_given_each_cluster_of_the_filter_with_its_share(tmp_
         for c, (labels, _) in enumerate(one["clusters"]):
             assert [int(label) for label in labels.split(",")] == np.flatnonzero(measured.cluster_of[f] == c).tolist()
     assert sample_of(recorded.clusters, other, 0) is None
+
+
+def test_the_gallery_knows_each_filters_least_sure_cluster(tmp_path: Path) -> None:
+    path, layer = sampled_file(tmp_path / "run.h5")
+    shares = iter(int(share) for share in layer.record["sample"]["clusters"]["share"].split())
+    with Run(path) as run:
+        of = run.layers["10"]
+        measured, other = of.measure(0.3), of.measure(0.4)
+        table = frames.filters(measured, of.fields().squares())
+        found = sample.with_shares(table, of, measured, SHOWN)[sample.LEAST_SURE].to_list()
+        assert sample.with_shares(table, of, other, SHOWN) is table
+    assert found == [min((next(shares) for _ in range(n)), default=None) for n in measured.n_clusters.tolist()]
+    assert from_address({"sure": "50-100"}).sure == (50, 100) and from_address({"sure": "9-1"}).sure is None
