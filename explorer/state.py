@@ -50,6 +50,7 @@ class View:
     clusters: Range = None  # filters with so many clusters only
     largest: Range = None
     noise: Range = None
+    sure: Range = None  # filters whose least sure cluster is found in so many % of the resamples
     maximum: tuple[float, float] | None = None  # from and to, both included
     gallery_page: int = 1
     label_sort: LabelSort = "label"
@@ -96,7 +97,7 @@ def from_address(parameters: Mapping[str, str]) -> View:
             values[name] = max(int(text), 1 if name == "gallery_page" else 0)
     for name in ("ascending", "log"):
         values[name] = parameters.get(name) == "1"
-    for name in ("clusters", "largest", "noise"):
+    for name in ("clusters", "largest", "noise", "sure"):
         low, _, high = parameters.get(name, "").partition("-")
         if _is_whole(low) and _is_whole(high) and int(low) <= int(high):
             values[name] = (int(low), int(high))

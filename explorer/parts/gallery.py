@@ -10,6 +10,7 @@ from explorer.charts import gallery as pictures
 from explorer.charts import layer as charts
 from explorer.data import load
 from explorer.data.source import FileId
+from explorer.frames.sample import LEAST_SURE
 from explorer.parts import controls, elements, page
 from explorer.state import FilterSort
 from store.file.read import Layer, Run
@@ -56,6 +57,8 @@ def choose_conditions(table: pl.DataFrame) -> None:
         controls.choose_range("Clusters", "clusters", _most(table, "clusters"))
         controls.choose_range("Labels in the largest cluster", "largest", _most(table, "largest cluster"))
         controls.choose_range("Noise", "noise", _most(table, "noise"))
+        if LEAST_SURE in table.columns:
+            controls.choose_range("Clusters found in % of resamples, the least sure", "sure", 100)
         controls.choose_span("Maximum", "maximum", table["maximum"].drop_nulls().to_list())
         controls.switch("Smallest first", "ascending", gallery_page=1)
 
@@ -80,6 +83,8 @@ def meeting_conditions(table: pl.DataFrame) -> pl.DataFrame:
     ):  # fmt: skip
         if span is not None:
             table = table.filter(pl.col(column).is_between(*span))
+    if view.sure is not None and LEAST_SURE in table.columns:
+        table = table.filter(pl.col(LEAST_SURE).is_between(*view.sure))
     return table
 
 

@@ -6,10 +6,12 @@ import streamlit as st
 from explorer import words
 from explorer.charts import chance as charts_chance
 from explorer.charts import layer as charts
+from explorer.charts.sample import with_bars
 from explorer.data import load
 from explorer.data.chance import band
 from explorer.data.source import FileId
 from explorer.frames import layer as frames
+from explorer.frames.sample import sweep_bars, with_shares
 from explorer.parts import chance, controls, elements, gallery, page, snippets, text
 from explorer.state import View
 
@@ -65,7 +67,8 @@ def _gallery() -> None:
     view = page.view()
     layer, unit = run.layers[view.layer], words.unit_of(run.layers[view.layer])
     measured = load.measured(file, view.layer, view.threshold, view.order, view.gauge)
-    table = frames.filters(measured, load.loaded(file, view.layer, view.gauge).squares)
+    filters = frames.filters(measured, load.loaded(file, view.layer, view.gauge).squares)
+    table = with_shares(filters, layer, measured, view)
 
     columns = st.columns(4, vertical_alignment="bottom")
     with columns[0]:
@@ -144,10 +147,13 @@ def _sweep() -> None:
         "SNR_I and SNR_E are the mean signal over the mean internal and external noise.",
         help=words.meanings("n", "N_c", "C_s", "SNR_I", "SNR_E"),
     )
+    error_bars = sweep_bars(load.open_run(file).layers[view.layer], frame, view)
     bands = _bands(file, view)
     drawn = []
     for quantities, title, log in charts.OF_A_LAYER:
-        picture = charts.sweep(frame, quantities, title, view.threshold, log)
+        picture = with_bars(
+            charts.sweep(frame, quantities, title, view.threshold, log), error_bars, quantities, "threshold", log
+        )
         if bands is not None:
             picture = charts_chance.under_sweep(picture, bands, quantities, log)
         drawn.append((picture, f"sweep-{'-'.join(quantities).lower()}", f"{title} against the threshold"))

@@ -7,7 +7,8 @@ import streamlit as st
 
 from explorer import words
 from explorer.data import load
-from explorer.frames import answer
+from explorer.data.claims import is_quick
+from explorer.frames import answer, sample
 from explorer.frames import layer as frames
 from explorer.frames.telling import like_the_papers
 from explorer.matrix import live_matrix
@@ -16,6 +17,7 @@ from store.file.manifest import defined, mapping
 from store.file.read import Run
 from store.measure.layer import THRESHOLD, LayerMeasure, scan_order
 from store.measure.summary import summary
+from store.tables.rests_on import DRAWS, rests_on
 
 
 def show() -> None:
@@ -112,7 +114,7 @@ def _table(measures: dict[str, LayerMeasure]) -> None:
     view = page.view()
     unit = words.unit_of_all(run.layers.values())
     common = {name: load.common_part(page.opened()[0], name) for name in run.layers}
-    table = frames.paper_table(run, measures, view.average, common)
+    table = sample.with_errors(frames.paper_table(run, measures, view.average, common), run, measures, view)
     published = (
         "Columns named *paper* hold the published numbers for this network and data set, at threshold 0.3."
         if any(column.endswith(frames.PUBLISHED) for column in table.columns)
@@ -121,6 +123,17 @@ def _table(measures: dict[str, LayerMeasure]) -> None:
     st.subheader("The layers, and what the paper found")
     st.caption(f"At threshold {view.threshold:g}. Each row is a layer, the deepest first. {published}")
     elements.table(table, "layers")
+    if any(column.endswith("±") for column in table.columns):
+        st.caption(
+            "±: standard errors, from resamples of the test inputs within each label. N_c, sure: clusters that half of "
+            "the resamples find again."
+        )
+    if off := sample.biased(run, view):
+        st.caption(
+            "Resampling moves the numbers of these layers to one side: an interval of ± 1.96 errors holds the truth "
+            f"less than 90 times in 100. Layers {frames.joined(off)}."
+        )
+    page.folded("What the numbers rest on", "rests-on", _rests_on)
     st.subheader("Signal and noise")
     st.caption(
         f"Counted over all {unit}s, as means over the labels; beside each number what the layer means alone would give "
@@ -129,11 +142,32 @@ def _table(measures: dict[str, LayerMeasure]) -> None:
     elements.table(frames.signal_table(run, measures, view.average), "signal")
 
 
+def _rests_on() -> None:
+    """Asked for where it takes a while: ten null layers and a gauge of each layer."""
+    file, run = page.opened()
+    threshold = page.view().threshold
+    caption = "Measures each layer in another gauge, and with shuffled labels and rotated filters; this takes a while."
+    if not page.asked(f"rests on {file}", is_quick([file], 2 * DRAWS + 1), caption, "Measure"):
+        return
+    with st.spinner("Measuring", show_time=True):
+        found = [rests_on(run, layer, threshold) for layer in reversed(run.layers.values())]
+    st.caption(
+        "Labels scanned as stored. start: share of the probe's weights left of its random start. gauge: filters with "
+        "other clusters in the zero-sum gauge. halves: filters with the same clusters in both halves of the test "
+        "inputs, and mean Jaccard. sample: clusters that half of the resamples find again. shuffled, rotated: draws "
+        "whose SNR_E is as high as the layer's; a dash: not possible for this file."
+    )
+    elements.table(sample.rests_on(found, DRAWS), "rests-on")
+
+
 def _depth(measures: dict[str, LayerMeasure]) -> None:
     from explorer.charts import layer as charts  # late: the rest is on the page by now
 
     _, run = page.opened()
+    from explorer.charts.sample import with_bars
+
     depth = frames.depth(run, measures, page.view().average)
+    bars = sample.depth_bars(run, measures, page.view())
     paper = " Dashed and hollow: the paper." if "paper" in depth["source"] else ""
     st.subheader("With depth")
     st.caption(
@@ -148,7 +182,7 @@ def _depth(measures: dict[str, LayerMeasure]) -> None:
     ]
     drawn = [
         (
-            charts.depth(depth, quantities, title, log),
+            with_bars(charts.depth(depth, quantities, title, log), bars, quantities, "layer", log),
             "depth-" + "-".join(quantities).lower(),
             f"{title} of each layer, from input to output",
         )

@@ -160,8 +160,9 @@ def _means(counts: list[Array], features: Array, n_filters: int, dtype: type = n
     end = 0
     for label, weight in enumerate(counts):
         start, end = end, end + weight.shape[1]
-        of_label: NDArray[np.floating] = np.asarray(features[start:end], dtype)
-        means[:, label] = weight.astype(dtype) @ of_label / weight.shape[1]
+        with np.errstate(invalid="ignore", over="ignore"):  # a filter that is not finite is silent, as everywhere
+            of_label: NDArray[np.floating] = np.asarray(features[start:end], dtype)
+            means[:, label] = weight.astype(dtype) @ of_label / weight.shape[1]
     return means.reshape(*means.shape[:2], n_filters, -1)
 
 

@@ -56,5 +56,5 @@ def test_a_drag_moves_the_numbers_and_its_end_the_address(page: "sync_api.Page",
 def test_a_filter_and_the_next_one(page: "sync_api.Page", app: str) -> None:
     visit(page, f"{app}/filter?filter=4")
     page.get_by_role("button", name="Next").click()
-    page.get_by_text("Layer 10, filter 5").wait_for()
+    eventually(page, lambda: page.get_by_text("Layer 10, filter 5").count() > 0, True)
     wait_for_address(page, r"filter=5\b")

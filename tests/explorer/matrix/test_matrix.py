@@ -486,6 +486,36 @@ def test_the_figure_is_saved_as_png_and_svg(browser: Any, tmp_path: Path, scheme
 
 
 @needs_chromium
+def test_a_rise_of_the_noise_is_said_and_a_cluster_says_how_sure_it_is(browser: Any, tmp_path: Path) -> None:
+    fields = np.zeros((1, 6, 6), np.float32)
+    fields[0][np.ix_([0, 1, 2], [0, 1, 2])] = 1
+    fields[0][0, 2] = 0.35  # above 0.3, not above 0.4: label 2 then leaves the cluster, and 3 elements are noise
+    fields[0][4, 4] = 0.9
+    sample = {"threshold": 0.3, "clusters": [["0,1,2", 0.4], ["4", 0.96]]}
+    page = _show(browser, LayerData.pack([fields], "10", [f"label {i}" for i in range(6)]), sample=sample)
+    listed = page.locator(".fs-clusters")
+    eventually(page, lambda: "found in 40% of resamples" in listed.inner_text(), True)
+    assert "found in 96% of resamples" in listed.inner_text()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="SVG").first.click()
+    download.value.save_as(tmp_path / "figure.svg")
+    boxes = [line for line in ElementTree.parse(tmp_path / "figure.svg").iter() if line.get("role") == "cluster"]
+    drawn = (tmp_path / "figure.svg").read_text()
+    assert "in 40% of resamples" in drawn and drawn.count("stroke-dasharray") == 1, boxes
+    said = page.get_by_text("n rose from")
+    assert said.count() == 0
+    page.locator("input[type=range]").focus()
+    page.keyboard.press("PageUp")
+    eventually(page, lambda: page.locator("output").inner_text(), "0.40")
+    eventually(page, said.all_inner_texts, ["n rose from 0 to 3: a cluster broke, its elements are noise now"])
+    assert "resamples" not in listed.inner_text()  # which were counted at 0.3
+    page.keyboard.press("PageDown")
+    eventually(page, said.count, 0)
+    assert page.problems == []
+    page.close()
+
+
+@needs_chromium
 def test_a_layer_too_large_to_drag_shows_the_numbers_it_was_given(browser: Any) -> None:
     fields = _clustered_fields(1, 30)
     layer = LayerData.pack([fields], "9", [str(i) for i in range(30)], n_filters=90_000, only=0)

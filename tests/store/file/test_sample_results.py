@@ -2,13 +2,19 @@
 
 import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from store.file.format import FormatError
+from store.file.read import Run
 from store.file.sample_results import is_biased, of_layer, to_record
+from store.file.write import write_run
+from store.measure.afcc import from_bfloat16
 from store.measure.bootstrap import QUANTITIES, bootstrap, columns_of
 from store.measure.halves import Alike
+from tests.builders import small_run
 from tests.store.measure.test_bootstrap import drawn_layer
 
 
@@ -67,3 +73,28 @@ def test_numbers_that_are_none_are_left_out() -> None:
     found = of_layer({"sample": sample})
     assert found is not None and found.resamples is None and found.halves is None
     assert found.errors == {0.3: {"n": 1.5}, 0.5: {"signal": 2.0}, 0.6: {}}
+
+
+def test_a_layer_with_test_features_is_resampled_at_any_threshold(tmp_path: Path) -> None:
+    content = small_run()
+    write_run(tmp_path / "run.h5", content)
+    with Run(tmp_path / "run.h5") as run:
+        assert run.layers["13"].bootstrap() is None
+        layer = run.layers["10"]
+        found = layer.bootstrap(0.37, resamples=30)
+        features = from_bfloat16(content.layers[0].test_features)
+        labels, weights = content.label_of_test_input, content.layers[0].probe_weights
+    wanted = bootstrap(columns_of(features), labels, weights, (0.37,), 0.37, resamples=30)
+    assert found is not None and found.thresholds == (0.37,)
+    assert np.array_equal(found.draws, wanted.draws, equal_nan=True) and np.array_equal(found.share, wanted.share)
+
+
+def test_a_label_without_a_test_input_is_the_files_fault(tmp_path: Path) -> None:
+    content = small_run()
+    content.label_of_test_input[:] = 1
+    write_run(tmp_path / "run.h5", content)
+    with (
+        Run(tmp_path / "run.h5") as run,
+        pytest.raises(FormatError, match="layers/10: labels: expected each"),
+    ):
+        run.layers["10"].bootstrap()
