@@ -14,7 +14,7 @@ export function buildCorner() {
   const canvas = element("canvas", { role: "img", "aria-label": `Magnified: ${how}` });
   const title = element("h4", {}, "The clusters' corner");
   const axes = element("small", {}, "input labels ↓, the same across as output labels");
-  const section = element("section.fs-corner", {}, element("div.fs-head", {}, title), canvas, axes);
+  const section = element("section.fs-corner", {}, title, canvas, axes);
   return { section, canvas };
 }
 

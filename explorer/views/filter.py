@@ -32,17 +32,17 @@ def _filter() -> None:
     unit, last = words.unit_of(layer), layer.n_filters - 1
     text.plain(f"Layer {layer.name}, {unit} {view.filter}", "heading")
     text.not_the_papers(run)
-    back, number, forward, _ = st.columns([1, 1, 1, 5], vertical_alignment="bottom")
-    back.button(
-        "Previous", on_click=lambda: page.change(filter=max(0, view.filter - 1)), disabled=view.filter == 0,
-        icon=":material/arrow_back:", width="stretch",
-    )  # fmt: skip
-    with number:
-        controls.choose_number(f"{unit.capitalize()}, 0 to {last}", "filter", last)
-    forward.button(
-        "Next", on_click=lambda: page.change(filter=min(last, view.filter + 1)), disabled=view.filter == last,
-        icon=":material/arrow_forward:", width="stretch",
-    )  # fmt: skip
+    with st.container(horizontal=True, vertical_alignment="bottom"):  # one row, on a phone too
+        st.button(
+            "Previous", on_click=lambda: page.change(filter=max(0, view.filter - 1)), disabled=view.filter == 0,
+            icon=":material/arrow_back:", width="content",
+        )  # fmt: skip
+        with st.container(width=130):
+            controls.choose_number(f"{unit.capitalize()}, 0 to {last}", "filter", last)
+        st.button(
+            "Next", on_click=lambda: page.change(filter=min(last, view.filter + 1)), disabled=view.filter == last,
+            icon=":material/arrow_forward:", width="content",
+        )  # fmt: skip
     view = page.view()
 
     measured = load.measured(file, view.layer, view.threshold, view.order, view.gauge)

@@ -24,7 +24,7 @@ FAULTS = """() => {
     const seen = (each) => each.getClientRects().length && getComputedStyle(each).visibility !== "hidden";
     const roots = [main, ...[...main.querySelectorAll("*")].map((each) => each.shadowRoot).filter(Boolean)];
     const all = roots.flatMap((root) => [...root.querySelectorAll("*")]).filter(seen);
-    const whole = "[data-testid^=stMetric], h1, h2, h3, h4, p, dt, dd, button, small, .fs *";
+    const whole = "[data-testid^=stMetric], h1, h2, h3, h4, p, dt, dd, button, button *, small, .fs *";
     const mayScroll = "[data-testid=stDataFrame], [data-testid=stSelectbox], .fs-ticks";
     for (const each of all) {
         if (!each.matches(whole) || each.closest(mayScroll)) continue;

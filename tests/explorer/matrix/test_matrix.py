@@ -418,7 +418,7 @@ def test_label_names_are_text_and_cause_no_request(browser: Any) -> None:
 
 @needs_chromium
 def test_the_words_and_the_numbers_are_those_of_the_tables(browser: Any) -> None:
-    """A layer's own word for a filter; a cluster's number is the order in which it was found, from 1."""
+    """A layer's own word for a filter; a cluster's number is its place in the permuted panel, from 1."""
     fields = np.zeros((1, 6, 6), np.float32)
     fields[0][np.ix_([0, 1], [0, 1])] = 1  # found first, shown second
     fields[0][np.ix_([2, 3, 4], [2, 3, 4])] = 1
@@ -429,11 +429,11 @@ def test_the_words_and_the_numbers_are_those_of_the_tables(browser: Any) -> None
     assert "filter" not in text.lower()
     page.locator("canvas").nth(0).focus()
     page.keyboard.press("ArrowDown")  # the first key shows the first element
-    eventually(page, lambda: "in cluster 1, 2 labels" in page.locator(".fs-readout").inner_text(), True)
+    eventually(page, lambda: "in cluster 2, 2 labels" in page.locator(".fs-readout").inner_text(), True)
     for _ in range(2):
         page.keyboard.press("ArrowDown")
         page.keyboard.press("ArrowRight")
-    eventually(page, lambda: "in cluster 2, 3 labels" in page.locator(".fs-readout").inner_text(), True)
+    eventually(page, lambda: "in cluster 1, 3 labels" in page.locator(".fs-readout").inner_text(), True)
     assert page.problems == []
     page.close()
 
@@ -582,12 +582,12 @@ def test_the_browser_keeps_a_layer_and_asks_for_one_that_it_lost(browser: Any) -
     assert page.evaluate("events") == [["missing", layer.key]] and page.locator("canvas").count() == 0
     page.evaluate("(data) => { window.first = show('one', data); }", data(layer.message))
     page.evaluate("(data) => { window.second = show('one', data); show('two', data); }", data(b"", filter=1))
-    assert len(page.evaluate("events")) == 1 and page.locator("#one canvas").count() == 3
+    assert len(page.evaluate("events")) == 1 and page.locator("#one canvas").count() == 4
     page.wait_for_function("document.querySelector('#one h4 + small').textContent === 'filter 1'")
     page.evaluate("first()")  # the clean-up of a call that a later one has taken over from
-    assert page.locator("#one canvas").count() == 3
+    assert page.locator("#one canvas").count() == 4
     page.evaluate("second()")
-    assert page.locator("#one canvas").count() == 0 and page.locator("#two canvas").count() == 3
+    assert page.locator("#one canvas").count() == 0 and page.locator("#two canvas").count() == 4
     page.close()
 
 
