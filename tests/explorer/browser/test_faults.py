@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 def test_conditions_that_are_opened_late_leave_the_view_as_it_is(page: "sync_api.Page", app: str, address: str) -> None:
     """A control that was not on the page wrote Streamlit's default, 0, into it."""
     visit(page, f"{app}/{address}")
-    page.get_by_role("combobox", name="Sort by").click()
-    page.get_by_role("option", name="noise").click()
+    page.get_by_role("combobox", name="Sort by").fill("noise")
+    eventually(page, page.get_by_role("option").count, 1)
+    page.keyboard.press("Enter")
     wait_for_address(page, r"sort=noise")
     settle(page)
     before = parameters(page)
