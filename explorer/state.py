@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, get_args
 
-from explorer.charts.gallery import Style
 from store.file.read import Layer, Run
 from store.measure import nulls
 from store.measure.afcc import SilencingOrder
@@ -19,6 +18,7 @@ LabelSort = Literal[  # columns of frames.labels
 ]
 Weights = Literal["clusters", "all"]  # of a probe: those of its filters' clusters, or all
 NullChoice = Literal["none", nulls.Null]
+Style = Literal["fields", "clipped", "permuted"]  # of the gallery
 Scope = Literal["file", "folder"]
 Range = tuple[int, int] | None  # from and to, both included; None: any
 _CHOICES = {
@@ -50,6 +50,7 @@ class View:
     clusters: Range = None  # filters with so many clusters only
     largest: Range = None
     noise: Range = None
+    sure: Range = None  # filters whose least sure cluster is found in so many % of the resamples
     maximum: tuple[float, float] | None = None  # from and to, both included
     gallery_page: int = 1
     label_sort: LabelSort = "label"
@@ -96,7 +97,7 @@ def from_address(parameters: Mapping[str, str]) -> View:
             values[name] = max(int(text), 1 if name == "gallery_page" else 0)
     for name in ("ascending", "log"):
         values[name] = parameters.get(name) == "1"
-    for name in ("clusters", "largest", "noise"):
+    for name in ("clusters", "largest", "noise", "sure"):
         low, _, high = parameters.get(name, "").partition("-")
         if _is_whole(low) and _is_whole(high) and int(low) <= int(high):
             values[name] = (int(low), int(high))

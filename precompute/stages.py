@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from precompute.activations import Activations, batch_of, passes, record
+from precompute.bootstrap import sample
 from precompute.disk.placement import activation_place, make_room, pixels
 from precompute.disk.workspace import NETWORK
 from precompute.fields import by_filter, class_means
@@ -179,6 +180,7 @@ def quantify_filters(
     means = class_means(test, data.test_labels, n_labels, n_filters)
     weights = by_filter(probe_weights(probed.probe), n_filters)
     answers = probe_answers(probed.probe, test)
+    sampled, half = sample(test, data.test_labels, means, weights, job.options.seed)
     return LayerContent(
         name=tap.layer,
         class_means=means,
@@ -186,8 +188,10 @@ def quantify_filters(
         fields=fields_from_factors(means, weights) if stores_fields(n_filters, n_labels) else None,
         confusion=confusion_matrix(data.test_labels.cpu().numpy(), answers.cpu().numpy(), n_labels),
         test_features=test_features(recorded, tap, n_filters) if tap.layer in job.features else None,
+        class_means_half=half,
         history=probed.history,
         record={
+            "sample": sampled,
             "unit": tap.unit,
             "module": tap.module,
             "filter_size": [height, width],

@@ -27,6 +27,9 @@ def main() -> int:
         help="with --nulls: a run made by --untrained, as one more null; may be said several times",
     )  # fmt: skip
     info.add_argument("--samples", type=int, help="draws of each null model (default 20)")
+    info.add_argument(
+        "--rests-on", action="store_true", help="what each layer's numbers rest on: start, gauge, sample, chance"
+    )
     info.add_argument("--layer", help="this layer alone (default: all)")
     info.add_argument("--seed", type=int, help="of the draws (default 0)")
     pack.add_argument("--out", help="the file to write (default: FILE with -packed in its name)")
@@ -47,6 +50,8 @@ def main() -> int:
         if arguments.command in ("pack", "unpack", "publish") and is_address(arguments.file):
             raise RemoteError(f"{arguments.command} takes a file of this machine; download it first")
         if arguments.command == "info":
+            if arguments.rests_on:
+                return _rests_on(arguments.file, arguments.threshold)
             return _nulls(arguments) if arguments.nulls else _info(arguments)
         if arguments.command == "check":
             return _check(arguments.file)
@@ -100,6 +105,16 @@ def _info(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _rests_on(path: str, threshold: float) -> int:
+    from store.file.read import Run
+    from store.tables.layers import title
+    from store.tables.rests_on import rests_on_table
+
+    with Run(path) as run:
+        print(title(run), rests_on_table(run, threshold), sep="\n")
+    return 0
+
+
 def _nulls(arguments: argparse.Namespace) -> int:
     from contextlib import ExitStack
 
@@ -145,7 +160,7 @@ def _check(path: str) -> int:
 
 def _pack(source: Path, out: str | None) -> int:
     from store.file.format import FormatError
-    from store.file.pack import packed
+    from store.file.pack import is_packed, packed
     from store.file.read import Run
     from store.file.write import write_run
     from store.tables.printable import printable
@@ -155,7 +170,11 @@ def _pack(source: Path, out: str | None) -> int:
         if target.exists() and target.samefile(source):  # which may hold more than a packed file has
             raise FormatError(f"{target}: the file to pack itself; name another with --out")
         run.verify()
-        write_run(target, packed(run.content()))
+        content = run.content()
+        if is_packed(content):
+            print(f"{printable(source)}: packed already, {_megabytes(source)}; nothing was written")
+            return 0
+        write_run(target, packed(content))
     print(f"{printable(target)}: {_megabytes(target)}, from {_megabytes(source)}")
     return 0
 

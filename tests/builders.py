@@ -212,6 +212,8 @@ def assert_holds(run: Run, content: RunContent) -> None:
         if layer.test_features is not None:
             pairs.append((read.test_features, layer.test_features))
             assert np.array_equal(run.label_of_test_input, content.label_of_test_input)
+        if layer.class_means_half is not None:
+            pairs.append((read.class_means_half, layer.class_means_half))
         if layer.confusion is not None:
             pairs.append((read.confusion, layer.confusion))
         for array, wanted in pairs:

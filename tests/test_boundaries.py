@@ -95,10 +95,10 @@ ROOMS: dict[str, dict[str, set[str]]] = {
     "explorer": {
         "words": set(),
         "example": set(),
-        "state": {"charts"},
+        "state": set(),
         "server": set(),
-        "frames": {"words"},
-        "charts": {"frames"},
+        "frames": {"words", "state"},
+        "charts": {"frames", "state"},
         "matrix": {"words"},
         "data": {"frames", "matrix", "state", "example"},
         "capsule": {"matrix", "words"},

@@ -88,13 +88,15 @@ def _at(file: FileId, layer: Layer, threshold: float, gauge: Gauge) -> At:
 
 
 def null_samples(files: Sequence[FileId], threshold: float, gauge: Gauge) -> dict[str, list[list[RunRecord]]]:
-    """By the name of each null, its draws: each in place of all the runs."""
+    """By the name of each null, its draws: each in place of all the runs.
+
+    A layer that has matrices alone cannot be rotated and is missing in those draws: a claim that needs it has no test.
+    """
     runs = [(file, record(file, (threshold,), gauge)) for file in files]
-    found: dict[str, list[list[RunRecord]]] = {}
-    for null in CLAIM_NULLS:
-        draws = [[_null_sample(file, run, threshold, gauge, null, seed) for file, run in runs] for seed in range(DRAWS)]
-        found[null] = [draw for draw in draws if all(run.layers for run in draw)]
-    return found
+    return {
+        null: [[_null_sample(file, run, threshold, gauge, null, seed) for file, run in runs] for seed in range(DRAWS)]
+        for null in CLAIM_NULLS
+    }
 
 
 def _null_sample(file: FileId, run: RunRecord, threshold: float, gauge: Gauge, null: ClaimNull, seed: int) -> RunRecord:
@@ -106,7 +108,7 @@ def _null_sample(file: FileId, run: RunRecord, threshold: float, gauge: Gauge, n
         )
         if at is not None:
             layers.append(LayerRecord(layer.name, None, {threshold: at}))
-    return without_accuracy(run, layers if len(layers) == len(run.layers) else [])
+    return without_accuracy(run, layers)
 
 
 def _draw(file: FileId, name: str, threshold: float, gauge: Gauge, null: ClaimNull, seed: int) -> Summary | None:

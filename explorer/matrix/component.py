@@ -1,6 +1,7 @@
 """The live matrix on a Streamlit page. Streamlit is imported here only; the JavaScript and `pack` do without."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -43,6 +44,8 @@ export default function ({ parentElement, data, setTriggerValue }) {
 """
 
 JAVASCRIPT = joined() + _GLUE.replace("LAYERS_KEPT", str(_LAYERS_KEPT))
+Sample = dict[str, Any]
+
 _mount = st.components.v2.component("filterscope_live_matrix", js=JAVASCRIPT)
 
 
@@ -55,14 +58,19 @@ def live_matrix(
     average: Average = "clustered",
     gauge: Gauge = AS_TRAINED,
     measure: LayerMeasure | None = None,
+    sample: Sample | None = None,
     on_release: Callable[[float], None] | None = None,
+    is_brief: bool = False,
+    peak: float | None = None,
     key: str = "live_matrix",
 ) -> float:
     """Show a filter with the threshold control; returns the threshold that was released in this run, or `threshold`.
 
     order (K,): the labels as the greedy scan visits them (`store.scan_order`), None as stored. gauge: the browser takes
     it from the same bytes. measure: the layer at `threshold` in this gauge, for a layer too large to be measured while
-    dragging (`is_live`); its numbers are shown at rest.
+    dragging (`is_live`); its numbers are shown at rest. sample: what `sample_of` gives for the filter; its unsure
+    clusters are then dashed. is_brief: the panels and the clusters alone, without the numbers of the layer. peak: where
+    the axis of the labels ends at least, for two layers on one scale.
 
     The page owns the threshold and passes it in; a release is an event. `on_release(threshold)` runs before the run
     that the release causes, as Streamlit's own `on_change` does, so it is the place to put the value into
@@ -88,6 +96,9 @@ def live_matrix(
         "order": None if order is None else np.asarray(order).tolist(),
         "average": average,
         "gauge": gauge,
+        "sample": sample,
+        "brief": is_brief,
+        "peak": peak,
         "measure": None if measure is None or layer.is_whole else layer_numbers(measure),
     }
     # A layer's bytes go out when a session first shows it, and again when the browser says that it has them no more:

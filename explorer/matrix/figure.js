@@ -2,8 +2,8 @@
 // and the chart of the labels.
 
 import { AS_TRAINED } from "./measure.js";
-import { BOX, CHART, SERIES } from "./page.js";
-import { GROUND, NOISE, paintClipped, paintFields, RAMP } from "./paint.js";
+import { CHART, isUnsure, SERIES } from "./page.js";
+import { BOX_COLOUR, GROUND, NOISE, paintClipped, paintFields, RAMP } from "./paint.js";
 import { DENSITY, textWidth, writable } from "./save.js";
 
 const PANEL = 320; // units across, at most, unless there are more labels than that has pixels
@@ -33,7 +33,7 @@ function write(drawing, text, x, y, more = {}) {
 
 /** The three panels of a filter, as `matrix.js` measured it. `at`: where in the layer's message the filter stands. */
 export function filterFigure(page, { layer, at, filter, name }) {
-  const { result, boxes, labels, silent } = filter;
+  const { result, boxes, labels, silent, shares } = filter;
   const K = layer.labels;
   const cell = Math.max(1, Math.floor((PANEL * DENSITY) / K)); // pixels of the PNG: whole, so all cells are as large
   const side = (cell * K) / DENSITY;
@@ -62,15 +62,16 @@ export function filterFigure(page, { layer, at, filter, name }) {
   });
   const corner = EDGE + BETWEEN.axis + 2 * pitch;
   const cellSide = side / K;
-  const held = boxes.map(([from, length]) => {
+  const held = boxes.map(([from, length], k) => {
     const members = Array.from(labels.subarray(from, from + length));
-    const title = `cluster ${result.cluster_of[members[0]] + 1}, ${length}×${length}`;
-    return { from, length, title, names: members.map((label) => layer.names[label]) };
+    const known = shares[k] === null ? "" : `, in ${Math.round(100 * shares[k])}% of resamples`;
+    const title = `cluster ${k + 1}, ${length}×${length}${known}`;
+    return { from, length, title, dash: isUnsure(shares[k]) ? [4, 3] : [], names: members.map((label) => layer.names[label]) };
   });
-  for (const { from, length, title, names } of held) {
+  for (const { from, length, title, names, dash } of held) {
     const [x, y, around] = [corner + from * cellSide - 0.75, top + from * cellSide - 0.75, length * cellSide + 1.5];
     const told = `${title}: ${names.join(" · ")}`;
-    drawing.shapes.push({ box: [x, y, around, around], stroke: BOX, width: 1.5, role: "cluster", title: told });
+    drawing.shapes.push({ box: [x, y, around, around], stroke: BOX_COLOUR, width: 1.5, dash, role: "cluster", title: told });
   }
   drawing.height = addNames(drawing, held, top + side + 66) + EDGE;
   return drawing;
@@ -100,7 +101,7 @@ function addKey(drawing, panel, x, y, threshold) {
   const swatches = [
     [],
     [["above", { fill: "#ffffff", ...edge }], ["not above", { fill: `rgb(${GROUND})`, ...edge }]],
-    [["cluster", { fill: "#ffffff", stroke: BOX, width: 1.5 }], ["noise", { fill: `rgb(${NOISE})` }]],
+    [["cluster", { fill: "#ffffff", stroke: BOX_COLOUR, width: 1.5 }], ["noise", { fill: `rgb(${NOISE})` }]],
   ][panel];
   for (const [word, style] of swatches) {
     drawing.shapes.push({ box: [x + 1, y - 9, 9, 9], ...style });

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-import numpy as np
 import polars as pl
 
 from explorer import words
 from explorer.charts import layer as charts
 from explorer.frames import claims as frames_claims
 from explorer.frames import layer as frames
+from explorer.frames.telling import cluster_sizes, like_the_papers
 from explorer.report import charts as report_charts
 from explorer.report.tables import (
     Setting,
@@ -32,7 +32,6 @@ from store.tables.layers import in_words
 from store.tables.printable import printable
 
 State = Literal["there", "partly", "in its place", "missing"]
-_EXAMPLE = (3, 2, 2)  # cluster sizes of the filter that the paper's Figure 1 shows
 _FAMILY = ("recipe", "is_paper", "weights")  # runs of different K are of one curve if they agree in these
 
 
@@ -123,11 +122,11 @@ def _of_layer(
     of_run = f"{place}; {recipe_of(row)}; {printable(row['file'])}{in_words(gauge)}."
     other = ["The paper's figure is of layer 10 of VGG-16 on CIFAR-100, which no run here has."] if commands else []
     found = []
-    f = _like_the_papers(measured)
+    f = like_the_papers(measured)
     if f is None:
         found.append(Figure("1", "Single filter performance", "missing", [f"No filter has a cluster: {of_run}"]))
     else:
-        sizes = report_charts.cluster_sizes(measured, f)
+        sizes = cluster_sizes(measured, f)
         listed = " and ".join(", ".join(f"{size}x{size}" for size in sizes).rsplit(", ", 1))
         noise = int(measured.noise[f])
         notes = [
@@ -150,19 +149,6 @@ def _of_layer(
         title = f"Signal, noise_I and noise_I + noise_E of each label, {what}"
         found.append(Figure(key, title, state, notes + other, picture, by_label, commands=commands))
     return found
-
-
-def _like_the_papers(measured: LayerMeasure) -> int | None:
-    """The filter whose clusters are most like _EXAMPLE, then the one with the least noise."""
-    some = np.flatnonzero(measured.n_clusters > 0).tolist()
-
-    def distance(f: int) -> tuple[int, int, int]:
-        sizes = report_charts.cluster_sizes(measured, f)
-        width = max(len(sizes), len(_EXAMPLE))
-        ours, paper = ([*values, *[0] * (width - len(values))] for values in (sizes, _EXAMPLE))
-        return sum(abs(a - b) for a, b in zip(ours, paper, strict=True)), int(measured.noise[f]), f
-
-    return min(some, key=distance, default=None)
 
 
 def _estimated(layer: Layer, measured: LayerMeasure, row: dict[str, Any]) -> list[str]:

@@ -65,7 +65,7 @@ def _everything() -> None:
             "thresholds cannot be computed."
         )
         st.markdown("The run's own command adds them; what is finished is not computed again:")
-        st.code(f"python -m precompute ... --features {layer.name}", language="bash")
+        st.code(f"python -m precompute ... --features {layer.name}", language=None)
     snippets.python_of_layer(
         "kept = afcc_mask(measured.cluster_of)  # (filter, label)",
         *(
@@ -90,8 +90,8 @@ def _weights(layer: Layer, kept: NDArray[np.bool_], measured: LayerMeasure) -> l
     estimate = layer.n_filters * layer.positions * measured.mean_cluster_size * measured.mean_clusters
     return [
         ("weights kept", number, ",.0f"),
-        ("% of all", 100 * number / (kept.size * layer.positions), ".1f"),
-        ("N_f S C_s N_c", defined(estimate), ",.0f"),
+        ("share kept", number / (kept.size * layer.positions), ".1%"),
+        ("N_f F_s C_s N_c", defined(estimate), ",.0f"),
     ]
 
 
@@ -247,7 +247,7 @@ def _retrained() -> None:
     results = afcc_results.of_layer(layer.record)
     if results is None:
         st.caption("The run has not trained the masked probe of this layer again. Ask it to:")
-        st.code(f"python -m precompute ... --afcc {layer.name}", language="bash")
+        st.code(f"python -m precompute ... --afcc {layer.name}", language=None)
         return
     at = "-" if results.threshold is None else f"{results.threshold:g}"
     before = "-" if results.accuracy is None else f"{results.accuracy:.3f}"
@@ -262,6 +262,7 @@ def _retrained() -> None:
     elements.table(frames_afcc.masks(results), f"afcc-{layer.name}", "content")
     epochs = frames_afcc.epochs(results)
     if not epochs.is_empty():
+        st.caption("Test accuracy after each epoch. Dashed: trained with the network.")
         elements.chart(charts_afcc.epochs(epochs), "afcc-epochs", "Test accuracy of each mask against the epoch")
         page.folded("The epochs as a table", "epochs_table", lambda: elements.table(epochs, "afcc-epochs", 320))
     left, right = st.columns(2, gap="large")

@@ -154,16 +154,26 @@ def _cards(found: Sequence[Finding], in_other_gauge: str, run: Run, of_file: boo
     counts = {word: sum(finding.verdict == verdict for finding in found) for verdict, word in words.items()}
     st.markdown(" · ".join(f"**{number}** {word}" for word, number in counts.items()))
     st.caption(in_other_gauge)
+    _needed(found, run)
     for finding in found:
         left, right = st.columns([1, 4], gap="medium")
         with left:
             st.badge(finding.verdict, icon=_ICONS[finding.verdict], color=_COLOURS[finding.verdict])
         with right:
             text.plain(finding.claim.sentence, "lead")
-            _card(finding, run, of_file)
+            _card(finding, of_file)
 
 
-def _card(finding: Finding, run: Run, of_file: bool) -> None:
+def _needed(found: Sequence[Finding], run: Run) -> None:
+    """What makes the runs that all claims without enough need, as one text to copy."""
+    open_ones = [finding for finding in found if finding.verdict == "not enough runs" and finding.missing]
+    commands = dict.fromkeys(make() for finding in open_ones if (make := _command(finding, run)))
+    if commands:
+        st.caption("These runs would test the rest; what is there already stays as it is:")
+        st.code(" &&\n".join(commands), language=None, wrap_lines=True)
+
+
+def _card(finding: Finding, of_file: bool) -> None:
     pairs = [("Measured", finding.numbers)]
     if finding.seeds.of > 1:
         of = "seeds" if finding.claim.key in OF_SEVERAL else "runs"
@@ -176,11 +186,11 @@ def _card(finding: Finding, run: Run, of_file: bool) -> None:
     text.facts((name, value) for name, value in pairs if value)
     if finding.verdict == "not enough runs" and finding.missing:
         text.plain(f"Needed: {finding.missing}.")
-        if command := _command(finding, run, of_file):
-            st.code(command(), language="bash", wrap_lines=True)
+        if of_file and finding.claim.key in ("scaling", "linear"):
+            st.caption("One file is of one K; the runs of the folder together are tested above, under Runs.")
 
 
-def _command(finding: Finding, run: Run, of_file: bool) -> Callable[[], str] | None:
+def _command(finding: Finding, run: Run) -> Callable[[], str] | None:
     """What makes the runs that a claim needs."""
     match finding.claim.key:
         case "train":
@@ -188,10 +198,6 @@ def _command(finding: Finding, run: Run, of_file: bool) -> Callable[[], str] | N
 
             return lambda: records.with_train_clusters(run, default_layer(run).name)
         case "scaling" | "linear":
-            if of_file:
-                st.caption(
-                    "One file has one K. Choose all runs of the folder, above under Runs, to test them together."
-                )
             return lambda: records.more_labels(run)
     return None
 

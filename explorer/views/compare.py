@@ -18,13 +18,13 @@ from explorer.parts import (
     elements,
     gallery,
     page,
-    sides,  # fmt: skip
+    sides,
     snippets,
     text,
 )
 from explorer.parts.sides import Side
 from explorer.state import View
-from store.measure.layer import scan_order
+from store.measure.layer import LayerMeasure, scan_order
 
 _ACROSS, _DOWN = 4, 4  # matrices of a gallery
 _LARGE = ("signal", "noise_I + noise_E")  # of Figure 2: noise_I is a part of the second
@@ -56,8 +56,9 @@ def _everything() -> None:
     view = page.view()
     st.subheader("Differences")
     st.caption(
-        "Every number of the two layers, counted or from the paper's equations, and B - A; relative to A. A dash where "
-        "a number is undefined."
+        "Every number of the two layers, counted or from the paper's equations; B - A, and B as so many times A. A "
+        "dash where a number is undefined.",
+        help=words.meanings("n", "N_c", "C_s", "silent", "signal", "noise_I", "noise_E", "SNR_I", "SNR_E", "FC_s"),
     )
     numbers = [frames.layer_numbers(side.layer, side.measured(view), view.average) for side in (a, b)]
     elements.table(differences.of_numbers(*numbers), "differences", height="content")
@@ -91,13 +92,14 @@ def _labels(a: Side, b: Side, view: View) -> None:
     st.caption(
         "Each point is a label of both; on the dashed line nothing differs. Below, the largest differences first."
     )
-    for column, quantity in zip(st.columns(3, gap="medium"), ("signal", "noise_I", "noise_E"), strict=True):
-        with column:
-            elements.chart(
-                charts_compare.scatter(changes, quantity),
-                f"compare-labels-{quantity.lower()}",
-                f"{quantity} of each label, A against B",
-            )
+    with st.container(horizontal=True, gap="medium"):  # squares, so many in a row as there is room for
+        for quantity in ("signal", "noise_I", "noise_E"):
+            with st.container(width=310):
+                elements.chart(
+                    charts_compare.scatter(changes, quantity),
+                    f"compare-labels-{quantity.lower()}",
+                    f"{quantity} of each label, A against B",
+                )
     elements.table(changes, "label-differences", height=280)
 
 
@@ -200,7 +202,7 @@ def _galleries() -> None:
     with columns[1]:
         gallery.choose_sort()
     every = [frames.filters(side.measured(page.view()), side.loaded(page.view()).squares) for side in (a, b)]
-    with columns[2].popover("More conditions", width="stretch"):
+    with columns[2]:
         gallery.choose_conditions(pl.concat(every))
     tables = [gallery.meeting_conditions(table) for table in every]
     with columns[3]:
@@ -236,6 +238,7 @@ def _figure_1() -> None:
         f"A {unit} of each: its fields, those above the threshold, and the same permuted into its clusters. Either "
         "threshold can be dragged; on release both have it."
     )
+    most = max(_peak(side.measured(view)) for side in (a, b))
     for column, side in zip(st.columns(2, gap="large"), (a, b), strict=True):
         with column:
             text.plain(side.title)
@@ -252,11 +255,17 @@ def _figure_1() -> None:
                 gauge=view.gauge,
                 measure=measured,
                 on_release=lambda threshold: page.change_everywhere(threshold=threshold),
+                peak=most,
                 key=f"live_matrix_{side.letter}",
             )
             text.facts_of_filter(side.file, side.layer, f, view.gauge)
             clusters = frames.clusters(side.run, measured.cluster_of[f])
             elements.table(clusters, f"compare-clusters-{side.letter.lower()}")
+
+
+def _peak(measured: LayerMeasure) -> float:
+    """The largest number of any label, for one axis of both."""
+    return float(max(measured.signal.max(), (measured.noise_internal + measured.noise_external).max()))
 
 
 def _figure_2() -> None:

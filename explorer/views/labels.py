@@ -14,6 +14,7 @@ from explorer.state import LabelSort
 from store.file.manifest import defined
 from store.measure.labels import partners as label_partners
 
+_FIGURES = (("", "2a"), (", fields", "2b"))  # the end of the columns' names, and the figure's
 _SORTS: dict[LabelSort, str] = {"label": "as stored"}  # the others by their names
 _ASCENDING = ("label", "name", "super-class")
 
@@ -65,11 +66,11 @@ def _figure() -> None:
     view = page.view()
     descending = view.label_sort not in _ASCENDING
     table = frames.labels(run, measured).sort(view.label_sort, descending=descending, maintain_order=True)
-    for column, (title, explained) in zip(st.columns(2, gap="large"), _PARTS, strict=True):
-        column.markdown(title)
-        column.caption(explained)
-    for column, (suffix, name) in zip(st.columns(2, gap="large"), (("", "2a"), (", fields", "2b")), strict=True):
+    columns = st.columns(2, gap="large", vertical_alignment="bottom")
+    for column, (title, explained), (suffix, name) in zip(columns, _PARTS, _FIGURES, strict=True):
         with column:
+            st.markdown(title)
+            st.caption(explained, help=words.meanings("signal", "noise_I", "noise_E"))
             elements.chart(
                 charts.figure_2(table, suffix, view.log, view.label),
                 f"figure-{name}",

@@ -15,6 +15,8 @@ from store.file.manifest import mapping
 from store.file.remote import RemoteFile, close_at_exit, is_address, open_remote, raise_failure
 from store.file.structure import open_checked
 from store.file.write import LayerContent, RunContent, content_sha256
+from store.measure.afcc import from_bfloat16
+from store.measure.bootstrap import RESAMPLES, Bootstrap, bootstrap
 from store.measure.fields import Factors, Fields
 from store.measure.gauge import AS_TRAINED, Gauge, common_part
 from store.measure.layer import THRESHOLD, LayerMeasure, fields_from_factors
@@ -241,6 +243,14 @@ class Layer:
         confusion: NDArray[np.int32] = self._run.read(f"layers/{self.name}/{fmt.CONFUSION}")
         return confusion
 
+    @property
+    def class_means_half(self) -> NDArray[np.float32] | None:
+        """A of one half of each label's test inputs, (N_f, K, S); None where the run kept none."""
+        if fmt.CLASS_MEANS_HALF not in self.record["datasets"]:
+            return None
+        half: NDArray[np.float32] = self._run.read(f"layers/{self.name}/{fmt.CLASS_MEANS_HALF}")
+        return half
+
     def fields(self, only: int | None = None, fewest_bytes: bool = False, gauge: Gauge = AS_TRAINED) -> Fields:
         """The layer's field matrices, or one filter's; the bits are the same however they are stored.
 
@@ -278,6 +288,26 @@ class Layer:
         """The share of the probe's weights that is common to all outputs; None where there are matrices alone."""
         return common_part(self.probe_weights) if self.has_factors else None
 
+    def bootstrap(
+        self, threshold: float = THRESHOLD, order: ArrayLike | None = None, resamples: int = RESAMPLES, seed: int = 0
+    ) -> Bootstrap | None:
+        """Standard errors and sure clusters at any threshold, from the test features; None where the run kept none.
+
+        At 19 thresholds, and of the clusters at 0.3, the record says as much (`store.file.sample_results`).
+        """
+        features, labels = self.test_features, self._run.label_of_test_input
+        if features is None or labels is None or not self.has_test_features:
+            return None
+
+        def columns(first: int, last: int) -> NDArray[np.float32]:
+            return from_bfloat16(features[:, first:last])
+
+        try:
+            weights = self.probe_weights
+            return bootstrap(columns, labels, weights, (threshold,), threshold, resamples, seed=seed, order=order)
+        except ValueError as reason:  # a label without a test input, in a file of a stranger
+            raise fmt.FormatError(f"{self._run.place}: layers/{self.name}: {reason}") from None
+
     @property
     def n_elements(self) -> int:
         """Numbers that class means and weights take in memory, or matrices where the file has these alone."""
@@ -294,6 +324,7 @@ class Layer:
             fields=self._run.read(f"layers/{self.name}/{fmt.FIELDS}") if self.has_fields else None,
             test_features=self.test_features,
             confusion=self.confusion,
+            class_means_half=self.class_means_half,
         )
 
     def verify_fields(self) -> None:

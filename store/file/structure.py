@@ -21,6 +21,7 @@ _FILTERS = {  # by their numbers
     1: "gzip", 2: "shuffle", 3: "fletcher32", 4: "szip", 5: "nbit", 6: "scale-offset", 32004: "lz4", 32015: "zstd",
 }  # fmt: skip
 _RESTORE = "h5repack -f FLET FILE NEW restores it"
+BEING_WRITTEN = "open for writing by another program"
 _CHECKSUM_BYTES = 4  # fletcher32, after the data of each chunk
 
 
@@ -38,15 +39,37 @@ def open_checked(source: Path | RemoteFile) -> tuple[h5py.File, dict[str, Any]]:
         file = h5py.File(source, "r", **({"locking": False} if isinstance(source, Path) else {}))
     except (OSError, RuntimeError, ValueError) as error:
         raise_failure(source)
+        if isinstance(source, Path) and _is_being_written(source, error):
+            raise FormatError(f"{name}: {BEING_WRITTEN}; wait until it is closed") from error
         raise FormatError(f"{name}: HDF5 cannot open it, so it is damaged or was cut off ({error})") from error
     try:
         return file, _check(file)
     except (FormatError, OSError, RuntimeError, ValueError, KeyError, TypeError) as error:
         file.close()
         raise_failure(source)
+        if isinstance(source, Path) and _is_being_written(source, error):
+            raise FormatError(f"{name}: {BEING_WRITTEN}; wait until it is closed") from error
         if isinstance(error, FormatError):
             raise FormatError(f"{name}: {error}") from None
         raise FormatError(f"{name}: damaged, or not of this format ({type(error).__name__}: {error})") from error
+
+
+def _is_being_written(path: Path, error: Exception) -> bool:
+    """Whether a program holds the file as HDF5 does for writing: by its mark in the file, or its lock on it."""
+    if "already open for write" in str(error):
+        return True
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return False
+    with path.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:  # a file system without locks
+            return False
+    return False
 
 
 def _start(source: Path | RemoteFile) -> bytes:
@@ -58,6 +81,8 @@ def _start(source: Path | RemoteFile) -> bytes:
 
 
 def _check(file: h5py.File) -> dict[str, Any]:
+    if not file.id.links.exists(b"manifest"):
+        raise FormatError("an HDF5 file of another program: it has no manifest, so it is not a Filterscope result")
     length = _dataset(file, "manifest").shape
     if len(length) != 1 or not 0 < length[0] <= MAX_MANIFEST_BYTES:
         raise FormatError(f"manifest: expected 1 to {MAX_MANIFEST_BYTES} bytes, found shape {length}")

@@ -35,6 +35,7 @@ class LayerContent:
     fields: NDArray[np.float32] | None = None  # (N_f, K, K)
     test_features: NDArray[np.uint16] | None = None  # (test inputs, N_f, S): bfloat16 bit patterns
     confusion: NDArray[np.int32] | None = None  # (K, K): test inputs of label i that the probe takes for label j
+    class_means_half: NDArray[np.float32] | None = None  # (N_f, K, S): of every second test input of each label
 
 
 @dataclass
@@ -167,6 +168,7 @@ def _layer_arrays(layer: LayerContent) -> dict[str, NDArray[Any]]:
         fmt.FIELDS: layer.fields,
         fmt.TEST_FEATURES: layer.test_features,
         fmt.CONFUSION: layer.confusion,
+        fmt.CLASS_MEANS_HALF: layer.class_means_half,
     }
     return {name: np.ascontiguousarray(array) for name, array in candidates.items() if array is not None}
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from store.file.manifest import mapping
 from store.file.read import Layer, Run
+from store.file.sample_results import of_layer
 from store.measure.fields import Fields
 from store.measure.gauge import AS_TRAINED, Gauge
 from store.measure.layer import THRESHOLD, LayerMeasure, scan_order
@@ -49,6 +50,7 @@ class LayerRecord:
     at: Mapping[float, Summary]  # by threshold
     scans: Mapping[float, Sequence[Scan]] = field(default_factory=dict)
     train: TrainClusters | None = None
+    halves: float | None = None  # how alike the two halves of the test inputs are (Jaccard): the ceiling of `train`
 
 
 @dataclass(frozen=True)
@@ -144,6 +146,7 @@ def run_record(
                 {threshold: at for threshold, (at, _) in found.items()},
                 {threshold: scans for threshold, (_, scans) in found.items()},
                 _train_clusters(mapping(layer.record.get("afcc"))),
+                _halves(layer),
             )
         )
     saturated = saturated_layer(arch, {layer.name: layer.accuracy for layer in layers}) if layers else ""
@@ -158,6 +161,11 @@ def _train_clusters(afcc: dict[str, Any]) -> TrainClusters | None:
     values = [_number(value) for value in (afcc.get("threshold"), alike.get("identical"), alike.get("mean"))]
     threshold, identical, mean = values
     return None if threshold is None or identical is None or mean is None else TrainClusters(threshold, identical, mean)
+
+
+def _halves(layer: Layer) -> float | None:
+    found = of_layer(layer.record)
+    return found.halves.jaccard if found is not None and found.halves is not None else None
 
 
 def _number(value: object) -> float | None:

@@ -3,6 +3,7 @@
 import math
 
 from store.file.read import Layer, Run
+from store.file.sample_results import of_layer
 from store.measure.gauge import AS_TRAINED, Gauge
 from store.measure.layer import THRESHOLD
 from store.paper.published import Published, published
@@ -17,6 +18,8 @@ def table(run: Run, threshold: float = THRESHOLD, gauge: Gauge = AS_TRAINED) -> 
     rows = [_HEAD]
     for layer in reversed(run.layers.values()):
         rows.append(list(cells(layer, threshold, gauge).values()))
+        if gauge == AS_TRAINED and (errors := _errors(layer, threshold)):  # which the resamples were measured in
+            rows.append(errors)
         row = published(manifest["network"]["arch"], manifest["data"]["name"], run.n_labels, layer.name)
         if row is not None:
             rows.append(_published(row))
@@ -73,6 +76,16 @@ def cells(layer: Layer, threshold: float = THRESHOLD, gauge: Gauge = AS_TRAINED)
         _number(float(measured.noise_external.mean()), 2),
     ]
     return dict(zip(_HEAD, row, strict=True))
+
+
+def _errors(layer: Layer, threshold: float) -> list[str]:
+    """The standard errors of a layer's row, from the file; none where it has none at this threshold."""
+    found = of_layer(layer.record)
+    columns = ("n", "N_c", "C_s", "signal", "noise_I", "noise_E")
+    errors = {name: found and found.error(threshold, name) for name in columns}
+    if all(error is None for error in errors.values()):
+        return []
+    return ["+-", *("" if errors.get(name) is None else f"{errors[name]:.2g}" for name in _HEAD[1:])]
 
 
 def _published(row: Published) -> list[str]:

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 pl = pytest.importorskip("polars", reason="polars is in the extra [explore]")
 pytest.importorskip("altair", reason="altair is in the extra [explore]")
-from explorer.charts import gallery as pictures
 from explorer.state import (
     FilterSort,
     LabelSort,
     NullChoice,
+    Style,
     View,
     Weights,
     default_layer,
@@ -40,7 +40,7 @@ views = st.builds(
     threshold=st.floats(0, 1), filter=st.integers(0, 10**8), label=st.integers(0, 10**8),
     order=st.sampled_from(["stored", "reversed", "random"]), average=st.sampled_from(["clustered", "all"]),
     filter_b=st.integers(0, 10**8), holds=st.integers(-1, 10**8), gallery_page=st.integers(1, 10**8),
-    style=st.sampled_from(get_args(pictures.Style)), sort=st.sampled_from(get_args(FilterSort)),
+    style=st.sampled_from(get_args(Style)), sort=st.sampled_from(get_args(FilterSort)),
     label_sort=st.sampled_from(get_args(LabelSort)), ascending=st.booleans(), log=st.booleans(),
     clusters=ranges, largest=ranges, noise=ranges, maximum=spans,
     null=st.sampled_from(get_args(NullChoice)), silencing=st.sampled_from(get_args(SilencingOrder)),

@@ -6,12 +6,13 @@ import pytest
 pl = pytest.importorskip("polars", reason="polars is in the extra [explore]")
 pytest.importorskip("altair", reason="altair is in the extra [explore]")
 from explorer.charts import gallery as pictures
+from explorer.state import Style
 from store.measure.layer import measure_layer
 
 
 @pytest.mark.parametrize("style", ["fields", "clipped", "permuted"])
 @pytest.mark.parametrize("n_labels", [2, 30, 100, 250, 1000])
-def test_a_tile_is_about_a_hundred_pixels(style: pictures.Style, n_labels: int) -> None:
+def test_a_tile_is_about_a_hundred_pixels(style: Style, n_labels: int) -> None:
     matrix = np.random.default_rng(0).normal(size=(n_labels, n_labels)).astype(np.float32)
     measured = measure_layer(matrix[None], 0.3)
     pixels = pictures.tile(matrix, measured, 0, style)

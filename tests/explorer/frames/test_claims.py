@@ -24,7 +24,12 @@ def test_a_layer_without_accuracies_has_no_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("holds", "says"), [((0, 0), "none of them"), ((2, 0), "a weak sign"), ((5, 2), "labels shuffled too: it is no")]
+    ("holds", "says"),
+    [
+        ((0, 0), "Against labels shuffled and rotated filters it says something"),
+        ((2, 0), "a weak sign"),
+        ((5, 2), "labels shuffled too: it is no"),
+    ],
 )
 def test_what_chance_means_for_a_claim_that_holds(holds: tuple[int, int], says: str) -> None:
     chance = {name: Count(k, 5) for name, k in zip(("labels shuffled", "rotated filters"), holds, strict=True)}
@@ -32,3 +37,15 @@ def test_what_chance_means_for_a_claim_that_holds(holds: tuple[int, int], says: 
     assert says in frames_claims.verdict_on_chance(held)
     assert frames_claims.verdict_on_chance(replace(held, verdict="fails")) == ""
     assert frames_claims.verdict_on_chance(replace(held, chance={})) == ""
+
+
+def test_a_null_that_cannot_be_drawn_is_named() -> None:
+    chance = {"labels shuffled": Count(0, 5), "rotated filters": Count(0, 0)}
+    held = Finding(CLAIMS[1], "holds", "n 2, 1", "", Count(1, 1), (), (), chance)
+    assert frames_claims.chance(held) == "labels shuffled 0 of 5, rotated filters: not possible for this file"
+    said = frames_claims.verdict_on_chance(held)
+    assert said == (
+        "Against labels shuffled it says something about these filters. Against rotated filters it was not tested."
+    )
+    none = replace(held, chance={"rotated filters": Count(0, 0)})
+    assert "not known" in frames_claims.verdict_on_chance(none)

@@ -13,7 +13,7 @@ from store.measure.layer import LayerMeasure
 def test_differences_are_b_minus_a() -> None:
     frame = differences.of_numbers({"n": 2.0, "N_c": None, "silent": 0.0}, {"n": 3.0, "N_c": 1.0, "silent": 2.0})
     assert frame["B - A"].to_list() == [1.0, None, 2.0]
-    assert frame["relative"].to_list() == [0.5, None, None]
+    assert frame["B / A"].to_list() == [1.5, None, None]
 
 
 def test_labels_of_two_runs_are_matched_by_name(run: Run, layer_10: LayerMeasure) -> None:

@@ -418,7 +418,7 @@ def test_label_names_are_text_and_cause_no_request(browser: Any) -> None:
 
 @needs_chromium
 def test_the_words_and_the_numbers_are_those_of_the_tables(browser: Any) -> None:
-    """A layer's own word for a filter; a cluster's number is the order in which it was found, from 1."""
+    """A layer's own word for a filter; a cluster's number is its place in the permuted panel, from 1."""
     fields = np.zeros((1, 6, 6), np.float32)
     fields[0][np.ix_([0, 1], [0, 1])] = 1  # found first, shown second
     fields[0][np.ix_([2, 3, 4], [2, 3, 4])] = 1
@@ -429,11 +429,11 @@ def test_the_words_and_the_numbers_are_those_of_the_tables(browser: Any) -> None
     assert "filter" not in text.lower()
     page.locator("canvas").nth(0).focus()
     page.keyboard.press("ArrowDown")  # the first key shows the first element
-    eventually(page, lambda: "in cluster 1, 2 labels" in page.locator(".fs-readout").inner_text(), True)
+    eventually(page, lambda: "in cluster 2, 2 labels" in page.locator(".fs-readout").inner_text(), True)
     for _ in range(2):
         page.keyboard.press("ArrowDown")
         page.keyboard.press("ArrowRight")
-    eventually(page, lambda: "in cluster 2, 3 labels" in page.locator(".fs-readout").inner_text(), True)
+    eventually(page, lambda: "in cluster 1, 3 labels" in page.locator(".fs-readout").inner_text(), True)
     assert page.problems == []
     page.close()
 
@@ -482,6 +482,36 @@ def test_the_figure_is_saved_as_png_and_svg(browser: Any, tmp_path: Path, scheme
             assert all(name in text for name in held - {names[3]})
             assert "\u202e" not in text and "\x07" not in text
     assert page.problems == [] and page.requests == ["http://exported.test/"]
+    page.close()
+
+
+@needs_chromium
+def test_a_rise_of_the_noise_is_said_and_a_cluster_says_how_sure_it_is(browser: Any, tmp_path: Path) -> None:
+    fields = np.zeros((1, 6, 6), np.float32)
+    fields[0][np.ix_([0, 1, 2], [0, 1, 2])] = 1
+    fields[0][0, 2] = 0.35  # above 0.3, not above 0.4: label 2 then leaves the cluster, and 3 elements are noise
+    fields[0][4, 4] = 0.9
+    sample = {"threshold": 0.3, "clusters": [["0,1,2", 0.4], ["4", 0.96]]}
+    page = _show(browser, LayerData.pack([fields], "10", [f"label {i}" for i in range(6)]), sample=sample)
+    listed = page.locator(".fs-clusters")
+    eventually(page, lambda: "found in 40% of resamples" in listed.inner_text(), True)
+    assert "found in 96% of resamples" in listed.inner_text()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="SVG").first.click()
+    download.value.save_as(tmp_path / "figure.svg")
+    boxes = [line for line in ElementTree.parse(tmp_path / "figure.svg").iter() if line.get("role") == "cluster"]
+    drawn = (tmp_path / "figure.svg").read_text()
+    assert "in 40% of resamples" in drawn and drawn.count("stroke-dasharray") == 1, boxes
+    said = page.get_by_text("n rose from")
+    assert said.count() == 0
+    page.locator("input[type=range]").focus()
+    page.keyboard.press("PageUp")
+    eventually(page, lambda: page.locator("output").inner_text(), "0.40")
+    eventually(page, said.all_inner_texts, ["n rose from 0 to 3: a cluster broke, its elements are noise now"])
+    assert "resamples" not in listed.inner_text()  # which were counted at 0.3
+    page.keyboard.press("PageDown")
+    eventually(page, said.count, 0)
+    assert page.problems == []
     page.close()
 
 
@@ -552,12 +582,12 @@ def test_the_browser_keeps_a_layer_and_asks_for_one_that_it_lost(browser: Any) -
     assert page.evaluate("events") == [["missing", layer.key]] and page.locator("canvas").count() == 0
     page.evaluate("(data) => { window.first = show('one', data); }", data(layer.message))
     page.evaluate("(data) => { window.second = show('one', data); show('two', data); }", data(b"", filter=1))
-    assert len(page.evaluate("events")) == 1 and page.locator("#one canvas").count() == 3
+    assert len(page.evaluate("events")) == 1 and page.locator("#one canvas").count() == 4
     page.wait_for_function("document.querySelector('#one h4 + small').textContent === 'filter 1'")
     page.evaluate("first()")  # the clean-up of a call that a later one has taken over from
-    assert page.locator("#one canvas").count() == 3
+    assert page.locator("#one canvas").count() == 4
     page.evaluate("second()")
-    assert page.locator("#one canvas").count() == 0 and page.locator("#two canvas").count() == 3
+    assert page.locator("#one canvas").count() == 0 and page.locator("#two canvas").count() == 4
     page.close()
 
 

@@ -16,7 +16,6 @@ import pytest
 
 from store.file.read import Run
 from store.measure.gauge import GAUGES, Gauge, other_gauge
-from store.measure.layer import measure_layer
 from store.paper.claims import judge
 from store.paper.published import layers, published, settings
 from store.paper.records import run_record
@@ -30,7 +29,7 @@ from explorer.frames.claims import WORDS
 from explorer.frames.runs import collect
 from explorer.report import __main__ as report
 from explorer.report import pictures as report_pictures
-from explorer.report.figures import SCALING, _like_the_papers, figures, scaling_figure
+from explorer.report.figures import SCALING, figures, scaling_figure
 from explorer.report.tables import chosen, latex, tables, tex
 
 drawn = pytest.mark.skipif(not report_pictures.can_draw(), reason="vl-convert is in the extra [report]")
@@ -218,18 +217,6 @@ def test_nothing_on_a_page_or_in_a_table_is_nan(made: Path) -> None:
     for path in [*made.glob("*.csv"), *made.glob("*.tex"), made / "index.html"]:
         text = re.sub(r"base64,[A-Za-z0-9+/=]+", "", path.read_text())
         assert not re.search(r"\b(nan|NaN|None|null|inf)\b", text), path.name
-
-
-def test_the_filter_that_is_shown_is_most_like_the_papers() -> None:
-    fields = np.zeros((4, 10, 10), np.float32)
-    for f, sizes in enumerate([(5,), (2, 3, 2), (2, 2, 3), (1, 1)]):
-        start = 0
-        for size in sizes:
-            fields[f, start : start + size, start : start + size] = 1
-            start += size
-    fields[1, 0, 9] = 1  # one element of noise more than filter 2
-    assert _like_the_papers(measure_layer(fields)) == 2
-    assert _like_the_papers(measure_layer(np.zeros((2, 5, 5), np.float32))) is None
 
 
 def test_another_run_stands_in_for_figures_1_and_2_and_says_so(runs: Path, tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ def test_the_weights_kept_stand_beside_the_papers_estimate(open_app, folder: Pat
     estimate = layer.n_filters * layer.positions * measured.mean_cluster_size * measured.mean_clusters
     found = metrics(at)
     assert found["weights kept"] == f"{(measured.cluster_of >= 0).sum() * layer.positions:,}"
-    assert found["N_f S C_s N_c"] == f"{estimate:,.0f}"
+    assert found["N_f F_s C_s N_c"] == f"{estimate:,.0f}"
 
 
 def test_the_papers_stands_beside_ours(open_app, tmp_path: Path) -> None:  # noqa: F811

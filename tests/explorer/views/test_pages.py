@@ -20,7 +20,7 @@ from tests.explorer_runs import ROOT, SMALL, cifar100_labels, make_run
 AppTest = pytest.importorskip("streamlit.testing.v1", reason="Streamlit is in the extra [explore]").AppTest
 from streamlit.components.v2 import manifest_scanner
 
-PAGES_OF_LAYERS = ["run", "layer", "filter", "labels", "afcc", "compare"]
+PAGES_OF_LAYERS = ["overview", "layer", "filter", "labels", "afcc", "compare"]
 PAGES = [*PAGES_OF_LAYERS, "scaling", "claims"]
 HOSTILE = [
     "<img src=https://evil.example/a.png onerror=alert(1)>",
@@ -54,13 +54,13 @@ def open_app(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     # Each app reads the metadata of every installed package, to find components in it; they stay the same.
     monkeypatch.setattr("streamlit.components.v2.manifest_scanner.scan_component_manifests", scanned)
 
-    def open_app(*arguments: object, page: str = "run", **address: str) -> Any:
+    def open_app(*arguments: object, page: str = "overview", **address: str) -> Any:
         monkeypatch.setattr(sys, "argv", ["app.py", *map(str, arguments)])
         at = AppTest.from_file(str(ROOT / "explorer" / "app.py"), default_timeout=600)
         at.session_state["has drawn"] = True  # as a browser says that it has
         for name, value in address.items():
             at.query_params[name] = value
-        if page != "run":  # opened by its address: the page Run is not drawn first
+        if page != "overview":  # opened by its address: Overview is not drawn first
             at.switch_page(f"views/{page}.py")
         at.run()
         return at
@@ -114,9 +114,10 @@ def test_every_page_opens_on_the_newest_file_of_a_folder(open_app, folder: Path,
 def test_the_python_text_runs_and_has_the_present_view(open_app, folder: Path, page: str, capsys) -> None:
     at = open_app("--store", folder, page=page, layer="7", filter="3", order="reversed")
     unfold(at, "python")
-    if page != "filter":  # its threshold is the live matrix's
+    is_live = page in ("filter", "overview")  # their threshold is the live matrix's
+    if not is_live:
         at.slider(key="choose_threshold").set_value(0.45).run()
-    threshold = 0.3 if page == "filter" else 0.45
+    threshold = 0.3 if is_live else 0.45
     (code,) = [block.value for block in at.code if "import" in block.value]
     names: dict[str, Any] = {}
     exec(code, names)
@@ -152,7 +153,8 @@ def test_the_table_holds_the_measure_and_the_published_row(open_app, folder: Pat
 def test_a_threshold_measures_everything_again_and_is_in_the_address(open_app, folder: Path) -> None:
     at = open_app("--store", folder)
     before = at.dataframe[0].value["n"].tolist()
-    at.slider(key="choose_threshold").set_value(0.55).run()
+    at.query_params["threshold"] = "0.55"
+    at.run()
     unharmed(at)
     assert address(at)["threshold"] == "0.55"
     assert at.dataframe[0].value["n"].tolist() != before
@@ -221,6 +223,7 @@ def test_the_filter_page_tells_rank_and_clusters(open_app, folder: Path) -> None
         layer = run.layers["10"]
         assert np.array_equal(layer.field(2), fields_from_factors(layer.class_means, layer.probe_weights)[2])
     assert "1, of at most 1" in shown(at) and "a sum over the one position of a filter" in shown(at)
+    unfold(at, "clusters")
     assert at.dataframe[0].value["labels"].sum() == (measured.cluster_of[2] >= 0).sum()
 
 
@@ -244,6 +247,7 @@ def test_the_address_holds_what_the_gallery_shows(open_app, folder: Path) -> Non
     at = open_app("--store", folder, page="layer", layer="4", threshold="0.2")
     at.selectbox(key="choose_style").set_value("fields")
     at.selectbox(key="choose_sort").set_value("maximum")
+    unfold(at, "conditions")
     at.toggle(key="choose_ascending").set_value(True).run()
     slider = next(slider for slider in at.slider if slider.key.startswith("choose_clusters"))
     most = int(slider.max)
@@ -264,12 +268,14 @@ def test_filters_are_shown_by_their_maximum(open_app, folder: Path) -> None:
     with Run(folder / "first.h5") as run:
         maximum = run.layers["4"].measure(0.3).maximum
     middle = float(np.median(maximum))
+    unfold(at, "conditions")
     at.number_input(key="choose_maximum_from").set_value(middle).run()
     unharmed(at)
     assert address(at)["maximum"] == f"{middle}~{float(maximum.max())}"
     unfold(at, "all_filters")
     assert at.dataframe[0].value["filter"].tolist() == np.flatnonzero(maximum >= middle).tolist()
     other = open_app("--store", folder, page="layer", **address(at))
+    unfold(other, "conditions")
     assert other.number_input(key="choose_maximum_from").value == middle
     at.number_input(key="choose_maximum_from").set_value(float(maximum.min())).run()
     assert "maximum" not in address(at)
@@ -338,6 +344,7 @@ def test_the_gallery_shows_what_meets_the_conditions(open_app, folder: Path, pag
     with Run(folder / "first.h5") as a, Run(folder / "second.h5") as b:
         both = [run.layers["10"].measure(0.3) for run in (a, b)][: 1 if page == "layer" else 2]
     most = max(int(measured.noise.max()) for measured in both)
+    unfold(at, "conditions")
     at.slider(key=f"choose_noise_{most}").set_range(1, most).run()
     unharmed(at)
     assert address(at)["noise"] == f"1-{most}"
@@ -355,7 +362,7 @@ def test_the_gallery_shows_what_meets_the_conditions(open_app, folder: Path, pag
 
 
 def test_a_threshold_between_the_sliders_steps_is_shown_as_it_is(open_app, folder: Path) -> None:
-    at = open_app("--store", folder, threshold="0.305")
+    at = open_app("--store", folder, page="layer", threshold="0.305")
     slider = at.slider(key="choose_threshold")
     assert slider.value == 0.305 and slider.proto.format == "%.4g"
 
@@ -502,7 +509,7 @@ def test_a_wrong_argument_is_a_message(open_app, arguments: list[str], says: str
 
 
 @pytest.mark.parametrize("damage", ["empty", "text", "cut", "flipped"])
-@pytest.mark.parametrize("page", ["run", "filter"])
+@pytest.mark.parametrize("page", ["overview", "filter"])
 def test_a_damaged_file_is_a_message(open_app, tmp_path: Path, damage: str, page: str) -> None:
     path = make_run(tmp_path / "damaged.h5")
     whole = bytearray(path.read_bytes())

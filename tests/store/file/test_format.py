@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from store.file import format as fmt
 from store.file.format import FormatError
+from store.file.pack import packed
 from store.file.read import Run
-from store.file.write import RunContent, file_image, write_run
+from store.file.write import LayerContent, RunContent, file_image, write_run
 from tests import DATA
 from tests.builders import assert_holds, small_image, small_run, write_small
 
@@ -87,6 +88,27 @@ def confused(content: RunContent) -> np.ndarray:
     return np.stack([random.multinomial(count, [1 / 4] * 4) for count in content.test_inputs]).astype(np.int32)
 
 
+def half_of(layer: LayerContent) -> np.ndarray:
+    return (layer.class_means * np.float32(0.75)).astype(np.float32)
+
+
+def test_class_means_of_one_half_are_kept_need_version_3_and_are_not_packed(tmp_path: Path) -> None:
+    content = small_run()
+    content.layers[0].class_means_half = half_of(content.layers[0])
+    write_run(tmp_path / "run.h5", content)
+    with Run(tmp_path / "run.h5") as run:
+        assert run.manifest["version"] == 3 and run.layers["13"].class_means_half is None
+        assert_holds(run, content)
+        assert np.array_equal(run.layers["10"].class_means_half, content.layers[0].class_means_half)
+        assert file_image(run.content()) == (tmp_path / "run.h5").read_bytes()
+        write_run(tmp_path / "packed.h5", packed(run.content()))
+    with Run(tmp_path / "packed.h5") as run:
+        assert run.manifest["version"] == 1 and run.layers["10"].class_means_half is None
+    content.layers[0].class_means_half[0, 0, 0] = np.inf
+    with pytest.raises(FormatError, match="layers/10/class_means_half: holds values that are infinite"):
+        write_run(tmp_path / "run.h5", content)
+
+
 def test_a_confusion_matrix_is_kept_and_needs_version_2(tmp_path: Path) -> None:
     content = small_run()
     content.layers[1].confusion = confused(content)
@@ -102,6 +124,8 @@ def test_a_confusion_matrix_is_kept_and_needs_version_2(tmp_path: Path) -> None:
 def content_of_version(version: int) -> RunContent:
     """What tests/data/format-VERSION.h5 was written from, by the first program that knew the version."""
     content = small_run()
+    if version == 3:
+        content.layers[0].class_means_half = half_of(content.layers[0])
     if version == 2:
         content.layers[1].confusion = confused(content)
         content.manifest["network"]["epochs"] = 0

@@ -20,7 +20,7 @@ from tests.builders import edit_manifest, refusal
     ("changes", "message"),
     [
         ({"format": "other"}, "not a Filterscope result"),
-        ({"version": 3}, "version 3; this program reads up to 2"),
+        ({"version": 4}, "version 4; this program reads up to 3"),
         ({"version": 10**400}, "version"),
         ({"version": "1"}, "version"),
         ({"version": True}, "version"),
@@ -36,6 +36,8 @@ from tests.builders import edit_manifest, refusal
         ({"network__epochs": 0}, "epochs"),  # from version 2 on
         ({"layers__0__datasets": ["fields", "confusion"]}, "datasets"),  # from version 2 on
         ({"version": 2, "layers__0__datasets": ["fields", "confusion"]}, "layers/10/confusion: missing"),
+        ({"version": 2, "layers__0__datasets": ["fields", "class_means_half"]}, "datasets"),  # from version 3 on
+        ({"version": 3, "layers__0__datasets": ["fields", "class_means_half"]}, "one half without those of all inputs"),
         ({"layers": {}}, "layers"),
         ({"layers": [7]}, "name"),
         ({"layers": [{"name": "a"}] * 513}, "layers"),

@@ -303,7 +303,7 @@ def test_the_explorer_shows_an_address_of_the_command_line_alone(
     assert "secret" not in page_text(at) and address in page_text(at)
     paths = {path for _, path in server.requests}
     assert paths == {"/small.h5?signature=secret"}
-    at = open_app("--store", address, page="run", store=f"{server.address}/run.h5")
+    at = open_app("--store", address, page="overview", store=f"{server.address}/run.h5")
     unharmed(at)
     assert not [path for _, path in server.requests if "run.h5" in path]
 

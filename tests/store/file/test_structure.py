@@ -113,3 +113,27 @@ def test_names_are_ascii_where_they_are_and_never_of_one_byte(tmp_path: Path) ->
             assert kind.encoding == charset and kind.length >= 2
         with Run(path) as run:
             assert list(run.label_names) == names
+
+
+def test_a_file_of_another_program_is_called_that(tmp_path: Path) -> None:
+    path = tmp_path / "other.h5"
+    with h5py.File(path, "w") as file:
+        file["of"] = np.arange(3)
+    with pytest.raises(FormatError, match=r"other\.h5: an HDF5 file of another program: it has no manifest"):
+        Run(path)
+
+
+@pytest.mark.parametrize("libver", ["earliest", "latest"])
+def test_a_file_that_another_program_writes_is_called_that(libver: str, tmp_path: Path) -> None:
+    path = tmp_path / "written.h5"
+    program = (
+        "import h5py, sys; file = h5py.File(sys.argv[1], 'w', libver=sys.argv[2]); file['of'] = 1; file.flush(); "
+        "print('open', flush=True); sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", program, str(path), libver]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as writer:
+        assert writer.stdout is not None and writer.stdout.readline() == "open\n"
+        with pytest.raises(FormatError, match=r"written\.h5: open for writing by another program"):
+            Run(path)
+        assert writer.stdin is not None
+        writer.stdin.close()

@@ -115,7 +115,7 @@ def test_a_claim_about_one_run_holds_of_several_where_it_holds_of_each() -> None
     bad = [layer("2", 0.5, 10), layer("10", 0.8, 50)]
     found = of(judge([run(*good), run(*bad, seed=1), run(*good, seed=2)], 0.3), "noise")
     assert (found.verdict, found.seeds) == ("fails", Count(2, 3))
-    assert found.numbers == "10-1: n 10, 50: it rises from layer 2 to 10"
+    assert found.numbers == "10-1: n 10.0 (layer 2), 50.0 (layer 10): it rises from layer 2 to 10"
 
 
 @pytest.mark.parametrize(("size", "verdict"), [(2.2, "holds"), (4.0, "fails"), (1.0, "fails")])
@@ -209,6 +209,24 @@ def test_stand_ins_are_tested_like_the_runs() -> None:
     found = judge([good], 0.3, (), {"labels shuffled": [[shuffled], [good]], "empty": []})
     assert of(found, "noise").chance == {"labels shuffled": Count(1, 2)}
     assert of(found, "accuracy").chance == {"labels shuffled": Count(1, 1)}  # the first has no accuracies
+
+
+def test_a_claim_is_tested_by_chance_where_the_layers_that_it_needs_can_be() -> None:
+    good = run(layer("2", 0.5, 50), layer("10", 0.8, 10), layer("13", 0.8, 40))
+    saturated_alone = without_accuracy(good, [layer("10", 0.8, 10)])  # the others have matrices alone
+    up_to_it = without_accuracy(good, [layer("2", 0.5, 50), layer("10", 0.8, 10)])
+    found = judge([good], 0.3, (), {"rotated filters": [[saturated_alone], [up_to_it]]})
+    assert of(found, "snr").chance["rotated filters"].of == 2
+    assert of(found, "noise").chance == {"rotated filters": Count(1, 1)}
+    without = judge([good], 0.3, (), {"rotated filters": [[without_accuracy(good, [layer("13", 0.8, 40)])]]})
+    assert of(without, "noise").chance == of(without, "snr").chance == {"rotated filters": Count(0, 0)}
+    assert of(without, "order").chance == {}  # which no null can be asked
+
+
+def test_the_halves_of_the_test_inputs_are_the_ceiling_of_training_inputs() -> None:
+    train = TrainClusters(0.3, 0.4, 0.77)
+    record = LayerRecord("10", 0.8, {}, train=train, halves=0.7)
+    assert "two halves of the test inputs have 70.0% in common" in of(judge([run(record)], 0.3), "train").numbers
 
 
 def test_a_layer_with_its_labels_shuffled_has_lost_its_signal() -> None:
