@@ -1,5 +1,7 @@
 """`python -m precompute`, called as a person calls it, or in this process, which is quicker."""
 
+import contextlib
+import io
 import os
 import subprocess
 import sys
@@ -41,11 +43,22 @@ def finish(process: subprocess.Popen[str]) -> str:
 
 def run_here(arguments: list[str], capfd: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
     """In this process: -> exit status, output, errors."""
+    capfd.readouterr()
+    return _main_of(arguments), *capfd.readouterr()
+
+
+def made_in(folder: Path, arguments: list[str]) -> Path:
+    """A run in this process that ends well, in that folder, whatever it prints."""
+    with contextlib.chdir(folder), contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        assert _main_of(arguments) == 0
+    return folder
+
+
+def _main_of(arguments: list[str]) -> int:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    capfd.readouterr()
     try:
         with mock.patch.object(sys, "argv", ["precompute", *arguments]):
-            return main(), *capfd.readouterr()
+            return main()
     finally:
         torch.set_num_threads(threads)

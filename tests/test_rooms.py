@@ -15,7 +15,7 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
     "explorer/capsule/__main__.py": ("explorer/capsule/test_capsule.py", "the page is made by its command"),
     "explorer/capsule/page.py": ("explorer/capsule/test_capsule.py", "HTML and script are one page"),
     "explorer/charts/chance.py": ("explorer/parts/test_chance.py", "drawn where a page shows it"),
-    "explorer/charts/sample.py": ("explorer/frames/test_sample.py", "bars of these frames"),
+    "explorer/charts/sample.py": ("explorer/frames/test_sample.py", "bars of what the sample leaves open"),
     "explorer/charts/scaling.py": ("explorer/views/test_claims.py", "drawn where a page shows it"),
     "explorer/data/chance.py": ("explorer/parts/test_chance.py", "what is kept is what a page shows"),
     "explorer/data/source.py": (PAGES, "every way to name a file, as a page opens it"),

@@ -5,18 +5,17 @@ others, there are none to show.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import polars as pl
 
-from explorer.state import View
 from store.file.read import Layer, Run
 from store.file.sample_results import SampleResults, of_layer
 from store.measure.bootstrap import QUANTITIES
-from store.measure.gauge import AS_TRAINED
-from store.measure.layer import LayerMeasure
-from store.measure.summary import summary
+from store.measure.gauge import AS_TRAINED, Gauge
+from store.measure.layer import LayerMeasure, ScanOrder
+from store.measure.summary import Average, summary
 from store.tables.rests_on import RestsOn, cells, n_sure, sure_clusters
 
 LEAST_SURE = "least sure cluster, %"
@@ -25,13 +24,26 @@ _COLUMNS = ("layer", "n", "N_c", "C_s", "N_c, sure", "start", "gauge", "halves",
             "verdict")  # fmt: skip
 
 
-def recorded(layer: Layer, view: View) -> SampleResults | None:
+class Seen(Protocol):
+    """What of a view decides whether the record of the sample is about it."""
+
+    @property
+    def threshold(self) -> float: ...
+    @property
+    def average(self) -> Average: ...
+    @property
+    def order(self) -> ScanOrder: ...
+    @property
+    def gauge(self) -> Gauge: ...
+
+
+def recorded(layer: Layer, view: Seen) -> SampleResults | None:
     """What the file says of the sample, where it is about the means that are shown."""
     as_measured = view.average == "clustered" and view.order == "stored" and view.gauge == AS_TRAINED
     return of_layer(layer.record) if as_measured else None
 
 
-def with_errors(table: pl.DataFrame, run: Run, measures: Mapping[str, LayerMeasure], view: View) -> pl.DataFrame:
+def with_errors(table: pl.DataFrame, run: Run, measures: Mapping[str, LayerMeasure], view: Seen) -> pl.DataFrame:
     """The paper's table with a standard error behind n, N_c and C_s, and N_c over sure clusters; as it was without."""
     columns: dict[str, list[float | None]] = {name: [] for name in ("n ±", "N_c ±", "C_s ±", "N_c, sure")}
     for name in table["layer"]:
@@ -51,7 +63,7 @@ def with_errors(table: pl.DataFrame, run: Run, measures: Mapping[str, LayerMeasu
     return table.with_columns(shown).select(order)
 
 
-def with_shares(table: pl.DataFrame, layer: Layer, measured: LayerMeasure, view: View) -> pl.DataFrame:
+def with_shares(table: pl.DataFrame, layer: Layer, measured: LayerMeasure, view: Seen) -> pl.DataFrame:
     """Rows of `frames.filters` with the % of the resamples that find the least sure cluster; as they were without.
 
     Null for a filter without clusters.
@@ -66,7 +78,7 @@ def with_shares(table: pl.DataFrame, layer: Layer, measured: LayerMeasure, view:
     return table.with_columns(pl.Series(LEAST_SURE, percent, pl.Int64))
 
 
-def biased(run: Run, view: View) -> list[str]:
+def biased(run: Run, view: Seen) -> list[str]:
     """Layers of whose n, N_c or C_s an interval of +- 1.96 errors would hold the truth less than 90 times in 100."""
     found = {name: recorded(layer, view) for name, layer in run.layers.items()}
     return [
@@ -76,7 +88,7 @@ def biased(run: Run, view: View) -> list[str]:
     ]
 
 
-def depth_bars(run: Run, measures: Mapping[str, LayerMeasure], view: View) -> pl.DataFrame:
+def depth_bars(run: Run, measures: Mapping[str, LayerMeasure], view: Seen) -> pl.DataFrame:
     """One row a layer and quantity that has a standard error: value -+ one of it."""
     rows = []
     for name, measured in measures.items():
@@ -89,7 +101,7 @@ def depth_bars(run: Run, measures: Mapping[str, LayerMeasure], view: View) -> pl
     return pl.DataFrame(rows, schema={"layer": pl.String} | _BAR, orient="row")
 
 
-def sweep_bars(layer: Layer, frame: pl.DataFrame, view: View) -> pl.DataFrame:
+def sweep_bars(layer: Layer, frame: pl.DataFrame, view: Seen) -> pl.DataFrame:
     """The same at each threshold; frame: of `frames.layer.sweep`."""
     found = recorded(layer, view)
     rows = []

@@ -24,7 +24,7 @@ from precompute.disk import checkpoint
 from precompute.machine.stopping import Stopped
 from precompute.recipes import Schedule
 from store.file.read import Run
-from tests.commands import ENVIRONMENT, finish, processor_seconds, run_here, start
+from tests.commands import ENVIRONMENT, finish, made_in, processor_seconds, run_here, start
 from tests.image_folders import tiny, write_image_folder
 
 EPOCHS, STEPS_AN_EPOCH = 3, 4
@@ -83,9 +83,7 @@ def finished(command: list[str], tmp_path_factory: pytest.TempPathFactory) -> It
 @pytest.fixture(scope="module")
 def small_finished(small: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of an undisturbed run of it."""
-    folder = tmp_path_factory.mktemp("small")
-    finish(start(small, folder))
-    return folder
+    return made_in(tmp_path_factory.mktemp("small"), small)
 
 
 @pytest.fixture

@@ -110,7 +110,7 @@ def test_it_measures_what_the_store_measures(browser: Any, small: Path, tmp_path
         page = opened(browser, written(run, Shown("7", 3, 0.42), tmp_path))
         assert page.locator("h1").inner_text() == "vgg16 on cifar100, 20 labels, layer 7"
         assert numbers(page) == expected(run, "7", 0.42)
-        assert page.locator(".fs section h4").all_inner_texts()[1] == "Filter 3"
+        assert "Filter 3" in page.locator(".fs section h4").all_inner_texts()
         for threshold in (0.05, 0.3, 0.666, 1):
             set_threshold(page, threshold)
             assert numbers(page) == expected(run, "7", threshold)
