@@ -137,7 +137,7 @@ class Plan:
     def _layer_bytes(self, layer: str) -> int:
         n_filters, n_labels = self.shapes[layer][0], self.job.sizes.n_labels
         positions = math.prod(self.shapes[layer][1:])
-        floats = 2 * n_filters * n_labels * positions
+        floats = 3 * n_filters * n_labels * positions  # class means, their first half, probe weights
         floats += n_filters * n_labels**2 if stores_fields(n_filters, n_labels) else 0
         features = self.job.sizes.test * n_filters * positions * 2 if layer in self.job.features else 0
         return floats * 4 + features
