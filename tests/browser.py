@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 CHROMIUM = shutil.which("chromium")
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-PATIENCE = 180.0  # seconds: far more than a loaded machine needs; a passing test never waits as long
+PATIENCE = 600.0  # seconds: far more than a loaded machine needs; a passing test never waits as long
 
 Value = TypeVar("Value")
 
@@ -100,4 +100,4 @@ def at_rest(element: "Locator") -> dict[str, float]:
         if now != before:
             before, since = now, time.monotonic()
     assert before is not None
-    return dict(before)
+    return {name: before[name] for name in ("x", "y", "width", "height")}

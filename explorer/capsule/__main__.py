@@ -20,6 +20,10 @@ def main() -> int:
     parser.add_argument(
         "--average", choices=["clustered", "all"], default="clustered", help="filters that N_c and n are means over"
     )
+    parser.add_argument(
+        "--gauge", choices=["as trained", "zero-sum"], default="as trained",
+        help="of the fields: as trained, or without what the probe's weights add to all outputs alike",
+    )  # fmt: skip
     parser.add_argument("--out", help="the page to write (default: FILE-layer-NAME.html in this folder)")
     arguments = parser.parse_args()
 
@@ -29,7 +33,9 @@ def main() -> int:
     from store.file.write import replace_file
     from store.tables.printable import printable
 
-    shown = Shown(arguments.layer, arguments.filter, arguments.threshold, arguments.order, arguments.average)
+    shown = Shown(
+        arguments.layer, arguments.filter, arguments.threshold, arguments.order, arguments.average, arguments.gauge
+    )
     place = Path(arguments.file).name
     try:
         with Run(arguments.file) as run:

@@ -17,6 +17,7 @@ from explorer.matrix.pack import Average, LayerData, layer_numbers
 from explorer.matrix.script import joined
 from explorer.words import not_the_papers, unit_of
 from store.file.read import Layer, Run
+from store.measure.gauge import AS_TRAINED, GAUGES, Gauge
 from store.measure.layer import THRESHOLD, ScanOrder, scan_order
 from store.paper.citation import PAPER, bibtex, software
 from store.paper.published import published
@@ -33,13 +34,14 @@ class CapsuleError(ValueError):
 
 @dataclass(frozen=True)
 class Shown:
-    """The view that the page opens with; all but a large layer's filter and order can be changed on it."""
+    """The view that the page opens with; all but a large layer's filter, order and gauge can be changed on it."""
 
     layer: str
     filter: int = 0
     threshold: float = THRESHOLD
     order: ScanOrder = "stored"
     average: Average = "clustered"
+    gauge: Gauge = AS_TRAINED
 
 
 def capsule(run: Run, shown: Shown) -> bytes:
@@ -51,7 +53,8 @@ def capsule(run: Run, shown: Shown) -> bytes:
         "title": f"{printable(run.manifest['network']['arch'])} on {printable(run.manifest['data']['name'])}, "
         f"{run.n_labels} labels",
         "unit": unit_of(layer),
-        "view": {"filter": shown.filter, "threshold": shown.threshold, "order": shown.order, "average": shown.average},
+        "view": {name: getattr(shown, name) for name in ("filter", "threshold", "order", "average", "gauge")},
+        "gauges": [gauge for gauge in GAUGES if gauge == shown.gauge or data.is_whole],
         "orders": {order: scan_order(order, run.n_labels).tolist() for order in orders},
         "measure": None,
         "row": _row(layer),
@@ -62,7 +65,7 @@ def capsule(run: Run, shown: Shown) -> bytes:
         "bibtex": bibtex(_version()),
     }
     if not data.is_whole:
-        measured = layer.measure(shown.threshold, scan_order(shown.order, run.n_labels))
+        measured = layer.measure(shown.threshold, scan_order(shown.order, run.n_labels), shown.gauge)
         content["measure"], content["note"] = layer_numbers(measured), _NOTE
     return _html(content, data)
 

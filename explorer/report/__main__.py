@@ -17,6 +17,10 @@ def main() -> int:
     parser.add_argument("runs", help="the folder with the results of `python -m precompute`, or one of them")
     parser.add_argument("--out", default="report", help="the folder to write into (default: report)")
     parser.add_argument("--threshold", type=float, default=0.3, help="fraction of each filter's maximum (default 0.3)")
+    parser.add_argument(
+        "--gauge", choices=["as trained", "zero-sum"], default="as trained",
+        help="of the fields: as trained, as the paper's are, or without what weights add to all outputs alike",
+    )  # fmt: skip
     parser.add_argument("--no-figures", action="store_true", help="tables alone; needs no extra [report]")
     arguments = parser.parse_args()
     if not 0 <= arguments.threshold <= 1:
@@ -29,7 +33,9 @@ def main() -> int:
     from store.tables.printable import printable
 
     try:
-        lines = write_report(Path(arguments.runs), Path(arguments.out), arguments.threshold, not arguments.no_figures)
+        lines = write_report(
+            Path(arguments.runs), Path(arguments.out), arguments.threshold, not arguments.no_figures, arguments.gauge
+        )
     except ReportError as error:
         print(f"error: {printable(error)}", file=sys.stderr)
         return 1

@@ -13,10 +13,14 @@ from typing import Any
 
 import polars as pl
 
+from explorer.frames.claims import WORDS, in_other_gauge
 from explorer.frames.runs import Damaged
+from explorer.report.claims import Judged
 from explorer.report.figures import Figure
 from explorer.report.tables import QUANTITIES, Setting, Table, difference, mean_and_deviation, recipe_of
+from store.measure.gauge import Gauge, other_gauge
 from store.paper.citation import PAPER, software
+from store.tables.layers import in_words
 from store.tables.printable import printable
 
 _STYLE = Path(__file__).with_name("report.css")
@@ -29,11 +33,13 @@ _DIGITS = {"accuracy": 3, "n": 1, "SNR_E": 1, "signal": 1}
 class Report:
     folder: Path
     threshold: float
+    gauge: Gauge
     runs: pl.DataFrame  # collection.collect
     damaged: list[Damaged]
     tables: list[Table]
     figures: list[Figure]
     drawn: Mapping[str, str]  # SVG for the page by a figure's key; none where figures were not asked for
+    claims: list[Judged]
 
 
 def page(report: Report) -> str:
@@ -42,6 +48,7 @@ def page(report: Report) -> str:
         _contents(report),
         *(_table(table, report.folder) for table in report.tables),
         *(_figure(figure, report.drawn.get(figure.key)) for figure in report.figures),
+        _claims(report),
         _all_runs(report),
         _footer(report),
     ]
@@ -79,9 +86,9 @@ def _opening(report: Report) -> str:
         "<h1>The paper's tables and figures</h1>",
         f'<p class="faint">{text(PAPER)}.</p>',
         f"<p>From {_counted(runs.height, 'run')} in the folder {text(report.folder)}, clipped at "
-        f"{report.threshold:g} of each filter's maximum. Each number is a mean over the samples, with their standard "
-        "deviation where there are at least two; beside it the published one, and the difference. What no run gives is "
-        "shown as missing.</p>",
+        f"{report.threshold:g} of each filter's maximum{in_words(report.gauge)}. Each number is a mean over the "
+        "samples, with their standard deviation where there are at least two; beside it the published one, and the "
+        "difference. What no run gives is shown as missing.</p>",
     ]
     used = {file for table in report.tables for one in table.settings for file in one.files}
     ours = runs.filter(pl.col("file").is_in(list(used)) & ~pl.col("is_paper"))
@@ -109,6 +116,7 @@ def _contents(report: Report) -> str:
     for figure in report.figures:
         state = {"in its place": "of another run", "partly": "in part"}.get(figure.state, figure.state)
         rows.append((f"figure-{figure.key}", f"Figure {figure.key.upper()}", figure.title, state))
+    rows.append(("claims", "Claims", "the paper's, as tests", f"on {_counted(len(report.claims), 'kind')} of runs"))
     cells = "".join(
         f'<tr><td><a href="#{place}">{name}</a></td><td class="text">{rich(title)}</td>'
         f'<td class="text">{state}</td></tr>'
@@ -207,6 +215,32 @@ def _fits(fits: pl.DataFrame) -> str:
 def _signed(number: str) -> str:
     """With a minus sign, and a dash where there is no number."""
     return "–" if number == "-" else number.replace("-", "−")
+
+
+def _claims(report: Report) -> str:
+    other = other_gauge(report.gauge)
+    head = "".join(
+        f'<th scope="col" class="text">{name}</th>' for name in ("verdict", "claim", "measured", f"verdict, {other}")
+    )
+    groups = []
+    for one in report.claims:
+        lines = "".join(
+            f'<tr><td>{WORDS[finding.verdict]}</td><td class="text">{rich(finding.claim.sentence)}</td>'
+            f'<td class="text">{text(finding.numbers or f"needed: {finding.missing}")}</td>'
+            f'<td class="text">{WORDS[there.verdict]}</td></tr>'
+            for finding, there in zip(one.found, one.others, strict=True)
+        )
+        summary = in_other_gauge(one.found, one.others, other).partition(":")[0].removesuffix(".")
+        title = f"{text(one.kind)} <span>&middot; {text(summary)}; {text(', '.join(one.files))}</span>"
+        groups.append(f'<tbody class="group"><tr><th colspan="4" scope="rowgroup">{title}</th></tr>{lines}</tbody>')
+    return (
+        '<section><h2 id="claims">Claims</h2>\n'
+        f'<p class="faint">Each claim as a test{text(in_words(report.gauge))}; how each is tested, and at which '
+        "thresholds it holds, is on the explorer's page Claims. What a probe's weights add to all outputs alike "
+        "changes no prediction: where a verdict differs without it, it rests on that choice.</p>\n"
+        f'<div class="wide"><table class="wrap"><thead><tr>{head}</tr></thead>{"".join(groups)}</table></div>\n'
+        f"{_files('claims', ('csv',))}</section>\n"
+    )
 
 
 def _all_runs(report: Report) -> str:

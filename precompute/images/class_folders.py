@@ -14,8 +14,9 @@ from pathlib import Path
 from precompute.images.splits import TEST_NAMES, TRAIN_NAMES, FoundFiles, check_label_name, labelled, split
 from precompute.images.tiny_imagenet import ANNOTATIONS, annotated
 from precompute.images.walk import Below, folders_in, images_below, images_in, is_litter
+from precompute.messages.problem import Problem
 from precompute.messages.wording import counted, some
-from precompute.options import LAYOUTS, Problem, check_is_folder
+from precompute.options import LAYOUTS, check_is_folder
 from store.file.format import MAX_LABELS
 
 

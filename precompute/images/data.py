@@ -19,7 +19,8 @@ from precompute.images.image_files import DECODED_AT_ONCE, ImageFiles
 from precompute.images.splits import LabelledImages
 from precompute.images.subsets import CIFAR10_LABELS, CIFAR100_LABELS, label_subset, superclasses
 from precompute.images.unreadable import without_unreadable
-from precompute.options import LAYOUTS, Options, Problem, folder_of, output_path
+from precompute.messages.problem import Problem
+from precompute.options import LAYOUTS, Options, folder_of, output_path
 
 
 @dataclass(frozen=True)

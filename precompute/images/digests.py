@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from precompute.images.encoded import Encoded, Stored, file_of
 from precompute.images.image_files import decode, decoding_threads
+from precompute.messages.problem import Problem
 from precompute.messages.progress import Progress
-from precompute.options import Problem
 from store.file.write import replace_file
 
 _FORMAT = 1

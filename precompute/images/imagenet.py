@@ -20,8 +20,9 @@ import numpy as np
 from precompute.images.class_folders import check_folder, said_of_ignored
 from precompute.images.splits import FoundFiles, split
 from precompute.images.walk import folders_in, images_below, images_in
+from precompute.messages.problem import Problem, one_line
 from precompute.messages.wording import counted
-from precompute.options import LAYOUTS, Problem, one_line
+from precompute.options import LAYOUTS
 
 N_LABELS = 1000
 A_LABEL = 50  # validation images

@@ -20,9 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from precompute.images.walk import is_litter
+from precompute.messages.problem import Problem, one_line
 from precompute.messages.progress import Progress
 from precompute.messages.wording import some
-from precompute.options import Problem, check_is_folder, one_line
+from precompute.options import check_is_folder
 
 SIDE = 32
 _HUB = {  # data set -> folder on the hub, its column of labels

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from precompute.images.encoded import Encoded
-from precompute.options import Problem
+from precompute.messages.problem import Problem
 from store.file.format import MAX_NAME_BYTES
 
 _TEST_SHARE = 5  # one image in so many

@@ -6,7 +6,7 @@ A line is "val_0.JPEG<tab>n03444034<tab>0<tab>32<tab>44<tab>62": file, label (a 
 from pathlib import Path
 
 from precompute.images.walk import images_below
-from precompute.options import Problem
+from precompute.messages.problem import Problem
 
 ANNOTATIONS = "val_annotations.txt"
 

@@ -6,8 +6,8 @@ import numpy as np
 
 from precompute.images.digests import Digests
 from precompute.images.splits import FoundFiles, LabelledImages
+from precompute.messages.problem import Problem
 from precompute.messages.wording import counted
-from precompute.options import Problem
 
 _NAMED = 20  # the first of them
 

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from precompute.messages.problem import Problem
 from precompute.messages.wording import some
-from precompute.options import Problem
 
 _IMAGENET = 1000  # outputs of heads whose labels are ImageNet's, by number
 _DRAWS = 20

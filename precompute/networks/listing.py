@@ -3,6 +3,7 @@
 from precompute.networks.models import find_arch
 from precompute.networks.taps import tap_shapes
 from precompute.options import Options
+from store.tables.printable import aligned
 
 
 def list_taps(options: Options) -> str:
@@ -17,6 +18,4 @@ def list_taps(options: Options) -> str:
         rows.append(
             (layer, tap.module, tap.unit, str(n_units), size, inputs, pooling, "yes" if layer in arch.layers else "")
         )
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    return "\n".join([f"{arch.name}, images of {arch.side}x{arch.side}", *lines])
+    return "\n".join([f"{arch.name}, images of {arch.side}x{arch.side}", *aligned(rows, left=len(rows[0]))])

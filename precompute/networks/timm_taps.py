@@ -10,9 +10,9 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
+from precompute.messages.problem import Problem, one_line
 from precompute.networks.arch import Arch
 from precompute.networks.taps import Layout, Tap, watch
-from precompute.options import Problem, one_line
 from store.file.format import LAYER_NAME
 
 MAX_SIDE = 16  # "sampled by 7x7 average pooling" leaves the paper's widest filters 16x16; others get no more either

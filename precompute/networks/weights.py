@@ -8,11 +8,12 @@ from typing import Any
 import torch
 from torch import nn
 
+from precompute.messages.problem import Problem, one_line
 from precompute.networks import class_order
 from precompute.networks.arch import Arch
 from precompute.networks.checkpoints import fitting, reading
 from precompute.networks.checkpoints.choosing import Candidate, State, candidates
-from precompute.options import WEIGHTS, Options, Problem, one_line
+from precompute.options import WEIGHTS, Options
 
 
 def wanted(options: Options, arch: Arch) -> str:

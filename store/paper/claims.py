@@ -13,8 +13,8 @@ claim that holds of these as well says nothing about the network.
 ... ]
 >>> for finding in judge([RunRecord("Table 1", 100, 0, 10_000, "10", layers)], 0.3)[:3]:
 ...     print(finding.verdict, "|", finding.numbers)
-holds | accuracy 0.352, 0.752
-holds | n 988, 16.3
+holds | accuracy 0.352 (layer 2), 0.752 (layer 10)
+holds | n 987.8 (layer 2), 16.3 (layer 10)
 not enough runs | K = 100 alone
 """
 
@@ -101,7 +101,7 @@ class Finding:
     seeds: Count
     tried: tuple[float, ...]  # thresholds at which there was enough to say; none where the claim has no threshold
     holds_at: tuple[float, ...]
-    chance: Mapping[str, Count]
+    chance: Mapping[str, Count]  # by null; of 0 where it was asked for and a layer that the claim needs cannot be drawn
 
     @property
     def intervals(self) -> list[tuple[float, float]]:
@@ -131,6 +131,11 @@ def judge(
     return [_finding(claim, runs, threshold, thresholds, null_samples or {}) for claim in CLAIMS]
 
 
+def verdicts_that_differ(found: Sequence[Finding], others: Sequence[Finding]) -> list[Finding]:
+    """Those of `found` whose verdict is another among `others`: the same claims on the same runs in the other gauge."""
+    return [one for one, other in zip(found, others, strict=True) if one.verdict != other.verdict]
+
+
 def _finding(
     claim: Claim,
     runs: Sequence[RunRecord],
@@ -153,9 +158,26 @@ def _finding(
         {
             name: counted
             for name, draws in null_samples.items()
-            if (counted := _count([_outcome(claim, draw, threshold) for draw in draws])).of
+            if (counted := _by_chance(claim, runs, draws, threshold)).of or (draws and claim.key in ABOUT_CHANCE)
         },
     )
+
+
+def _by_chance(
+    claim: Claim, runs: Sequence[RunRecord], draws: Sequence[Sequence[RunRecord]], threshold: float
+) -> Count:
+    return _count([_outcome(claim, draw, threshold) for draw in draws if _has_layers(claim, runs, draw)])
+
+
+def _has_layers(claim: Claim, runs: Sequence[RunRecord], draw: Sequence[RunRecord]) -> bool:
+    """Whether a draw has the layers that the claim needs of the runs: the saturated one, or all up to it."""
+    if claim.key not in ABOUT_CHANCE or len(draw) != len(runs):  # an untrained network stands for all runs
+        return True
+    for one, run in zip(draw, runs, strict=True):
+        needed = run.until_saturated if claim.key == "noise" else [run.last] if run.last else []
+        if not {layer.name for layer in needed} <= {layer.name for layer in one.layers}:
+            return False
+    return True
 
 
 def _count(outcomes: Sequence[Outcome]) -> Count:
@@ -181,6 +203,7 @@ def _outcome(claim: Claim, runs: Sequence[RunRecord], threshold: float) -> Outco
     return shown if len(runs) == 1 else Outcome(shown.verdict, f"{name}: {shown.numbers}")
 
 
+ABOUT_CHANCE = {"noise", "scaling", "snr"}  # whose numbers every null has: it has no accuracy or order of its own
 _WITHOUT_THRESHOLD = {"accuracy", "linear", "train"}
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import torch
 
+from precompute.messages.problem import Problem, one_line
 from precompute.messages.wording import some
 from precompute.networks.arch import Arch
 from precompute.networks.checkpoints.choosing import Candidate, State
 from precompute.networks.checkpoints.schemes import SCHEMES, guess
-from precompute.options import Problem, one_line
 
 _HEADS = re.compile(r"(.*\.)?(head|fc|_fc|heads\.head|classifier|classifier\.\d|head\.fc|linear|output)\.weight")
 _COUNTER = "num_batches_tracked"  # which old files lack, and no output depends on
@@ -64,9 +64,9 @@ def _fitted(candidate: Candidate, arch: Arch, outputs: bool) -> Fitted | None:
     biases = {f"{name}.bias" for name in arch.output}
     needed = {name for name in targets if not name.endswith(_COUNTER) and (outputs or name not in heads)}
     state = candidate.state
-    if needed <= state.keys() and (not outputs or state.keys() <= targets.keys() | biases):
-        if not outputs or all(state[name].shape == targets[name].shape for name in needed - heads):
-            return Fitted(state, candidate, "")
+    own_names = needed <= state.keys() and (not outputs or state.keys() <= targets.keys() | biases)
+    if own_names and (not outputs or all(state[name].shape == targets[name].shape for name in needed - heads)):
+        return Fitted(state, candidate, "")
     network = arch.name.removeprefix("timm:").split(".")[0]
     for scheme in SCHEMES:
         if not re.fullmatch(scheme.networks, network) or not any(re.match(scheme.mark, name) for name in state):

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from precompute.options import Problem, one_line
+from precompute.messages.problem import Problem, one_line
 
 _BEGINNING = 512  # bytes that tell what a file is
 _LEVELDB_END = bytes.fromhex("57fb808b247547db")  # of TensorFlow's .index
@@ -46,7 +46,7 @@ def read(path: Path) -> Any:
             raise _refused(path, text)
         if other := _other_format(path, start):
             raise _refused(path, f"it is {other}. Expected safetensors or what torch.save writes: {_TO_DO}")
-        if path.suffix == ".safetensors" and not start.startswith(b"PK") or _is_safetensors(start):
+        if (path.suffix == ".safetensors" and not start.startswith(b"PK")) or _is_safetensors(start):
             from safetensors.torch import load_file
 
             return load_file(path)

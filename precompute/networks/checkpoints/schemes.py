@@ -206,9 +206,24 @@ SCHEMES = (
         r"_blocks\.\d+\._depthwise_conv",
         elsewhere=_AS_TENSORFLOW,
     ),
-    Scheme("torchvision's EfficientNet", r"efficientnet_b0", _torchvision_efficientnet, r"features\.\d+\.\d+\.block\.\d+\.\d\."),
-    Scheme("torchvision's vision transformer", r"vit_(base|large)_patch(16|32)_224", _torchvision_vit, r"encoder\.layers\.encoder_layer_"),
-    Scheme("torchvision's ConvNeXt", r"convnext_(tiny|small|base|large)", _torchvision_convnext, r"features\.\d+\.\d+\.layer_scale"),
+    Scheme(
+        "torchvision's EfficientNet",
+        r"efficientnet_b0",
+        _torchvision_efficientnet,
+        r"features\.\d+\.\d+\.block\.\d+\.\d\.",
+    ),
+    Scheme(
+        "torchvision's vision transformer",
+        r"vit_(base|large)_patch(16|32)_224",
+        _torchvision_vit,
+        r"encoder\.layers\.encoder_layer_",
+    ),
+    Scheme(
+        "torchvision's ConvNeXt",
+        r"convnext_(tiny|small|base|large)",
+        _torchvision_convnext,
+        r"features\.\d+\.\d+\.layer_scale",
+    ),
     Scheme(
         "transformers' EfficientNet",
         r"tf_efficientnet_b0",
@@ -216,7 +231,12 @@ SCHEMES = (
         r"efficientnet\.encoder\.blocks",
         elsewhere=_AS_TENSORFLOW,
     ),
-    Scheme("transformers' ResNet", r"resnet(18|26|34|50|101|152)", _transformers_resnet, r"(resnet\.)?encoder\.stages\.\d+\.layers"),
+    Scheme(
+        "transformers' ResNet",
+        r"resnet(18|26|34|50|101|152)",
+        _transformers_resnet,
+        r"(resnet\.)?encoder\.stages\.\d+\.layers",
+    ),
     Scheme(
         "transformers' vision transformer",
         r"vit_(tiny|small|base|large)_patch(16|32)_(224|384)",
@@ -239,7 +259,7 @@ SCHEMES = (
         r"vit\.layers\.\d+\.attention",
         spare=r"vit\.pooler\.",
     ),
-)  # fmt: skip
+)
 
 _OTHERS = (  # programs whose names are known, and not read for want of a pair that agrees
     (r"downsample_layers\.\d", "Facebook's ConvNeXt"),
@@ -249,7 +269,10 @@ _OTHERS = (  # programs whose names are known, and not read for want of a pair t
     (r"layer\d\.\d+\.conv\d", "timm's and torchvision's ResNet"),
     (r"(stages|blocks|layers)\.\d", "timm, or a library that names alike"),
 )
-_EPS = "torchvision's mobilenet_v3 has eps 0.001 in its batch norms and timm's 0.00001, so the same weights give other numbers"
+_EPS = (
+    "torchvision's mobilenet_v3 has eps 0.001 in its batch norms and timm's 0.00001, so the same weights give other "
+    "numbers"
+)
 
 
 def guess(names: Iterable[str], network: str) -> str:

@@ -7,7 +7,9 @@ import pytest
 from PIL import Image
 
 from precompute.images import data
-from precompute.options import Options, Problem
+from precompute.images.image_files import ImageFiles
+from precompute.messages.problem import Problem
+from precompute.options import Options
 from store.file.read import Run
 from tests.commands import run_here
 from tests.image_trees import message, write_folder
@@ -19,8 +21,13 @@ def loaded(folder: Path, skip: bool) -> data.DataSet:
     return data.load(Options(data="folder", data_dir=folder, skip_unreadable=skip), side=4)
 
 
+def files(split: data.Split) -> ImageFiles:
+    assert isinstance(split.images, ImageFiles)
+    return split.images
+
+
 def names(split: data.Split) -> list[str]:
-    return [image.name for image in split.images.paths]
+    return [image.name for image in files(split).paths]
 
 
 def test_a_damaged_image_is_left_out_and_the_others_keep_their_place(tmp_path, capsys):
@@ -36,9 +43,9 @@ def test_a_damaged_image_is_left_out_and_the_others_keep_their_place(tmp_path, c
     assert capsys.readouterr().out == f"left out, since it cannot be decoded: {bad}\n"
     assert names(found.train) == [name for name in names(whole.train) if name != bad.name]
     assert names(found.test) == names(whole.test)
-    assert len(found.train.labels) == len(found.train.images.decoded()) == 11
+    assert len(found.train.labels) == len(files(found.train).decoded()) == 11
     with pytest.raises(Problem, match=r"not a readable image .* leave it out with --skip-unreadable"):
-        loaded(folder, skip=False).train.images.decoded()
+        files(loaded(folder, skip=False).train).decoded()
 
 
 def test_a_label_without_a_readable_image(tmp_path):
