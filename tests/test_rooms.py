@@ -66,6 +66,17 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
     "store/measure/halves.py": ("store/measure/test_bootstrap.py", "two halves are one resample"),
     "store/measure/probe.py": ("store/measure/test_afcc.py", "the loops under afcc"),
     "precompute/images/data.py": ("precompute/images/test_class_folders.py", "what loads a data set, of each kind"),
+    "precompute/images/encoded.py": (
+        "precompute/images/test_digests.py",
+        "an image as it is stored, whose bytes are compared",
+    ),
+    "precompute/images/splits.py": ("precompute/images/test_class_folders.py", "drawn of the labels' folders"),
+    "precompute/images/tiny_imagenet.py": ("precompute/images/test_class_folders.py", "one more form of folders"),
+    "precompute/images/walk.py": ("precompute/images/test_class_folders.py", "what lies in a label's folder"),
+    "precompute/networks/checkpoints/misfit.py": (
+        "precompute/networks/checkpoints/test_schemes.py",
+        "what is said where no scheme fits",
+    ),
     "precompute/job.py": ("precompute/test_main.py", "what a run is, as its command makes it"),
     "precompute/activations.py": ("precompute/test_probe.py", "what a probe is trained on"),
     "precompute/disk/placement.py": ("precompute/test_probe.py", "room for what a probe is trained on"),

@@ -64,8 +64,7 @@ def of_file(options: Options, arch: Arch) -> Start | None:
     found = _checked(path, loaded)
     averaged = True if options.ema else False if options.no_ema else None
     fitted = fitting.fit(path, found, arch, kind == "checkpoint", averaged)
-    said = fitting.said_of(fitted, [one for one in found if len(one.state) >= len(fitted.state) // 2])
-    return Start(fitted.state, said, class_order.labels_of(loaded), class_order.trainer_of(loaded))
+    return Start(fitted.state, fitting.said_of(fitted), class_order.labels_of(loaded), class_order.trainer_of(loaded))
 
 
 def scaled(options: Options, arch: Arch, start: Start | None, epochs: int) -> Arch:

@@ -30,6 +30,7 @@ class Candidate:
     state: State
     place: str  # the containers and the prefix it lies in, as "model_ema, module.*"; "" for the file itself
     averaged: bool  # over the training's steps (EMA, SWA, a teacher that follows its student)
+    prefix: str = ""  # of its entries' names in the file
     left_out: tuple[str, ...] = ()  # entries beside it, outside of its prefix
 
 
@@ -57,7 +58,7 @@ def _below_prefixes(
         state = {name: value for name, value in state.items() if name != "n_averaged"}
     averaged = averaged or counter
     where = ", ".join(part for part in (place, f"{prefix}*" if prefix else "") if part)
-    yield Candidate(state, where, averaged, left_out)
+    yield Candidate(state, where, averaged, prefix, left_out)
     for words, is_average in ((_PREFIXES, averaged), (_AVERAGED_PREFIXES, True)):
         for word in words:
             below = {name.removeprefix(word): value for name, value in state.items() if name.startswith(word)}

@@ -1,7 +1,7 @@
 """The set of weights in a file that fits a network, under the network's own names."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -10,10 +10,10 @@ from precompute.messages.problem import Problem, one_line
 from precompute.messages.wording import some
 from precompute.networks.arch import Arch
 from precompute.networks.checkpoints.choosing import Candidate, State
-from precompute.networks.checkpoints.schemes import SCHEMES, guess
+from precompute.networks.checkpoints.misfit import COUNTER, misfit
+from precompute.networks.checkpoints.schemes import SCHEMES
 
 _HEADS = re.compile(r"(.*\.)?(head|fc|_fc|heads\.head|classifier|classifier\.\d|head\.fc|linear|output)\.weight")
-_COUNTER = "num_batches_tracked"  # which old files lack, and no output depends on
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,7 @@ class Fitted:
     state: State
     candidate: Candidate
     program: str  # whose names it had; "" for the network's own
+    not_read: tuple[Candidate, ...] = ()  # those that fit too: raw ones where these are averaged, or the other way
 
 
 def fit(path: Path, found: list[Candidate], arch: Arch, outputs: bool, averaged: bool | None) -> Fitted:
@@ -32,29 +33,32 @@ def fit(path: Path, found: list[Candidate], arch: Arch, outputs: bool, averaged:
     """
     fits = [one for candidate in found if (one := _fitted(candidate, arch, outputs)) is not None]
     if not fits:
-        raise Problem(_misfit(path, found, arch))
+        raise Problem(misfit(path, found, arch))
     asked = [one for one in fits if averaged is None or one.candidate.averaged is averaged]
     if not asked:
         there, option = ("raw", "--ema") if averaged else ("averaged (EMA)", "--no-ema")
         raise Problem(f"{option}: {path} holds no such weights, only {there} ones; leave the option out")
-    return max(asked, key=lambda one: (one.candidate.averaged, not one.program))
+    best = max(asked, key=lambda one: (one.candidate.averaged, not one.program))
+    others = tuple(one.candidate for one in fits if one.candidate.averaged is not best.candidate.averaged)
+    return replace(best, not_read=others)
 
 
-def said_of(fitted: Fitted, found: list[Candidate]) -> dict[str, str]:
+def said_of(fitted: Fitted) -> dict[str, str]:
     """What a manifest says of the set that was read."""
     candidate, said = fitted.candidate, dict[str, str]()
     if candidate.place:
         said["set"] = candidate.place
-    if candidate.averaged:
-        said["averaged"] = "yes (EMA)"
-    others = sorted({one.place or "the file itself" for one in found if one.averaged is not candidate.averaged})
-    if others and any(one.averaged for one in (candidate, *found)):
+    if candidate.averaged or fitted.not_read:
         said["averaged"] = "yes (EMA)" if candidate.averaged else "no"
-        said["not_read"] = f"{'raw' if candidate.averaged else 'averaged (EMA)'} weights in {some(others)}"
+    if fitted.not_read:
+        places = [one.place or "the file itself" for one in fitted.not_read]
+        said["not_read"] = f"{'raw' if candidate.averaged else 'averaged (EMA)'} weights in {some(places)}"
     if fitted.program:
         said["names"] = fitted.program
-    if candidate.left_out:
-        said["left_out"] = some(list(candidate.left_out))
+    beside = tuple(one.prefix for one in fitted.not_read if one.prefix)
+    left_out = [name for name in candidate.left_out if not name.startswith(beside)]
+    if left_out:
+        said["left_out"] = some(left_out)
     return said
 
 
@@ -62,7 +66,7 @@ def _fitted(candidate: Candidate, arch: Arch, outputs: bool) -> Fitted | None:
     targets = arch.on_meta().state_dict()
     heads = {name for name in targets if name.rpartition(".")[0] in arch.output}
     biases = {f"{name}.bias" for name in arch.output}
-    needed = {name for name in targets if not name.endswith(_COUNTER) and (outputs or name not in heads)}
+    needed = {name for name in targets if not name.endswith(COUNTER) and (outputs or name not in heads)}
     state = candidate.state
     own_names = needed <= state.keys() and (not outputs or state.keys() <= targets.keys() | biases)
     if own_names and (not outputs or all(state[name].shape == targets[name].shape for name in needed - heads)):
@@ -71,17 +75,8 @@ def _fitted(candidate: Candidate, arch: Arch, outputs: bool) -> Fitted | None:
     for scheme in SCHEMES:
         if not re.fullmatch(scheme.networks, network) or not any(re.match(scheme.mark, name) for name in state):
             continue
-        sources = scheme.sources(targets.keys() | biases)
-        made, used = State(), set[str]()
-        for name, parts in sources.items():
-            if all(part in state for part in parts):
-                value = state[parts[0]] if len(parts) == 1 else torch.cat([state[part] for part in parts])
-                shape = targets[name].shape if name in targets and name not in heads else value.shape
-                if value.numel() == shape.numel():
-                    made[name] = value.reshape(shape)
-                    used.update(parts)
-        left = [name for name in state.keys() - used if not re.match(scheme.spare, name)]
-        if needed <= made.keys() and not left:
+        made = scheme.translated(state, {name: targets[name].shape for name in targets.keys() - heads}, heads | biases)
+        if made is not None and needed <= made.keys():
             return Fitted(made, candidate, scheme.program)
     return _by_timm(candidate, arch, outputs)
 
@@ -105,32 +100,6 @@ def _by_timm(candidate: Candidate, arch: Arch, outputs: bool) -> Fitted | None:
     except Exception:
         return None
     return Fitted(state, candidate, "")
-
-
-def _misfit(path: Path, found: list[Candidate], arch: Arch) -> str:
-    """Why none fits: both sides' first names, and whose names the file's look like."""
-    network = arch.name.removeprefix("timm:").split(".")[0]
-    targets = arch.on_meta().state_dict()
-    best = max(found, key=lambda one: (len(one.state.keys() & targets.keys()), len(one.state)))
-    text = f"{path}: these weights do not fit the network"
-    shared = [name for name in targets if name in best.state]
-    odd = [name for name in shared if name.rpartition(".")[0] not in arch.output]
-    odd = [name for name in odd if best.state[name].shape != targets[name].shape]
-    if shared and odd:
-        theirs, ours = (tuple(one[odd[0]].shape) for one in (best.state, targets))
-        text += f": {odd[0]} is {theirs} in the file and {ours} in {arch.name}"
-    elif len(shared) > len(targets) // 2:
-        lacking = [name for name in targets if name not in best.state and not name.endswith(_COUNTER)]
-        beside = [name for name in best.state if name not in targets]
-        text += f" {arch.name}" + (f": the file lacks {some(lacking)}" if lacking else "")
-        text += f"; it has {some(beside)}, which the network has not" if beside else ""
-    text += f". {arch.name} has {_first(targets)}; the file has {_first(best.state)}"
-    whose = guess(best.state, network)
-    return text + (f" ({whose})" if whose else "")
-
-
-def _first(names: State) -> str:
-    return f"{', '.join(list(names)[:3])}, ... ({len(names)} entries)"
 
 
 def load_into(built: torch.nn.Module, state: State, path: Path) -> None:

@@ -1,20 +1,19 @@
 """What lies in a file of weights, read by what its bytes are, not by its suffix. No code of a file is ever run."""
 
-import argparse
 import codecs
 import re
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from precompute.messages.problem import Problem, one_line
+from precompute.networks.checkpoints import harmless
 
 _BEGINNING = 512  # bytes that tell what a file is
 _LEVELDB_END = bytes.fromhex("57fb808b247547db")  # of TensorFlow's .index
+_OLD_TORCH = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19"  # what torch.save began with before it wrote zip archives
 _TO_DO = "where it was trained, save the weights with torch.save(network.state_dict(), PATH) or as safetensors"
 _STARTS = (  # what other formats begin with
     (b"\x89HDF\r\n\x1a\n", "HDF5, as Keras saves weights (.h5)"),
@@ -24,12 +23,13 @@ _STARTS = (  # what other formats begin with
     (b"\x28\xb5\x2f\xfd", "packed with zstd; unpack it first"),
     (b"7z\xbc\xaf\x27\x1c", "packed with 7-Zip; unpack it first"),
     (b"BZh", "packed with bzip2; unpack it first"),
+    (b"PK\x05\x06", "an empty zip archive"),
 )
 _MEMBERS = (  # of a zip archive: what the name of a member says about the whole
     (r"(^|/)constants\.pkl$", "TorchScript (torch.jit.save); its program could run code"),
     (r"(^|/)model\.weights\.h5$", "a Keras model (.keras)"),
     (r"serialized_exported_program\.json$|(^|/)archive_format$|models/.*\.json$", "a program of torch.export (.pt2)"),
-    (r"\.npy$", "NumPy arrays (.npz)"),
+    (r"\.npy$", "an archive of NumPy arrays (.npz)"),
 )
 
 
@@ -44,14 +44,16 @@ def read(path: Path) -> Any:
             return checkpoint.load(path)
         if text := _text(start):  # a pointer to a large file, or a page that says why there is no download
             raise _refused(path, text)
-        if other := _other_format(path, start):
+        other = "" if _is_safetensors(start) else _other_format(path, start)
+        if other:
             raise _refused(path, f"it is {other}. Expected safetensors or what torch.save writes: {_TO_DO}")
-        if (path.suffix == ".safetensors" and not start.startswith(b"PK")) or _is_safetensors(start):
+        is_torchs = start.startswith((b"PK", b"\x80\x02" + _OLD_TORCH))
+        if _is_safetensors(start) or (path.suffix == ".safetensors" and not is_torchs):
             from safetensors.torch import load_file
 
             return load_file(path)
-        with torch.serialization.safe_globals(_harmless()):
-            return torch.load(path, map_location="cpu", weights_only=True)
+        with path.open("rb") as stream, harmless.allowed():  # given a path, torch goes by its suffix
+            return torch.load(stream, map_location="cpu", weights_only=True)
     except (OSError, MemoryError, Problem):
         raise
     except Exception as error:  # there is nothing that a damaged file may not raise
@@ -60,28 +62,6 @@ def read(path: Path) -> Any:
 
 def _refused(path: Path, why: str) -> Problem:
     return Problem(f"{path}: no weights that can be read safely: {why}")
-
-
-def _harmless() -> list[Any]:
-    """What a training script keeps beside the weights, and what making it cannot do harm with.
-
-    argparse.Namespace holds the script's arguments; numpy's scalars are accuracies.
-    """
-    kinds = [type(np.dtype(kind)) for kind in "?bBhHiIlLqQefd"]
-    return [argparse.Namespace, np.dtype, *kinds, *map(_scalar_of, ("numpy.core.multiarray", "numpy._core.multiarray"))]
-
-
-def _scalar_of(module: str) -> Callable[..., Any]:
-    """numpy's maker of scalars under the name by which an old or a new NumPy pickles it, for numbers only."""
-
-    def scalar(kind: Any, content: Any) -> Any:
-        if not isinstance(kind, np.dtype) or kind.kind not in "biuf" or not isinstance(content, (bytes, str)):
-            raise ValueError("a NumPy scalar that is no number")
-        raw = content.encode("latin1") if isinstance(content, str) else content
-        return np.frombuffer(raw, kind, count=1)[0]
-
-    scalar.__module__, scalar.__qualname__ = module, "scalar"
-    return scalar
 
 
 def _is_safetensors(start: bytes) -> bool:
@@ -96,6 +76,10 @@ def _other_format(path: Path, start: bytes) -> str:
             return name
     if start[4:8] == b"TFL3":
         return "a TensorFlow Lite model"
+    if start[257:262] == b"ustar":
+        return "a tar archive; unpack it first"
+    if start[:1] == b"\x80" and start[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05") and start[2:14] != _OLD_TORCH:
+        return "a pickle that is not torch.save's (pickle.dump, joblib); reading it could run code"
     if re.search(r"\.data-\d{5}-of-\d{5}$", path.name) or _ends_with(path, _LEVELDB_END):
         return "a part of a TensorFlow checkpoint"
     if start.startswith(b"PK\x03\x04") and zipfile.is_zipfile(path):
@@ -142,12 +126,14 @@ def _text(start: bytes) -> str:
 
 def _reason(error: Exception) -> str:
     """Torch says in words what it refuses; what it stumbles over has to be said for it."""
-    refused = re.search(r"GLOBAL (\S+) was not an allowed global", str(error))
+    refused = re.search(r"GLOBAL (\S+) was not an allowed global|but got <class '(\S+)'>", str(error))
     if refused:
         return (
-            f"it holds an object of {refused[1]}, which could run code; where it was trained, save the state dict "
-            "alone: torch.save(network.state_dict(), PATH)"
+            f"it holds an object of {refused[1] or refused[2]}, which could run code; where it was trained, save the "
+            "state dict alone: torch.save(network.state_dict(), PATH)"
         )
+    if harmless.REFUSED in str(error):
+        return f"it holds {harmless.REFUSED}, which could run code; save the state dict alone"
     if isinstance(error, (LookupError, AttributeError, TypeError, AssertionError)):
         return f"it is neither safetensors nor what torch.save writes ({type(error).__name__}: {one_line(error)})"
     return "it is cut off or damaged, or neither safetensors nor what torch.save writes; get it again"

@@ -5,8 +5,13 @@ dict. So a scheme stands here only with the networks for which `test_schemes` ha
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+
+import torch
+from torch import Size
+
+from precompute.networks.checkpoints.choosing import State
 
 Names = tuple[str, ...]  # entries of the file that one entry of the network is made of, stacked where they are several
 
@@ -21,6 +26,21 @@ class Scheme:
     mark: str  # a pattern that only this program's names of an entry fit
     spare: str = "$^"  # a pattern of entries that the network does without
     elsewhere: str = ""  # what to say where its names come for another network
+
+    def translated(self, state: State, shapes: Mapping[str, Size], heads: Iterable[str]) -> State | None:
+        """The file's entries under the network's names, as far as they are there; None where any is left over.
+
+        shapes: of the network's entries but its heads, which may tell other numbers of labels apart.
+        """
+        made, used = State(), set[str]()
+        for name, parts in self.sources([*shapes, *heads]).items():
+            if all(part in state for part in parts):
+                value = state[parts[0]] if len(parts) == 1 else torch.cat([state[part] for part in parts])
+                shape = shapes.get(name, value.shape)
+                if value.numel() == shape.numel():
+                    made[name] = value.reshape(shape)
+                    used.update(parts)
+        return made if all(re.match(self.spare, name) for name in state.keys() - used) else None
 
     def sources(self, names: Iterable[str]) -> dict[str, Names]:
         names = list(names)
@@ -260,30 +280,3 @@ SCHEMES = (
         spare=r"vit\.pooler\.",
     ),
 )
-
-_OTHERS = (  # programs whose names are known, and not read for want of a pair that agrees
-    (r"downsample_layers\.\d", "Facebook's ConvNeXt"),
-    (r"features\.\d+\.\d+\.(block|conv)?|features\.\d+\.\d", "torchvision"),
-    (r"(\w+\.)?encoder\.layers?\.\d", "transformers"),
-    (r"trunk_output\.", "torchvision's RegNet"),
-    (r"layer\d\.\d+\.conv\d", "timm's and torchvision's ResNet"),
-    (r"(stages|blocks|layers)\.\d", "timm, or a library that names alike"),
-)
-_EPS = (
-    "torchvision's mobilenet_v3 has eps 0.001 in its batch norms and timm's 0.00001, so the same weights give other "
-    "numbers"
-)
-
-
-def guess(names: Iterable[str], network: str) -> str:
-    """Whose names these look like, and what then is to be done, in words; "" where nothing tells."""
-    names = list(names)
-    known = [(scheme.mark, scheme.program, scheme.elsewhere) for scheme in SCHEMES]
-    known += [(mark, program, "") for mark, program in _OTHERS]
-    for mark, program, elsewhere in known:
-        if any(re.match(mark, name) for name in names):
-            if "mobilenetv3" in network and "torchvision" in program:
-                elsewhere = _EPS
-            more = f": {elsewhere.format(network=network)}" if elsewhere and not network.startswith("tf_") else ""
-            return f"names as {program} gives them{more}"
-    return ""

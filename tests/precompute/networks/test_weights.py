@@ -14,6 +14,7 @@ from precompute.job import prepare
 from precompute.machine.stopping import Stopping
 from precompute.messages.problem import Problem
 from precompute.networks import weights
+from precompute.networks.checkpoints import reading
 from precompute.networks.models import find_arch
 from precompute.options import Options, parse
 
@@ -244,7 +245,7 @@ def test_a_file_is_read_once(trained, tmp_path, monkeypatch):
     path = saved_in("pt", trained, tmp_path)
     command = "--arch timm:resnet18 --image-size 32 --data digits --labels 5 --device cpu --dry-run --checkpoint"
     job = prepare(parse([*command.split(), str(path)]), Stopping())
-    monkeypatch.setattr(weights, "read", lambda _: pytest.fail("it was read again"))
+    monkeypatch.setattr(reading, "read", lambda _: pytest.fail("it was read again"))
     assert same(job.network(), trained)
     assert same(job.network(), trained)
 
