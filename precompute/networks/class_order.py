@@ -19,6 +19,7 @@ from precompute.messages.problem import Problem
 from precompute.messages.wording import some
 
 _IMAGENET = 1000  # outputs of heads whose labels are ImageNet's, by number
+_CONFIG = 10_000_000  # bytes; ImageNet's 21,843 names take a tenth
 _DRAWS = 20
 _SEED = 0
 
@@ -44,6 +45,20 @@ def labels_of(loaded: Any) -> tuple[str, ...]:
             if names := _listed(entries.get(key)):
                 return names
     return ()
+
+
+def labels_beside(path: Path) -> tuple[str, ...]:
+    """The outputs' labels, as a config.json beside the weights tells them (transformers, and timm on the hub).
+
+    None where it is missing, or names them LABEL_0, LABEL_1 for want of names.
+    """
+    try:
+        found = json.loads((path.parent / "config.json").read_bytes()[:_CONFIG])
+    except (OSError, ValueError):
+        return ()
+    config = found.get("pretrained_cfg") if isinstance(found, dict) else None
+    names = labels_of(found) or labels_of(config)
+    return () if all(re.fullmatch(r"LABEL_\d+", name) for name in names) else names
 
 
 def _listed(found: Any) -> tuple[str, ...]:

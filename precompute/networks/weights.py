@@ -64,7 +64,8 @@ def of_file(options: Options, arch: Arch) -> Start | None:
     found = _checked(path, loaded)
     averaged = True if options.ema else False if options.no_ema else None
     fitted = fitting.fit(path, found, arch, kind == "checkpoint", averaged)
-    return Start(fitted.state, fitting.said_of(fitted), class_order.labels_of(loaded), class_order.trainer_of(loaded))
+    labels = class_order.labels_of(loaded) or class_order.labels_beside(path)
+    return Start(fitted.state, fitting.said_of(fitted), labels, class_order.trainer_of(loaded))
 
 
 def scaled(options: Options, arch: Arch, start: Start | None, epochs: int) -> Arch:

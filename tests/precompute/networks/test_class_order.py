@@ -93,6 +93,24 @@ def test_what_tells_no_order_gives_none(loaded):
 
 
 @pytest.mark.parametrize(
+    ("content", "names"),
+    [
+        ({"id2label": {"0": "cat", "1": "ant", "2": "bee"}, "label2id": {"cat": 0, "ant": 1, "bee": 2}}, IN_ORDER),
+        ({"architecture": "resnet18", "pretrained_cfg": {"label_names": list(IN_ORDER)}}, IN_ORDER),
+        ({"id2label": {"0": "LABEL_0", "1": "LABEL_1"}, "label2id": {"LABEL_0": 0, "LABEL_1": 1}}, ()),
+        ({"architectures": ["x"]}, ()),
+        ([1], ()),
+    ],
+)
+def test_labels_as_a_config_beside_the_weights_tells_them(content, names, tmp_path):
+    assert class_order.labels_beside(tmp_path / "model.safetensors") == ()
+    (tmp_path / "config.json").write_text(json.dumps(content))
+    assert class_order.labels_beside(tmp_path / "model.safetensors") == names
+    (tmp_path / "config.json").write_bytes(b"\xff{")
+    assert class_order.labels_beside(tmp_path / "model.safetensors") == ()
+
+
+@pytest.mark.parametrize(
     ("loaded", "trainer"),
     [
         ({"epoch": 1, "arch": "resnet18", "state_dict": {}, "args": argparse.Namespace()}, "timm"),
