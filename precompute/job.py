@@ -160,7 +160,8 @@ def prepare(options: Options, stopping: Stopping, world: World = ALONE) -> Job:
     arch = weights.scaled(options, arch, start, recipe.network.epochs)
     head = None
     if images is not None:
-        head = weights.head_order(options, arch, start, recipe.network.epochs, images.label_names)
+        labels = images.label_names
+        head = weights.head_order(options, arch, start, recipe.network.epochs, labels, images.sorted_folders)
     said = (start.said if start is not None else {}) | ({"class_order": head.said} if head and head.said else {})
     job = Job(
         options=options,

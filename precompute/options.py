@@ -18,7 +18,8 @@ DATA_SETS = ("digits", "cifar10", "cifar100", "imagenet", "folder")
 LAYOUTS = {  # data set that is never downloaded -> what --data-dir must hold
     "imagenet": "the validation images as val/nXXXXXXXX/*.JPEG, or as val/ILSVRC2012_val_*.JPEG with "
     "ILSVRC2012_devkit_t12/ or Kaggle's LOC_val_solution.csv beside val/",
-    "folder": "images as train/LABEL/* and test/LABEL/*, or as LABEL/*, of which a fifth is drawn to test with",
+    "folder": "images as train/LABEL/* and test/LABEL/*, or as LABEL/*, of which a fifth is drawn to test with; "
+    "or parquet files, datasets' save_to_disk, WebDataset's .tar or arrays in .npz",
 }
 WEIGHTS = ("hub", "none")  # words that --weights takes beside a path
 NOT_RECIPE = (

@@ -71,6 +71,7 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
         "an image as it is stored, whose bytes are compared",
     ),
     "precompute/images/splits.py": ("precompute/images/test_class_folders.py", "drawn of the labels' folders"),
+    "precompute/images/stored/tables.py": ("precompute/images/stored/test_parquet.py", "the columns of a file's table"),
     "precompute/images/tiny_imagenet.py": ("precompute/images/test_class_folders.py", "one more form of folders"),
     "precompute/images/walk.py": ("precompute/images/test_class_folders.py", "what lies in a label's folder"),
     "precompute/networks/checkpoints/misfit.py": (

@@ -2,7 +2,7 @@
 
 `load` gives the whole data set, or the K labels asked for. What is read: scikit-learn's digits; CIFAR-10 and
 CIFAR-100 from the Hugging Face hub or from a folder (see `sources`), as arrays; ImageNet and anybody's image folders
-from files that are decoded when they are asked for (see `image_files`).
+from files that are decoded when they are asked for (see `image_files`), which may hold many images each (see `stored`).
 """
 
 import hashlib
@@ -17,6 +17,8 @@ from precompute.images import class_folders, imagenet, sources
 from precompute.images.digests import Digests
 from precompute.images.image_files import DECODED_AT_ONCE, ImageFiles
 from precompute.images.splits import LabelledImages
+from precompute.images.stored import reading
+from precompute.images.stored.found import as_labelled
 from precompute.images.subsets import CIFAR10_LABELS, CIFAR100_LABELS, label_subset, superclasses
 from precompute.images.unreadable import without_unreadable
 from precompute.messages.problem import Problem
@@ -74,6 +76,7 @@ class DataSet:
     label_indices: list[int]  # which labels of the whole data set
     unreadable: int = 0  # images that were left out because they cannot be decoded
     digests: Digests | None = None  # of images in files
+    sorted_folders: bool = False  # whether labels are names of folders, which each program sorts its own way
 
     @property
     def n_labels(self) -> int:
@@ -235,12 +238,18 @@ def _cifar(options: Options) -> DataSet:
 
 
 def _files(options: Options, side: int, crop: float) -> DataSet:
-    folder = folder_of(options)
+    folder, sorted_folders = folder_of(options), False
     if options.data == "imagenet":
         found, label_indices = imagenet.read(folder, options.seed)
         licence = _IMAGENET_LICENCE
     else:
-        found = class_folders.read(folder, options.seed)
+        class_folders.check_folder(folder, "folder")
+        stored = None if class_folders.is_here(folder) else reading.read(folder)
+        if stored is None:
+            found = class_folders.read(folder, options.seed)
+        else:
+            found = as_labelled(stored, folder, options.seed)
+        sorted_folders = stored is None
         label_indices, licence = list(range(len(found.label_names))), "not stated: somebody's own images"
     digests = Digests.beside(output_path(options).parent, folder)
     unreadable = 0
@@ -263,4 +272,5 @@ def _files(options: Options, side: int, crop: float) -> DataSet:
         label_indices=label_indices,
         unreadable=unreadable,
         digests=digests,
+        sorted_folders=sorted_folders,
     )

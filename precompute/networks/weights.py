@@ -83,7 +83,7 @@ def scaled(options: Options, arch: Arch, start: Start | None, epochs: int) -> Ar
 
 
 def head_order(
-    options: Options, arch: Arch, start: Start | None, epochs: int, label_names: list[str]
+    options: Options, arch: Arch, start: Start | None, epochs: int, label_names: list[str], sorted_folders: bool
 ) -> class_order.HeadOrder | None:
     """Which output is which label's, where outputs that were trained elsewhere are used. Raises Problem, OSError."""
     kind, n_labels = wanted(options, arch), len(label_names)
@@ -100,7 +100,7 @@ def head_order(
         return None
     named = start.labels if start is not None else ()
     trainer = start.trainer if start is not None else ""
-    return class_order.head_order(options.class_order, label_names, named, trainer, options.data == "folder")
+    return class_order.head_order(options.class_order, label_names, named, trainer, sorted_folders)
 
 
 def reorder_outputs(network: nn.Module, arch: Arch, outputs: tuple[int, ...]) -> None:

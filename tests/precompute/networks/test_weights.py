@@ -301,7 +301,7 @@ def test_a_config_beside_the_weights_names_the_outputs(trained, tmp_path):
     options = Options(**RESNET, checkpoint=path)
     arch = find_arch(options)
     start = weights.of_file(options, arch)
-    order = weights.head_order(options, arch, start, 0, list("abcde"))
+    order = weights.head_order(options, arch, start, 0, list("abcde"), True)
     assert order is not None and order.outputs == (4, 3, 2, 1, 0)
     network = weights.network(options, arch, 5, True, start)
     weights.reorder_outputs(network, arch, order.outputs)
