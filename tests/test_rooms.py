@@ -53,6 +53,7 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
     "explorer/report/figures.py": ("explorer/report/test_report.py", "one report, looked at from all sides"),
     "explorer/report/claims.py": ("explorer/report/test_report.py", "one report, looked at from all sides"),
     "explorer/report/files.py": ("explorer/report/test_report.py", "one report, looked at from all sides"),
+    "explorer/report/markup.py": ("explorer/report/test_report.py", "one report, looked at from all sides"),
     "explorer/report/page.py": ("explorer/report/test_report.py", "one report, looked at from all sides"),
     "explorer/report/pictures.py": ("explorer/report/test_report.py", "one report, looked at from all sides"),
     "explorer/report/tables.py": ("explorer/report/test_report.py", "one report, looked at from all sides"),

@@ -9,6 +9,7 @@ import streamlit as st
 from explorer import words
 from explorer.capsule.page import Shown, capsule
 from explorer.data import load
+from explorer.data.chance import samples
 from explorer.data.source import FileId
 from explorer.frames import layer as frames
 from explorer.matrix import live_matrix
@@ -79,7 +80,8 @@ def _filter() -> None:
         lambda: _npy(load.loaded(file, view.layer, view.gauge).fields.matrix(view.filter)),
         "application/octet-stream",
     )  # fmt: skip
-    shown = Shown(view.layer, view.filter, view.threshold, view.order, view.average, view.gauge)
+    draws = samples("labels shuffled", load.loaded(file, view.layer, view.gauge).is_quick)
+    shown = Shown(view.layer, view.filter, view.threshold, view.order, view.average, view.gauge, draws)
     elements.download(
         "This view as a page (.html)", f"{run.name.removesuffix('.h5')}-layer-{view.layer}.html",
         lambda: capsule(run, shown), "text/html",
