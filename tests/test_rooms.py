@@ -43,6 +43,7 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
     "explorer/parts/controls.py": (PAGES, "controls are used on a page"),
     "explorer/parts/gallery.py": (PAGES, "a gallery is looked at on a page"),
     "explorer/parts/page.py": (PAGES, "what all pages share"),
+    "explorer/parts/sample.py": ("explorer/data/test_sample.py", "what it resamples, a page shows"),
     "explorer/parts/save_chart.js": ("explorer/browser/test_view.py", "needs a browser"),
     "explorer/parts/sides.py": (PAGES, "two sides of the page Compare"),
     "explorer/parts/snippets.py": (PAGES, "each printed program is run"),
