@@ -11,31 +11,23 @@ section each, with the command that makes it.
 import re
 import shlex
 import sys
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
-import numpy as np
 import polars as pl
 
-from explorer.frames.claims import in_other_gauge
+from benchmarks import doubts
 from explorer.frames.runs import of_run
 from explorer.report.tables import QUANTITIES, mean_and_deviation, recipe_of, tables
-from precompute.fields import by_filter
 from precompute.messages.progress import seconds
 from precompute.networks.models import find_arch
 from precompute.options import parse
-from precompute.probe import initial_probe, start_share
 from store.file.format import TEST_FEATURES, FormatError
-from store.file.read import Layer, Run
-from store.measure.fields import Fields
-from store.measure.gauge import GAUGES, common_part, shifted
+from store.file.read import Run
 from store.measure.layer import THRESHOLD
-from store.paper.claims import judge
-from store.paper.criteria import Verdict
-from store.paper.records import SATURATED, run_record, scan
+from store.paper.records import SATURATED
 from store.tables.afcc import afcc_tables
 from store.tables.chance import chance_table, meaning
 from store.tables.layers import cells, recipe, table, title
@@ -44,7 +36,6 @@ ROOT = Path(__file__).parents[1]
 _BLOCK = re.compile(
     r"(?P<mark><!-- make results: (?P<kind>[a-z-]+)(?P<files>( \S+)+) -->\n).*?(?P<end><!-- until here -->\n)", re.S
 )
-NAMES = ("n", "N_c", "C_s")
 _HEAD = """# Results
 
 Written by `make results RUNS="..."` from the files themselves, in the order given. Under each row of ours is the
@@ -103,40 +94,6 @@ def _afcc(runs: list[Run]) -> str:
     return "\n".join(f"```\n{text}\n```\n" for text in found)
 
 
-def _starts(runs: list[Run]) -> str:
-    """Two runs of one network, whose probes started from zeros and at random, layer by layer."""
-    zeros, random = runs
-    columns = ["accuracy", *NAMES]
-    head = ["layer", "share of the start", *columns, *(f"{name}, from zeros" for name in columns)]
-    lines = [f"| {' | '.join(head)} |", "|---:" * len(head) + "|"]
-    for layer in reversed(random.layers.values()):
-        numbers = [cells(one.layers[layer.name]) for one in (random, zeros)]
-        share = layer.record.get("start_share")  # not in files of before there was a choice
-        row = [layer.name, "-" if share is None else f"{share:.0%}"]
-        row += [of_start[name] for of_start in numbers for name in columns]
-        lines.append(f"| {' | '.join(row)} |")
-    return "\n".join(lines) + "\n"
-
-
-def _without_start(runs: list[Run]) -> str:
-    """Layers whose probes started at random, and without what is left of that start, which follows from the seed."""
-    head = ["layer", "left of the start", "share of the weights", "n", "N_c", "C_s", *(f"{n}, without" for n in NAMES)]
-    lines = [f"| {' | '.join(head)} |", "|---:" * len(head) + "|"]
-    for run in runs:
-        for layer in reversed([layer for layer in run.layers.values() if layer.has_factors]):
-            means, weights = layer.fields().factors
-            n_features = layer.n_filters * layer.positions
-            start = initial_probe(layer.name, n_features, run.n_labels, run.manifest["recipe"]["seed"], "random")
-            initial = by_filter(start.weight.detach().numpy(), layer.n_filters)
-            left = float(np.vdot(initial.astype(np.float64), weights) / np.vdot(initial, initial))
-            row = [layer.name, f"{left:.2f}", f"{start_share(initial, weights):.0%}"]
-            for of in (weights, (weights - left * initial).astype(np.float32)):
-                found = Fields(factors=(means, of)).measure()
-                row += [f"{found.mean_noise:.1f}", f"{found.mean_clusters:.2f}", f"{found.mean_cluster_size:.2f}"]
-            lines.append(f"| {' | '.join(row)} |")
-    return "\n".join(lines) + "\n"
-
-
 def _last_layers(runs: list[Run]) -> str:
     """A row a run: its command, its recipe, and what is printed of its last layer."""
     shown = ["layer", "N_f", "F_s", "accuracy", "n", "N_c", "C_s"]
@@ -165,47 +122,6 @@ def _chance(runs: list[Run]) -> str:
     return "```\n" + "\n\n".join(chance_table(*one, THRESHOLD, samples=20, seed=0) for one in last) + "\n```\n"
 
 
-def _gauge(runs: list[Run]) -> str:
-    """What adding one standard deviation of its weights to all of a probe does, as trained and zero-sum."""
-    numbers = ["n", "N_c", "C_s"]
-    head = [
-        "layer",
-        "added",
-        "common part",
-        *numbers,
-        *(f"{name}, zero-sum" for name in numbers),
-        "filters that differ",
-    ]
-    lines, verdicts = [f"| {' | '.join(head)} |", "|---:|---:" + "|---:" * (len(head) - 2) + "|"], []
-    for run in runs:
-        for layer in reversed(run.layers.values()):
-            for name, fields, common in _with_more_added(layer):
-                as_trained, zero_sum = (fields.in_gauge(gauge).measure() for gauge in GAUGES)
-                row = [layer.name, name, "-" if common is None else f"{common:.2%}"]
-                for found in (as_trained, zero_sum):
-                    noise = found.mean_noise
-                    row += [f"{noise:.1f}", f"{found.mean_clusters:.2f}", f"{found.mean_cluster_size:.2f}"]
-                differ = scan("stored", as_trained, zero_sum).filters
-                lines.append(f"| {' | '.join([*row, f'{differ:.1%}'])} |")
-        here, there = (judge([run_record(run, gauge=gauge)], THRESHOLD) for gauge in GAUGES)
-        counts = Counter(one.verdict for one in here)
-        judged = ", ".join(f"{verdict} {counts[verdict]}" for verdict in get_args(Verdict))
-        verdicts.append(
-            f"The paper's claims on this file, as trained: {judged}. {in_other_gauge(here, there, GAUGES[1])}"
-        )
-    return "\n".join([*lines, "", *verdicts]) + "\n"
-
-
-def _with_more_added(layer: Layer) -> Iterator[tuple[str, Fields, float | None]]:
-    """The layer, and where it has its weights, the same with so much added to all: what, fields, common part."""
-    yield "nothing", layer.fields(), layer.common_part
-    if layer.has_factors:
-        weights = layer.probe_weights
-        for name, amount in (("+1 sd", 1.0), ("-1 sd", -1.0)):
-            moved = shifted(weights, amount * float(weights.std(dtype=np.float64)))
-            yield name, Fields(factors=(layer.class_means, moved)), common_part(moved)
-
-
 def _samples(runs: list[Run]) -> str:
     """A row a K: means over its runs where the paper's accuracy saturates, beside the published number."""
     rows_of_runs = pl.concat(of_run(run, THRESHOLD) for run in runs)
@@ -230,10 +146,13 @@ KINDS: dict[str, Callable[[list[Run]], str]] = {
     "afcc": _afcc,
     "chance": _chance,
     "meaning": _meaning,
-    "gauge": _gauge,
     "samples": _samples,
-    "starts": _starts,
-    "without-start": _without_start,
+    "gauge": doubts.gauge,
+    "starts": doubts.starts,
+    "without-start": doubts.without_start,
+    "rests-on": doubts.whole,
+    "rests-on-short": doubts.short,
+    "claims": doubts.claims,
 }
 
 

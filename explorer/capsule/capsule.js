@@ -71,6 +71,7 @@ number.addEventListener("change", () => {
 // ---- Tables ---------------------------------------------------------------------------------------------------------
 
 const HEAD = ["", "layer", "N_f", "F_s", "FC_s", "accuracy", "n", "N_c", "C_s", "silent", "signal", "noise_I", "noise_E"];
+const QUANTITIES = ["n", "N_c", "C_s", "signal", "noise_I", "noise_E", "SNR_I", "SNR_E"]; // as content.chance has them
 const digits = (value, n) => (typeof value === "number" && Number.isFinite(value) ? value.toFixed(n) : "–");
 const tableNote = element("caption");
 const [tableBody, labelBody] = [element("tbody"), element("tbody")];
@@ -81,6 +82,26 @@ const labelTable = element(
   "table", { id: "label-table" }, element("caption", {}, "Each label at this threshold, in numbers"),
   heads(["label", "super-class", "test inputs", "signal", "noise_I", "noise_E"]), labelBody,
 );
+
+/** What null models give, once, of the view that the page was made with: drawing them anew takes more than a page has. */
+function chanceTable() {
+  const { draws, measured, rows } = content.chance;
+  const drawn = rows.filter(({ numbers }) => numbers);
+  const beside = ([mean, deviation]) =>
+    typeof mean === "number" && typeof deviation === "number" ? `${digits(mean, 2)} ± ${digits(deviation, 2)}` : digits(mean, 2);
+  const lines = QUANTITIES.map((name, i) => element(
+    "tr", {}, element("th", { scope: "row" }, ...symbols(name)), element("td", {}, digits(measured[i], 2)),
+    ...drawn.flatMap(({ numbers }) => [element("td", {}, beside(numbers[i])), element("td", {}, digits(numbers[i][2], 1))]),
+  ));
+  const gauge = given.gauge === AS_TRAINED ? "" : `, in the ${given.gauge} gauge`;
+  const order = given.order === "stored" ? "" : `, labels scanned in ${given.order} order`;
+  const missing = rows.filter(({ reason }) => reason).map(({ null: name, reason }) => ` ${name}: ${reason}.`);
+  const caption = `As the page was made: threshold ${given.threshold}${gauge}${order}; ${draws} draw${draws === 1 ? "" : "s"} ` +
+    "of each, mean ± standard deviation, and z. Labels shuffled: the outputs renamed at random. Rotated filters: the " +
+    `layer in another basis, with the same outputs.${missing.join("")}`;
+  return element("table", { id: "chance-table" }, element("caption", {}, caption),
+    heads(["", "this file", ...drawn.flatMap(({ null: name }) => [name, "z"])]), element("tbody", {}, ...lines));
+}
 
 /** The layer at the present threshold; null where only the page's own is known and this is another. */
 function measuredNow() {
@@ -124,6 +145,8 @@ document.getElementById("capsule").append(
   controls,
   matrix,
   element("section", {}, heading("The layer"), element("div.wide", { tabindex: 0, role: "region", "aria-label": "The layer's table" }, layerTable)),
+  ...(content.chance ? [element("section", {}, heading("Beside chance"),
+    element("div.wide", { tabindex: 0, role: "region", "aria-label": "The layer beside chance" }, chanceTable()))] : []),
   element("details", {}, element("summary", {}, "Each label in numbers"), labelTable),
   element("section", {}, heading("Where it comes from"), element("dl.facts", {}, ...facts)),
   element("footer", {}, heading("How to cite"), ...content.cite.map((text) => element("p", {}, text)),

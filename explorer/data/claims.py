@@ -23,13 +23,11 @@ from store.file.read import Layer, Run
 from store.measure.gauge import Gauge
 from store.measure.layer import ScanOrder
 from store.measure.summary import Summary
+from store.paper import claims
 from store.paper import records as claim_records
-from store.paper.claims import without_accuracy
 from store.paper.published import settings
-from store.paper.records import CLAIM_NULLS, At, ClaimNull, LayerRecord, RunRecord, measured_at, null_sample
+from store.paper.records import At, ClaimNull, RunRecord, measured_at, null_sample
 
-DRAWS = 5  # of each null
-UNTRAINED = "untrained network"
 _QUICK = 40_000_000  # elements of field matrices: half a second to a second at one threshold
 _ORDERS: tuple[ScanOrder, ...] = ("reversed", "random")
 _OTHERS = {"cifar10": (3, 6, 8, 10), "digits": (3, 6, 8, 10)}  # K of a data set that no table has with this network
@@ -88,45 +86,27 @@ def _at(file: FileId, layer: Layer, threshold: float, gauge: Gauge) -> At:
 
 
 def null_samples(files: Sequence[FileId], threshold: float, gauge: Gauge) -> dict[str, list[list[RunRecord]]]:
-    """By the name of each null, its draws: each in place of all the runs.
+    """`claims.null_samples` of their records."""
 
-    A layer that has matrices alone cannot be rotated and is missing in those draws: a claim that needs it has no test.
-    """
-    runs = [(file, record(file, (threshold,), gauge)) for file in files]
-    return {
-        null: [[_null_sample(file, run, threshold, gauge, null, seed) for file, run in runs] for seed in range(DRAWS)]
-        for null in CLAIM_NULLS
-    }
+    def draw(number: int, layer: str, null: ClaimNull, seed: int) -> Summary | None:
+        file = files[number]
 
+        def make() -> Summary | None:
+            return null_sample(null, load.loaded(file, layer, gauge).fields, threshold, seed)
 
-def _null_sample(file: FileId, run: RunRecord, threshold: float, gauge: Gauge, null: ClaimNull, seed: int) -> RunRecord:
-    layers = []
-    for layer in run.layers:
-        at = _NULL_SAMPLES.get(
-            (file, layer.name, threshold, gauge, null, seed),
-            partial(_draw, file, layer.name, threshold, gauge, null, seed),
-        )
-        if at is not None:
-            layers.append(LayerRecord(layer.name, None, {threshold: at}))
-    return without_accuracy(run, layers)
+        return _NULL_SAMPLES.get((file, layer, threshold, gauge, null, seed), make)
 
-
-def _draw(file: FileId, name: str, threshold: float, gauge: Gauge, null: ClaimNull, seed: int) -> Summary | None:
-    return null_sample(null, load.loaded(file, name, gauge).fields, threshold, seed)
+    return claims.null_samples([record(file, (threshold,), gauge) for file in files], draw, threshold)
 
 
 def untrained(files: Sequence[FileId], of: Sequence[FileId], threshold: float, gauge: Gauge) -> list[list[RunRecord]]:
-    """Runs of the same network and data without training, each in place of those in `of`; none for untrained ones."""
-    row_of = {file: rows(file, threshold, gauge).row(0, named=True) for file in (*of, *files)}
-    wanted = {_bare(row_of[file]) for file in of}
-    if not wanted or any(row_of[file]["untrained"] for file in of):
-        return []
-    beside = [file for file in files if row_of[file]["untrained"] and _bare(row_of[file]) in wanted]
-    return [[record(file, (threshold,), gauge)] for file in beside]
+    """Untrained runs of the same network and data, each in place of those in `of`."""
 
+    def row(file: FileId) -> Mapping[str, Any]:
+        return rows(file, threshold, gauge).row(0, named=True)
 
-def _bare(row: Mapping[str, Any]) -> tuple[Any, ...]:
-    return tuple(row[name] for name in ("arch", "variant", "data", "K"))
+    places = collection.untrained_beside(map(row, of), map(row, files))
+    return [[record(files[place], (threshold,), gauge)] for place in places]
 
 
 # ---- Commands -------------------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 No Streamlit; a page that keeps it does so a file at a time, with `of_run`.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeVar
 
@@ -170,6 +170,25 @@ def _record(of: dict[str, Any], name: str) -> dict[str, Any]:
 def _whole(value: object) -> int | None:
     fits = isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 63
     return value if fits else None  # type: ignore[return-value]
+
+
+UNTRAINED = "untrained network"  # as a null
+
+
+def untrained_beside(of: Iterable[Mapping[str, Any]], among: Iterable[Mapping[str, Any]]) -> list[int]:
+    """Which of `among` are untrained runs of the same networks, data and K as `of`; none where one of `of` is itself.
+
+    A row a run: any of its rows.
+    """
+    rows = list(of)
+    if any(row["untrained"] for row in rows):
+        return []
+    wanted = {_bare(row) for row in rows}
+    return [place for place, row in enumerate(among) if row["untrained"] and _bare(row) in wanted]
+
+
+def _bare(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    return tuple(row[name] for name in ("arch", "variant", "data", "K"))
 
 
 def samples(frame: pl.DataFrame, keys: Sequence[str], numbers: Sequence[str]) -> pl.DataFrame:

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from store.file.read import Layer, Run
-from store.file.sample_results import SampleResults, of_layer
+from store.file.sample_results import ClusterShares, SampleResults, of_layer
 from store.measure.bootstrap import QUANTITIES
 from store.measure.gauge import AS_TRAINED, Gauge
 from store.measure.layer import LayerMeasure, ScanOrder
@@ -19,6 +19,7 @@ from store.measure.summary import Average, summary
 from store.tables.rests_on import RestsOn, cells, n_sure, sure_clusters
 
 LEAST_SURE = "least sure cluster, %"
+_95 = 1.96  # standard errors
 _BAR: dict[str, Any] = {"quantity": pl.String, "low": pl.Float64, "high": pl.Float64}
 _COLUMNS = ("layer", "n", "N_c", "C_s", "N_c, sure", "start", "gauge", "halves", "sample", "shuffled", "rotated",
             "verdict")  # fmt: skip
@@ -63,13 +64,11 @@ def with_errors(table: pl.DataFrame, run: Run, measures: Mapping[str, LayerMeasu
     return table.with_columns(shown).select(order)
 
 
-def with_shares(table: pl.DataFrame, layer: Layer, measured: LayerMeasure, view: Seen) -> pl.DataFrame:
+def with_shares(table: pl.DataFrame, clusters: ClusterShares | None, measured: LayerMeasure) -> pl.DataFrame:
     """Rows of `frames.filters` with the % of the resamples that find the least sure cluster; as they were without.
 
-    Null for a filter without clusters.
+    Null for a filter without clusters. clusters: in the scan order and gauge of `measured`.
     """
-    found = of_layer(layer.record) if view.order == "stored" and view.gauge == AS_TRAINED else None
-    clusters = found and found.clusters
     if not clusters or clusters.threshold != measured.threshold or len(clusters.share) != measured.cluster_sizes.size:
         return table
     least = np.full(len(measured.n_clusters), np.inf)
@@ -111,6 +110,19 @@ def sweep_bars(layer: Layer, frame: pl.DataFrame, view: Seen) -> pl.DataFrame:
             if error is not None and row[quantity] is not None:
                 rows.append((row["threshold"], quantity, row[quantity] - error, row[quantity] + error))
     return pl.DataFrame(rows, schema={"threshold": pl.Float64} | _BAR, orient="row")
+
+
+def resampled(found: SampleResults, measured: LayerMeasure) -> pl.DataFrame:
+    """One row a quantity at the threshold of `measured`: its standard error, bias, and value -+ 1.96 errors."""
+    rows = []
+    at = round(measured.threshold, 9)
+    for quantity, value in _values(measured).items():
+        error, bias = found.error(measured.threshold, quantity), found.bias.get(at, {}).get(quantity)
+        value = value if np.isfinite(value) else None
+        low, high = (None, None) if error is None or value is None else (value - _95 * error, value + _95 * error)
+        rows.append((quantity, value, error, bias, low, high, found.is_biased(measured.threshold, quantity)))
+    columns = dict.fromkeys(("measured", "±", "bias", "95% from", "to"), pl.Float64)
+    return pl.DataFrame(rows, schema={"quantity": pl.String} | columns | {"off by its bias": pl.Boolean}, orient="row")
 
 
 def rests_on(found: list[RestsOn], draws: int) -> pl.DataFrame:

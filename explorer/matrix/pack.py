@@ -117,7 +117,7 @@ def layer_numbers(measure: LayerMeasure) -> dict[str, Any]:
 def sample_of(clusters: ClusterShares, measured: LayerMeasure, filter_index: int) -> dict[str, Any] | None:
     """A filter's clusters, their labels joined by commas, with the share of the resamples in which they are found.
 
-    measured: at the threshold of `clusters`, labels scanned as stored. None where the two do not fit.
+    measured: at the threshold of `clusters`, in their scan order and gauge. None where the two do not fit.
     """
     if clusters.threshold != measured.threshold or len(clusters.share) != measured.cluster_sizes.size:
         return None

@@ -14,6 +14,7 @@ from explorer.report.tables import latex, tables
 from store.file.format import FormatError
 from store.file.write import replace_file
 from store.measure.gauge import AS_TRAINED, Gauge, other_gauge
+from store.paper.claims import DRAWS
 from store.tables.printable import printable
 
 
@@ -21,8 +22,10 @@ class ReportError(ValueError):
     """There can be no report; the message says why, and what to do."""
 
 
-def write_report(runs: Path, out: Path, threshold: float, with_figures: bool, gauge: Gauge = AS_TRAINED) -> list[str]:
-    """Write everything into `out`; returns what to print. Raises ReportError, OSError."""
+def write_report(
+    runs: Path, out: Path, threshold: float, with_figures: bool, gauge: Gauge = AS_TRAINED, draws: int = DRAWS
+) -> list[str]:
+    """Write everything into `out`; returns what to print. draws: of each null. Raises ReportError, OSError."""
     if with_figures and not pictures.can_draw():
         raise ReportError(
             "figures need vl-convert-python: pip install -e '.[report]', or take the tables alone with --no-figures"
@@ -44,7 +47,7 @@ def write_report(runs: Path, out: Path, threshold: float, with_figures: bool, ga
     try:
         paths = {path.name: path for path in found}
         drawn_of = figures(frame, paths, folder, threshold, gauge)
-        claims = judged(frame, paths, threshold, gauge)
+        claims = judged(frame, paths, threshold, gauge, draws)
     except FormatError as error:  # replaced since it was collected
         raise ReportError(str(error)) from error
     report_tables = tables(frame)
@@ -65,7 +68,7 @@ def write_report(runs: Path, out: Path, threshold: float, with_figures: bool, ga
         replace_file(out / f"table-{table.number}.tex", latex(table, folder).encode())
     replace_file(out / "runs.csv", frame.write_csv().encode())
     replace_file(out / "claims.csv", claims_table(claims, gauge).write_csv().encode())
-    report = Report(folder, threshold, gauge, frame, damaged, report_tables, drawn_of, drawn, claims)
+    report = Report(folder, threshold, gauge, frame, damaged, report_tables, drawn_of, drawn, claims, draws)
     replace_file(out / "index.html", page(report).encode())
     return _said(report, out)
 

@@ -9,14 +9,14 @@ from explorer.data import claims as records
 from explorer.data import load
 from explorer.data.source import FileId, SourceError
 from explorer.frames import claims as frames_claims
-from explorer.frames.runs import Damaged
+from explorer.frames.runs import UNTRAINED, Damaged
 from explorer.parts import controls, elements, page, snippets, text
 from explorer.state import Scope
 from store.file.format import FormatError
 from store.file.read import Run
 from store.measure.gauge import Gauge, other_gauge
 from store.measure.summary import THRESHOLDS
-from store.paper.claims import Finding, judge
+from store.paper.claims import DRAWS, Finding, judge
 from store.paper.criteria import OF_SEVERAL, Verdict
 from store.paper.records import RunRecord
 
@@ -136,12 +136,12 @@ def _judged(files: Sequence[FileId], what: str) -> list[Finding]:
         if page.asked(f"claims thresholds {files}", False, caption, "Measure thresholds"):
             thresholds = THRESHOLDS
     with columns[1]:
-        caption = f"Does chance do the same? {records.DRAWS} draws with shuffled labels, and with rotated filters."
+        caption = f"Does chance do the same? {DRAWS} draws with shuffled labels, and with rotated filters."
         if page.asked(f"claims chance {files}", False, caption, "Test chance"):
             with st.spinner("Drawing", show_time=True):
                 null_samples = records.null_samples(files, threshold, gauge)
                 readable = records.all_rows(st.session_state["files"], threshold, gauge)[1]
-                null_samples[records.UNTRAINED] = records.untrained(readable, files, threshold, gauge)
+                null_samples[UNTRAINED] = records.untrained(readable, files, threshold, gauge)
     with st.spinner("Measuring", show_time=True):
         return judge(_records(files, sorted({threshold, *thresholds}), gauge), threshold, thresholds, null_samples)
 

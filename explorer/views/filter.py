@@ -8,14 +8,13 @@ import streamlit as st
 
 from explorer import words
 from explorer.capsule.page import Shown, capsule
-from explorer.data import load
+from explorer.data import load, sample
+from explorer.data.chance import samples
 from explorer.data.source import FileId
 from explorer.frames import layer as frames
 from explorer.matrix import live_matrix
 from explorer.matrix.pack import sample_of
 from explorer.parts import controls, elements, page, snippets, text
-from store.file.read import Layer
-from store.file.sample_results import of_layer
 from store.measure.gauge import AS_TRAINED
 from store.measure.layer import LayerMeasure, scan_order
 
@@ -60,7 +59,7 @@ def _filter() -> None:
         average=view.average,
         gauge=view.gauge,
         measure=measured,
-        sample=_sample(file, layer) if view.gauge == AS_TRAINED else None,  # which it was drawn in
+        sample=_sample(file),
         on_release=lambda threshold: page.change(threshold=threshold),
     )
     st.subheader(f"This {unit}")
@@ -79,7 +78,8 @@ def _filter() -> None:
         lambda: _npy(load.loaded(file, view.layer, view.gauge).fields.matrix(view.filter)),
         "application/octet-stream",
     )  # fmt: skip
-    shown = Shown(view.layer, view.filter, view.threshold, view.order, view.average, view.gauge)
+    draws = samples("labels shuffled", load.loaded(file, view.layer, view.gauge).is_quick)
+    shown = Shown(view.layer, view.filter, view.threshold, view.order, view.average, view.gauge, draws)
     elements.download(
         "This view as a page (.html)", f"{run.name.removesuffix('.h5')}-layer-{view.layer}.html",
         lambda: capsule(run, shown), "text/html",
@@ -105,14 +105,14 @@ def _beside_chance() -> None:
     chance.beside(page.opened()[0])
 
 
-def _sample(file: FileId, layer: Layer) -> dict[str, Any] | None:
-    """How sure this filter's clusters are; None where the file does not say."""
-    recorded = of_layer(layer.record)
-    if recorded is None or recorded.clusters is None:
-        return None
+def _sample(file: FileId) -> dict[str, Any] | None:
+    """How sure this filter's clusters are; None where nobody knows."""
     view = page.view()
-    measured = load.measured(file, view.layer, recorded.clusters.threshold, "stored", AS_TRAINED)
-    return sample_of(recorded.clusters, measured, view.filter)
+    clusters = sample.clusters(file, view)
+    if clusters is None:
+        return None
+    measured = load.measured(file, view.layer, clusters.threshold, view.order, view.gauge)
+    return sample_of(clusters, measured, view.filter)
 
 
 def _elements(measured: LayerMeasure) -> None:

@@ -7,7 +7,7 @@ from explorer import words
 from explorer.charts import chance as charts_chance
 from explorer.charts import layer as charts
 from explorer.charts.sample import with_bars
-from explorer.data import load
+from explorer.data import load, sample
 from explorer.data.chance import band
 from explorer.data.source import FileId
 from explorer.frames import layer as frames
@@ -55,6 +55,7 @@ def _everything() -> None:
     _gallery()
     page.later("distributions", _distributions)
     page.later("sweep", _sweep)
+    page.folded("The sample: resample the test inputs", "resampling", lambda: _resampling(file))
     page.folded(f"Rank of each {words.unit_of(layer)}'s fields", "ranks", lambda: chance.rank_distribution(file, layer))
     snippets.python_of_layer("measured.noise, measured.n_clusters, measured.cluster_of  # one entry a filter")
     with beside:  # last: the draws take longer than all of the page
@@ -68,7 +69,7 @@ def _gallery() -> None:
     layer, unit = run.layers[view.layer], words.unit_of(run.layers[view.layer])
     measured = load.measured(file, view.layer, view.threshold, view.order, view.gauge)
     filters = frames.filters(measured, load.loaded(file, view.layer, view.gauge).squares)
-    table = with_shares(filters, layer, measured, view)
+    table = with_shares(filters, sample.clusters(file, view), measured)
 
     columns = st.columns(4, vertical_alignment="bottom")
     with columns[0]:
@@ -159,6 +160,12 @@ def _sweep() -> None:
         drawn.append((picture, f"sweep-{'-'.join(quantities).lower()}", f"{title} against the threshold"))
     elements.charts(drawn, across=2, gap="large")
     page.folded("The sweep as a table", "sweep_table", lambda: elements.table(frame, f"sweep-{view.layer}", height=320))
+
+
+def _resampling(file: FileId) -> None:
+    from explorer.parts.sample import resampling  # late: most visitors do not open it
+
+    resampling(file)
 
 
 def _bands(file: FileId, view: View) -> pl.DataFrame | None:

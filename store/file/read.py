@@ -289,7 +289,12 @@ class Layer:
         return common_part(self.probe_weights) if self.has_factors else None
 
     def bootstrap(
-        self, threshold: float = THRESHOLD, order: ArrayLike | None = None, resamples: int = RESAMPLES, seed: int = 0
+        self,
+        threshold: float = THRESHOLD,
+        order: ArrayLike | None = None,
+        resamples: int = RESAMPLES,
+        seed: int = 0,
+        gauge: Gauge = AS_TRAINED,
     ) -> Bootstrap | None:
         """Standard errors and sure clusters at any threshold, from the test features; None where the run kept none.
 
@@ -303,8 +308,10 @@ class Layer:
             return from_bfloat16(features[:, first:last])
 
         try:
-            weights = self.probe_weights
-            return bootstrap(columns, labels, weights, (threshold,), threshold, resamples, seed=seed, order=order)
+            return bootstrap(
+                columns, labels, self.probe_weights, (threshold,), threshold, resamples,
+                seed=seed, order=order, gauge=gauge,
+            )  # fmt: skip
         except ValueError as reason:  # a label without a test input, in a file of a stranger
             raise fmt.FormatError(f"{self._run.place}: layers/{self.name}: {reason}") from None
 

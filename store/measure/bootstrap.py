@@ -25,7 +25,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from store.measure import bootstrap_kernels as kernels
-from store.measure.layer import THRESHOLD, LayerMeasure, measure_factored
+from store.measure.fields import Fields
+from store.measure.gauge import AS_TRAINED, Gauge
+from store.measure.layer import THRESHOLD, LayerMeasure
 from store.measure.summary import THRESHOLDS
 from store.measure.threads import n_shares, parallel_ranges
 
@@ -79,12 +81,13 @@ def bootstrap(
     swept: int = SWEPT,
     seed: int = 0,
     order: ArrayLike | None = None,
+    gauge: Gauge = AS_TRAINED,
 ) -> Bootstrap:
     """Resample the test inputs of a layer.
 
     columns: features of a range of filters, see `columns_of`; labels (inputs,), each of the K at least once;
     probe_weights (N_f, K, S) float32; at: where clusters are followed, in all resamples; at the other thresholds the
-    first `swept` of them are measured; order as in `measure_layer`. A range of filters
+    first `swept` of them are measured; order as in `measure_layer`, gauge of the fields. A range of filters
     is asked for at a time, so that the resampled class means never take more than 64 MiB. Resample r has the same
     inputs however many filters there are. Raises ValueError that names the argument.
     """
@@ -113,12 +116,14 @@ def bootstrap(
         features = columns(block.start, block.stop)[by_label].reshape(len(of_input), -1)
         plain = _means(ones, features, block.stop - first, dtype=np.float64)
         means[block] = plain[0].transpose(1, 0, 2)  # (filter, label, position)
-        clusters[block] = measure_factored(means[block], weights[block], at, order).cluster_of
+        clusters[block] = Fields(factors=(means[block], weights[block]), gauge=gauge).measure(at, order).cluster_of
         nothing = np.zeros((2, block.stop - first, n_labels))
-        _count(plain, weights[block], cuts, 1, -1, scan, clusters[block], own, nothing[0].astype(np.int64), nothing[1])
+        unfound = (clusters[block], own, nothing[0].astype(np.int64), nothing[1])
+        _count(plain, weights[block], cuts, 1, -1, scan, gauge, *unfound)
         drawn = _means(counts, features, block.stop - first)
-        _count(drawn, weights[block], cuts, swept, place, scan, clusters[block], draws, same[block], overlap[block])
-    measured = measure_factored(means, weights, at, order)
+        found = (clusters[block], draws, same[block], overlap[block])
+        _count(drawn, weights[block], cuts, swept, place, scan, gauge, *found)
+    measured = Fields(factors=(means, weights), gauge=gauge).measure(at, order)
     is_cluster = np.arange(n_labels) < measured.n_clusters[:, None]
     quantities = _quantities(draws, n_labels)
     quantities[swept:, np.arange(len(cuts)) != place] = np.nan
@@ -173,6 +178,7 @@ def _count(
     swept: int,
     at: int,
     order: NDArray[np.int64],
+    gauge: Gauge,
     cluster_of: NDArray[np.int32],
     totals: NDArray[np.int64],
     same: NDArray[np.int64],
@@ -180,11 +186,12 @@ def _count(
 ) -> None:
     """Add what a range of filters gives, on the cores; a sum for each thread."""
     n_filters, n_labels = cluster_of.shape
+    zero_sum = gauge != AS_TRAINED
     parts = np.zeros((n_shares(n_filters), *totals.shape), np.int64)
 
     def task(share: int, first: int, last: int) -> None:
         kernels.resample_filters(
-            first, last, means, weights, cuts, swept, at, order, cluster_of, parts[share], same, overlap
+            first, last, means, weights, cuts, swept, at, order, zero_sum, cluster_of, parts[share], same, overlap
         )
 
     parallel_ranges(task, n_filters, work=len(means) * n_filters * n_labels**2)

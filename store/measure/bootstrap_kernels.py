@@ -8,7 +8,7 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
-from store.measure.kernels import NO_CLUSTER, _maximum, cut_bits, field_matrix, find_clusters
+from store.measure.kernels import NO_CLUSTER, _maximum, cut_bits, field_matrix, find_clusters, zero_sum_matrix
 
 # What is added up over filters, at [resample, threshold]:
 FILTERS, NOISE, CLUSTERS, LABELS, SQUARES, NOISE_ALL = range(6)
@@ -16,13 +16,15 @@ N_TOTALS = 6
 
 
 @nb.njit(nogil=True, cache=True)
-def resample_filters(first, last, means, weights, thresholds, swept, at, order, cluster_of, totals, same, overlap):
+def resample_filters(
+    first, last, means, weights, thresholds, swept, at, order, zero_sum, cluster_of, totals, same, overlap
+):
     """Measure the filters first..last-1 in every resample.
 
     means (R, K, N_f, S) and weights (N_f, K, S) float32; thresholds (T,): all of them in the first `swept` resamples,
-    thresholds[at] alone in the others; cluster_of (N_f, K): the clusters that are looked for at thresholds[at]. Adds to
-    totals (R, T, N_TOTALS) int64, and at each cluster's number to same (N_f, K): resamples in which it is found again,
-    and to overlap (N_f, K): its best Jaccard with any.
+    thresholds[at] alone in the others; zero_sum as in `measure_factors`; cluster_of (N_f, K): the clusters that are
+    looked for at thresholds[at]. Adds to totals (R, T, N_TOTALS) int64, and at each cluster's number to same (N_f, K):
+    resamples in which it is found again, and to overlap (N_f, K): its best Jaccard with any.
     """
     n_resamples, n_labels = means.shape[:2]
     matrix = np.empty((n_labels, n_labels), np.float32)
@@ -34,6 +36,8 @@ def resample_filters(first, last, means, weights, thresholds, swept, at, order, 
         by_position = np.ascontiguousarray(weights[f].T)
         for r in range(n_resamples):
             field_matrix(means[r, :, f, :], by_position, matrix)
+            if zero_sum:
+                zero_sum_matrix(matrix, matrix)
             maximum = _maximum(matrix, bits, row_maximum)
             if not (maximum > 0 and maximum < np.inf):
                 continue

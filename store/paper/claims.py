@@ -18,11 +18,11 @@ holds | n 987.8 (layer 2), 16.3 (layer 10)
 not enough runs | K = 100 alone
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from store.measure.summary import FAR_ABOVE
+from store.measure.summary import FAR_ABOVE, Summary
 from store.paper.criteria import (
     AVERAGES,
     CERTAIN,
@@ -35,7 +35,9 @@ from store.paper.criteria import (
     Outcome,
     Verdict,
 )  # fmt: skip
-from store.paper.records import LayerRecord, RunRecord
+from store.paper.records import CLAIM_NULLS, ClaimNull, LayerRecord, RunRecord
+
+DRAWS = 5  # of each null
 
 
 class Claim(NamedTuple):
@@ -210,3 +212,26 @@ _WITHOUT_THRESHOLD = {"accuracy", "linear", "train"}
 def without_accuracy(run: RunRecord, layers: Sequence[LayerRecord]) -> RunRecord:
     """The run with stand-ins for its layers: they have no accuracy, other orders or training inputs of their own."""
     return replace(run, layers=[LayerRecord(layer.name, None, layer.at) for layer in layers])
+
+
+def null_samples(
+    runs: Sequence[RunRecord],
+    draw: Callable[[int, str, ClaimNull, int], Summary | None],
+    threshold: float,
+    draws: int = DRAWS,
+) -> dict[str, list[list[RunRecord]]]:
+    """By the name of each null, its draws: each in place of all the runs.
+
+    draw(number of the run, name of its layer, null, seed) gives a layer's stand-in (`records.null_sample`); None where
+    the layer cannot be drawn: it is missing in that draw, and a claim that needs it is not tested.
+    """
+
+    def in_place_of(number: int, null: ClaimNull, seed: int) -> RunRecord:
+        drawn = [(layer.name, draw(number, layer.name, null, seed)) for layer in runs[number].layers]
+        layers = [LayerRecord(name, None, {threshold: at}) for name, at in drawn if at is not None]
+        return without_accuracy(runs[number], layers)
+
+    return {
+        null: [[in_place_of(number, null, seed) for number in range(len(runs))] for seed in range(draws)]
+        for null in CLAIM_NULLS
+    }

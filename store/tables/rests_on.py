@@ -68,7 +68,8 @@ class RestsOn(NamedTuple):
 
     @property
     def verdict(self) -> str:
-        said = f"also on {', '.join(self.doubts)}" if self.doubts else "on the network, in every column"
+        in_every = "on the network, in every column" + (" that was tested" if self.unknown else "")
+        said = f"also on {', '.join(self.doubts)}" if self.doubts else in_every
         return said + (f"; not tested: {', '.join(self.unknown)}" if self.unknown else "")
 
 

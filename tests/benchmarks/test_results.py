@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks.results import KINDS, ROOT, command, how, main, section, with_blocks
-from explorer.frames.claims import in_other_gauge
+from explorer.frames.claims import WORDS, chance, in_other_gauge
 from precompute.fields import by_filter
 from precompute.networks.models import find_arch
 from precompute.options import parse
@@ -18,15 +18,18 @@ from store.measure.fields import Fields
 from store.measure.gauge import GAUGES, common_part, shifted
 from store.measure.layer import measure_factored
 from store.measure.semantics import superclass_sharing, together
-from store.paper.claims import judge
-from store.paper.records import run_record
+from store.paper.claims import judge, null_samples
+from store.paper.records import null_sample, run_record
 from store.tables.chance import chance_table
+from store.tables.rests_on import DRAWS, cells, rests_on, rests_on_table
 from tests.explorer_runs import make_run
 
 EXAMPLE = ROOT / "explorer" / "example.h5"
 
 
-@pytest.mark.parametrize(("page", "blocks"), [("README.md", 2), ("docs/afcc.md", 2), ("docs/gauge.md", 1)])
+@pytest.mark.parametrize(
+    ("page", "blocks"), [("README.md", 2), ("docs/afcc.md", 2), ("docs/gauge.md", 1), ("docs/rests-on.md", 2)]
+)
 def test_a_page_shows_the_example_as_it_is(tmp_path, page, blocks):
     (tmp_path / "explorer").mkdir()
     (tmp_path / "explorer" / "example.h5").symlink_to(EXAMPLE)  # alone: what else lies in runs/ here says nothing
@@ -148,6 +151,16 @@ def test_a_block_shows_its_files(tmp_path, kind):
         if kind == "afcc":
             assert shown.count("AFCC at layer 4") == 2
             return
+        if kind == "rests-on":
+            assert shown.count("\n".join(map(str.rstrip, rests_on_table(run).splitlines()))) == 2
+            return
+        if kind == "rests-on-short":
+            row = " | ".join(cells(rests_on(run, run.layers["4"]), DRAWS))
+            assert shown.count(f"| {row.replace('+-', '±')} |") == 2
+            return
+        if kind == "claims":
+            _assert_claims(run, shown)
+            return
         if kind == "gauge":
             _assert_gauge(run, shown)
             return
@@ -157,6 +170,24 @@ def test_a_block_shows_its_files(tmp_path, kind):
         measured = run.layers["4"].measure()
     for number in (measured.mean_clusters, measured.mean_cluster_size):
         assert shown.count(f" {number:.2f} ") == 2
+
+
+def _assert_claims(run: Run, shown: str) -> None:
+    """Those that one run can say something of, in both gauges; and of noise and signal, five draws of each null."""
+    judged, judged_zero_sum = [judge([run_record(run, gauge=gauge)], 0.3) for gauge in GAUGES]
+    rows = [
+        [cell.strip() for cell in line.split("|")[1:-1]] for line in shown.splitlines() if line.startswith("| a.h5")
+    ]
+    enough = [pair for pair in zip(judged, judged_zero_sum, strict=True) if pair[0].verdict != "not enough runs"]
+    assert [row[1] for row in rows] == [one.claim.sentence for one, _ in enough] != []
+    assert [row[2:4] for row in rows] == [[WORDS[one.verdict], WORDS[other.verdict]] for one, other in enough]
+    fields = run.layers["4"].fields()
+    for (one, _), row in zip(enough, rows, strict=True):
+        if one.claim.key == "snr":
+            found = [run_record(run)]
+            drawn = null_samples(found, lambda _, __, null, seed: null_sample(null, fields, 0.3, seed), 0.3)
+            (again,) = [finding for finding in judge(found, 0.3, (), drawn) if finding.claim.key == "snr"]
+            assert row[4] == chance(again) and " of 5" in row[4]
 
 
 def _assert_gauge(run: Run, shown: str) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     ("address", "expected"),
     [
         ("filter?filter=3", ["Previous", "Next", "Filter, 0 to", "Threshold", "Fields:", "Clipped:", "Permuted:",
-                             "Signal, noise_I", "CSV", "Parquet", "Elements above", "Matrix (.npy)", "Load this"]),
+                             "Signal, noise_I", "Clusters in a table", "Elements above", "Matrix (.npy)", "Load this"]),
         ("layer?null=random+order", ["Beside chance", "Add the band", "Rank of each", "Threshold", "Show",
                    "Sort by", "Holds the label", "More conditions", "as PNG", "as SVG",
                    "Open filter", "All filters in a table", "The sweep as a table", "Load this"]),

@@ -1,10 +1,12 @@
 """A layer as one page: opened from disk in Chromium with the network cut, it measures as `store.measure` does."""
 
+import json
 import math
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import Any
@@ -13,8 +15,11 @@ import pytest
 
 from explorer.capsule.page import CapsuleError, Shown, capsule
 from store.file.read import Run
+from store.file.write import write_run
 from store.measure.gauge import GAUGES, Gauge
 from store.measure.layer import ScanOrder, scan_order
+from store.measure.nulls import STATISTICS, chance
+from store.paper.records import CLAIM_NULLS
 from tests.browser import CHROMIUM, chromium, eventually, eventually_true, patient
 from tests.explorer_runs import ROOT, cifar100_labels, make_run
 
@@ -102,6 +107,49 @@ def expected(
 def fixed(value: float, digits: int) -> str:
     """As JavaScript's toFixed: of two decimals that are equally near, the greater."""
     return "–" if math.isnan(value) else str(Decimal(value).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP))
+
+
+def fixed_or_dash(value: float | None, digits: int) -> str:
+    return "–" if value is None else fixed(value, digits)
+
+
+@needs_chromium
+@pytest.mark.parametrize("gauge", GAUGES)
+def test_null_models_stand_beside_the_layer(browser: Any, small: Path, tmp_path: Path, gauge: Gauge) -> None:
+    with Run(small) as run:
+        page = opened(browser, written(run, Shown("7", 3, 0.42, gauge=gauge, draws=4), tmp_path))
+        fields = run.layers["7"].fields(gauge=gauge)
+        wanted = []
+        for name in STATISTICS:
+            beside = [chance(null, fields, threshold=0.42, samples=4).of(name) for null in CLAIM_NULLS]
+            row = [fixed_or_dash(beside[0].observed, 2)]
+            for one in beside:
+                spread = "" if one.mean is None or one.std is None else f" ± {fixed(one.std, 2)}"
+                row += [fixed_or_dash(one.mean, 2) + spread, fixed_or_dash(one.z, 1)]
+            wanted.append(row)
+        shown = page.locator("#chance-table tbody tr")
+        assert [line.locator("td").all_inner_texts() for line in shown.all()] == wanted
+        before = page.locator("#chance-table").inner_text()
+        set_threshold(page, 0.25)  # the nulls are of the page as it was made, and say so
+        assert page.locator("#chance-table").inner_text() == before and "threshold 0.42" in before
+        assert page.problems == []
+        page.context.close()
+
+
+def test_a_page_without_draws_has_no_nulls_and_matrices_alone_cannot_be_rotated(small: Path, tmp_path: Path) -> None:
+    with Run(small) as run:
+        content = run.content()
+        assert content_of(capsule(run, Shown("10", draws=0)))["chance"] is None
+    content.layers = [replace(layer, class_means=None, probe_weights=None) for layer in content.layers]
+    write_run(tmp_path / "matrices.h5", content)
+    with Run(tmp_path / "matrices.h5") as run:
+        (shuffled, rotated) = content_of(capsule(run, Shown("10", draws=2)))["chance"]["rows"]
+    assert len(shuffled["numbers"]) == len(STATISTICS)
+    assert rotated["reason"].startswith("not possible for this file") and "numbers" not in rotated
+
+
+def content_of(page: bytes) -> Any:
+    return json.loads(re.search(rb'id="content">(.*?)</script>', page)[1])  # type: ignore[index]
 
 
 @needs_chromium

@@ -85,7 +85,10 @@ def test_the_gallery_knows_each_filters_least_sure_cluster(tmp_path: Path) -> No
         of = run.layers["10"]
         measured, other = of.measure(0.3), of.measure(0.4)
         table = frames.filters(measured, of.fields().squares())
-        found = sample.with_shares(table, of, measured, SHOWN)[sample.LEAST_SURE].to_list()
-        assert sample.with_shares(table, of, other, SHOWN) is table
+        recorded = of_layer(of.record)
+        assert recorded is not None
+        found = sample.with_shares(table, recorded.clusters, measured)[sample.LEAST_SURE].to_list()
+        assert sample.with_shares(table, recorded.clusters, other) is table
+        assert sample.with_shares(table, None, measured) is table
     assert found == [min((next(shares) for _ in range(n)), default=None) for n in measured.n_clusters.tolist()]
     assert from_address({"sure": "50-100"}).sure == (50, 100) and from_address({"sure": "9-1"}).sure is None

@@ -7,6 +7,7 @@ import statistics
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -15,17 +16,18 @@ import numpy as np
 import pytest
 
 from store.file.read import Run
+from store.file.write import write_run
 from store.measure.gauge import GAUGES, Gauge, other_gauge
-from store.paper.claims import judge
+from store.paper.claims import judge, null_samples
 from store.paper.published import layers, published, settings
-from store.paper.records import run_record
+from store.paper.records import null_sample, run_record
 from tests.browser import CHROMIUM, chromium, patient
 from tests.explorer_runs import SMALL, cifar100_labels, make_run
 
 pl = pytest.importorskip("polars", reason="polars is in the extra [explore]")
 pytest.importorskip("altair", reason="altair is in the extra [explore]")
 
-from explorer.frames.claims import WORDS
+from explorer.frames.claims import WORDS, chance
 from explorer.frames.runs import collect
 from explorer.report import __main__ as report
 from explorer.report import pictures as report_pictures
@@ -275,6 +277,47 @@ def test_everything_is_of_the_gauge_and_claims_are_judged_in_both(
     said = f"{there} {differ} of 8 verdicts differ" if differ else f"{there} all 8 verdicts are the same"
     assert said in page and said in printed
     assert ("maximum, in the zero-sum gauge." in page) == (gauge == "zero-sum")
+
+
+@pytest.mark.parametrize("gauge", GAUGES)
+def test_claims_are_tested_against_chance(runs: Path, tmp_path: Path, gauge: Gauge, monkeypatch: Any) -> None:
+    folder, out = tmp_path / "runs", tmp_path / "out"
+    folder.mkdir()
+    for name in ("k20.h5", "k20-untrained.h5"):
+        shutil.copy(runs / name, folder)
+    arguments = [str(folder), "--out", str(out), "--no-figures", "--gauge", gauge]
+    assert command(*arguments, "--draws", "3", monkeypatch=monkeypatch) == 0
+    with Run(folder / "k20.h5") as trained, Run(folder / "k20-untrained.h5") as untrained:
+        record = run_record(trained, gauge=gauge)
+        fields = {name: layer.fields(gauge=gauge) for name, layer in trained.layers.items()}
+        drawn = null_samples([record], lambda _, layer, null, seed: null_sample(null, fields[layer], 0.3, seed), 0.3, 3)
+        drawn["untrained network"] = [[run_record(untrained, gauge=gauge)]]
+        found = judge([record], 0.3, (), drawn)
+    said = {row["claim"]: row["holds by chance"] for row in rows(out / "claims.csv") if "untrained" not in row["runs"]}
+    assert said == {finding.claim.sentence: chance(finding) for finding in found}
+    (noise,) = [finding for finding in found if finding.claim.key == "noise"]
+    assert {name: counted.of for name, counted in noise.chance.items()} == {
+        "labels shuffled": 3, "rotated filters": 3, "untrained network": 1,
+    }  # fmt: skip
+    page = (out / "index.html").read_text()
+    assert "holds by chance" in page and "3 draws of each" in page and chance(noise) in page
+    assert command(*arguments, "--draws", "0", monkeypatch=monkeypatch) == 0
+    assert "holds by chance" not in (out / "index.html").read_text()
+    assert {row["holds by chance"] for row in rows(out / "claims.csv")} == {""}
+
+
+def test_what_cannot_be_rotated_is_said(tmp_path: Path, monkeypatch: Any) -> None:
+    with Run(run(tmp_path / "whole.h5", 20)) as whole:
+        content = whole.content()
+    content.layers = [
+        replace(layer, class_means=None, probe_weights=None, class_means_half=None) for layer in content.layers
+    ]
+    folder, out = tmp_path / "runs", tmp_path / "out"
+    folder.mkdir()
+    write_run(folder / "matrices.h5", content)
+    assert command(str(folder), "--out", str(out), "--no-figures", monkeypatch=monkeypatch) == 0
+    (said,) = [row["holds by chance"] for row in rows(out / "claims.csv") if row["claim"].startswith("The noise per")]
+    assert re.fullmatch(r"labels shuffled \d of 5, rotated filters: not possible for this file", said)
 
 
 # ---- The page -------------------------------------------------------------------------------------------------------

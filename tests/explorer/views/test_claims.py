@@ -7,7 +7,7 @@ import pytest
 from store.file.read import Run
 from store.measure.scaling import fit_linear
 from store.measure.summary import THRESHOLDS
-from store.paper.claims import CLAIMS, judge
+from store.paper.claims import CLAIMS, DRAWS, judge
 from store.paper.published import published
 from store.paper.records import run_record
 from tests.explorer_runs import cifar100_labels, make_run
@@ -85,7 +85,7 @@ def test_thresholds_and_chance_are_measured_when_asked_for(open_app, folder: Pat
     press(at, "Test chance")
     by_claim = table(at, "verdict").set_index("claim")["holds by chance"]
     noise, accuracy = by_claim[CLAIMS[1].sentence], by_claim[CLAIMS[0].sentence]
-    assert noise.startswith("labels shuffled ") and f" of {records.DRAWS}, rotated filters " in noise
+    assert noise.startswith("labels shuffled ") and f" of {DRAWS}, rotated filters " in noise
     assert noise.split(", ")[-1].startswith("untrained network ")
     assert accuracy.startswith("untrained network")  # a shuffled layer has no accuracy of its own
 

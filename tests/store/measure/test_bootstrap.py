@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 import store.measure.bootstrap
 import store.measure.halves
 from store.measure.bootstrap import QUANTITIES, affordable, bootstrap, columns_of
+from store.measure.gauge import AS_TRAINED, GAUGES, Gauge
 from store.measure.halves import alike, halves_alike, in_first_half, other_half
 from store.measure.layer import LayerMeasure, measure_factored
 from store.measure.summary import THRESHOLDS, summary
@@ -33,7 +34,7 @@ def drawn_layer(
     return np.maximum(features, 0).astype(np.float32), labels, weights.astype(np.float32)
 
 
-def plainly(features, labels, weights, threshold, resamples, seed):
+def plainly(features, labels, weights, threshold, resamples, seed, gauge=AS_TRAINED):
     """The same draws, one after another: numbers, and of each cluster the share and the mean best Jaccard."""
     n_labels = weights.shape[1]
     random = np.random.default_rng(seed)
@@ -48,7 +49,7 @@ def plainly(features, labels, weights, threshold, resamples, seed):
 
     def measured(picks: list[NDArray[np.int64]]) -> LayerMeasure:
         means = np.stack([features[of].mean(axis=0, dtype=np.float64) for of in picks], axis=1)
-        return measure_factored(means.astype(np.float32), weights, threshold)
+        return measure_factored(means.astype(np.float32), weights, threshold, gauge=gauge)
 
     whole = measured([np.flatnonzero(labels == label) for label in range(n_labels)])
     each = [measured([of[r] for of in drawn]) for r in range(resamples)]
@@ -61,11 +62,13 @@ def plainly(features, labels, weights, threshold, resamples, seed):
     return numbers(whole), np.array([numbers(one) for one in each]), share, jaccard
 
 
+@pytest.mark.parametrize("gauge", GAUGES)
 @pytest.mark.parametrize(("seed", "threshold"), [(0, 0.3), (1, 0.05), (2, 0.8), (3, 0.5)])
-def test_it_is_resampling_done_plainly(seed: int, threshold: float) -> None:
+def test_it_is_resampling_done_plainly(seed: int, threshold: float, gauge: Gauge) -> None:
     features, labels, weights = drawn_layer(seed)
-    found = bootstrap(columns_of(features), labels, weights, (threshold,), threshold, resamples=30, seed=seed)
-    observed, draws, share, jaccard = plainly(features, labels, weights, threshold, 30, seed)
+    columns, at = columns_of(features), (threshold,)
+    found = bootstrap(columns, labels, weights, at, threshold, resamples=30, seed=seed, gauge=gauge)
+    observed, draws, share, jaccard = plainly(features, labels, weights, threshold, 30, seed, gauge)
     assert np.allclose(found.observed[0], observed, rtol=1e-12, equal_nan=True)
     close = np.isclose(found.draws[:, 0], draws, rtol=1e-12, equal_nan=True)
     assert close.mean() > 0.98, "a float32 mean rounded another way may move a tie, no more"
