@@ -14,7 +14,7 @@ from store.file.read import Run
 from tests.commands import run_here
 from tests.image_folders import WRITERS as CIFAR_WRITERS
 from tests.image_trees import message, save, write_folder
-from tests.stored_images import KEEP_NAMES, NAMES, SIDE, TWO, WRITERS, colours
+from tests.stored_images import KEEP_NAMES, NAMES, SIDE, TWO, WRITERS, colours, write_shards
 from tests.tables_in_docs import rows
 
 
@@ -68,6 +68,41 @@ def test_another_image_in_a_file_is_noticed(form, tmp_path):
     after = loaded(WRITERS[form](tmp_path / "after", parts)).checksums
     assert before["train_content_sha256"] == after["train_content_sha256"]
     assert before["test_content_sha256"] != after["test_content_sha256"]
+
+
+@pytest.mark.parametrize("form", ["parquet", "WebDataset", "NumPy arrays (.npz)"])
+def test_one_file_may_be_named(form, tmp_path):
+    """Of several data sets in a folder, as MedMNIST keeps them."""
+    folder = WRITERS[form](tmp_path / "images", colours({"train": 10}))
+    (path,) = folder.iterdir()
+    path.with_stem("train-more").write_bytes(b"of another data set")
+    found = loaded(path)
+    assert found.source == f"{form}; a fifth of each label's images tests, drawn from seed 0"
+    assert len(found.train) + len(found.test) == 30
+
+
+def test_a_file_of_no_form_is_told_so(tmp_path):
+    (tmp_path / "image.png").touch()
+    with pytest.raises(Problem, match=r"image.png: is a file; name its folder"):
+        loaded(tmp_path / "image.png")
+
+
+def test_an_image_that_cannot_be_decoded_is_named_and_left_out_on_request(tmp_path, capsys):
+    parts = colours({"train": 10})
+    folder = write_shards(tmp_path / "images", parts)
+    path = folder / "train-000000.tar"
+    whole = loaded(folder, skip_unreadable=True)
+    assert whole.unreadable == 0
+    assert isinstance(whole.train.images, ImageFiles)
+    bad = whole.train.images.paths[3]
+    content = path.read_bytes()
+    path.write_bytes(content.replace(bad.read_bytes(), bytes(len(bad.read_bytes()))))
+    capsys.readouterr()
+    found = loaded(folder, skip_unreadable=True)
+    assert (found.unreadable, len(found.train)) == (1, len(whole.train) - 1)
+    assert capsys.readouterr().out == f"left out, since it cannot be decoded: {path}, {bad.name}\n"
+    with pytest.raises(Problem, match=rf"train-000000.tar, {bad.name}: not a readable image"):
+        pixels(loaded(folder).train)
 
 
 def test_class_folders_come_first(tmp_path):
