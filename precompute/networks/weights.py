@@ -133,11 +133,6 @@ def _path(options: Options, kind: str) -> Path | None:
     return options.checkpoint if kind == "checkpoint" else Path(options.weights or "") if kind == "file" else None
 
 
-def read(path: Path) -> State:
-    """The largest set of weights in a file, under the file's names. Runs no code from it. Raises Problem, OSError."""
-    return max(_checked(path, reading.read(path)), key=lambda one: len(one.state)).state
-
-
 def _checked(path: Path, loaded: Any) -> list[Candidate]:
     found = candidates(loaded)
     if not found:
