@@ -11,7 +11,7 @@ from torch import nn
 from precompute.messages.problem import Problem, one_line
 from precompute.networks import class_order
 from precompute.networks.arch import Arch
-from precompute.networks.checkpoints import fitting, reading
+from precompute.networks.checkpoints import fitting, reading, values
 from precompute.networks.checkpoints.choosing import Candidate, State, candidates
 from precompute.options import WEIGHTS, Options
 
@@ -137,14 +137,7 @@ def _checked(path: Path, loaded: Any) -> list[Candidate]:
     found = candidates(loaded)
     if not found:
         raise Problem(f"{path}: holds no state dict (names of parameters and their tensors)")
-    for candidate in found:
-        for name, value in candidate.state.items() if candidate.place.count("*") == 0 else ():
-            if value.is_complex():
-                raise Problem(f"{path}: {name} holds complex numbers, which no network here has")
-            if value.is_floating_point() and not value.float().isfinite().all():
-                raise Problem(
-                    f"{path}: {name} holds numbers that are not finite: it is damaged, or its training failed"
-                )
+    values.check(path, found)
     return found
 
 
