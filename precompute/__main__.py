@@ -42,7 +42,7 @@ def measure_filters(job: "Job", earlier: "RunContent | None", todo: "Todo") -> N
     content = earlier or new_content(job, trained, recorded)
     content.label_of_test_input = data.test_labels.cpu().numpy()  # goes into the file with test features
     for tap in todo.probed:
-        probed = stages.train_probe(job, data, recorded, tap)
+        probed = stages.train_probe(job, plan, data, recorded, tap)
         # "In the third stage, the trained weights of the FC layer are used to quantify the functionality of each
         # filter constituting its input layer."
         content.layers.append(stages.quantify_filters(job, plan, data, recorded, tap, probed))

@@ -26,6 +26,7 @@ NOT_RECIPE = (
     "layers",
     "data_dir",
     "skip_unreadable",
+    "activations",
     "device",
     "out",
     "resume",
@@ -126,6 +127,10 @@ class Options:
     weights' file says, or as its trainer sorts."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """Where to compute. auto: a GPU where there is one."""
+    activations: Annotated[tuple[Path, Path] | None, optional("TRAIN.npz TEST.npz")] = None
+    """Measure activations that another program has saved, without a network: of each split a file of arrays, `labels`
+    (inputs,), and by the layer's name (inputs, units) or (inputs, units, positions, ...); `label_names` may be
+    beside them."""
     out: Annotated[Path | None, optional("FILE")] = None
     """The file to write. Default: in runs/, named after the options."""
     resume: Annotated[bool, optional()] = False
@@ -275,6 +280,8 @@ def output_path(options: Options) -> Path:
     """Where the file goes: as asked for, or runs/ARCH-DATA with what is not default."""
     if options.out is not None:
         return options.out if options.out.suffix == ".h5" else options.out.with_name(options.out.name + ".h5")
+    if options.activations is not None:
+        return Path("runs") / f"activations-{options.activations[1].stem}.h5"
     parts = [options.arch.replace(":", "-"), _data_name(options)]
     parts += [str(options.labels)] if options.labels is not None else []
     parts += [options.recipe] if options.recipe == "quick" and options.data != "digits" else []

@@ -73,6 +73,7 @@ _VGG_CIFAR10 = {10: Schedule("supplement, VGG-16, CIFAR-K/10", 0.01, 0.975, 1.5e
 
 # "For the training of the FC layer, ...": eta, mu, alpha, (q, dt); 100 epochs are our choice.
 _PROBE_CIFAR100 = Schedule("supplement, FC layer, CIFAR-K/100", 0.005, 0.975, 1.5e-5, 100, 0.65, 20)
+PROBES_ALONE = _PROBE_CIFAR100  # of activations whose network is somebody else's
 _PROBE_CIFAR10 = Schedule("supplement, FC layer, CIFAR-K/10", 0.02, 0.995, 1e-7, 100, 0.6, 20)
 
 # "EfficientNet-B0 was trained on CIFAR-K/100 and ImageNet datasets using transfer learning ... For the first seven

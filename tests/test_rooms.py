@@ -81,6 +81,8 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
         "precompute/networks/checkpoints/test_schemes.py",
         "what is said where no scheme fits",
     ),
+    "precompute/__init__.py": ("precompute/test_measuring.py", "what people import from it"),
+    "precompute/one_layer.py": ("precompute/test_measuring.py", "stages 2 and 3, of arrays alone"),
     "precompute/job.py": ("precompute/test_main.py", "what a run is, as its command makes it"),
     "precompute/activations.py": ("precompute/test_probe.py", "what a probe is trained on"),
     "precompute/disk/placement.py": ("precompute/test_probe.py", "room for what a probe is trained on"),

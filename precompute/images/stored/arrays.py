@@ -66,7 +66,7 @@ def read(folder: Path, files: Sequence[Path]) -> StoredSet:
 
 def _parts(path: Path, said: str) -> dict[str, Part]:
     """said: the part that the file's name tells, for arrays whose names do not."""
-    arrays = _arrays(path)
+    arrays = read_npz(path)
     roles: dict[str, dict[str, str]] = {}
     for key in arrays:
         part, role = _role(key)
@@ -120,7 +120,8 @@ def _part(path: Path, images_key: str, labels_key: str, arrays: dict[str, NDArra
     return Part(found, labels.tolist() if labels.dtype.kind == "U" else labels.astype(np.int64))
 
 
-def _arrays(path: Path) -> dict[str, NDArray[Any]]:
+def read_npz(path: Path) -> dict[str, NDArray[Any]]:
+    """The arrays of a file by their names. Raises Problem, OSError."""
     found = {}
     try:
         with zipfile.ZipFile(path) as archive:
