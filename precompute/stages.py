@@ -21,6 +21,7 @@ from precompute.machine.device import to_device
 from precompute.machine.memory import Place
 from precompute.messages.wording import counted
 from precompute.networks.taps import Tap
+from precompute.pictures import driving
 from precompute.plan import Plan
 from precompute.probe import (
     accuracy_of,
@@ -189,6 +190,7 @@ def quantify_filters(
         confusion=confusion_matrix(data.test_labels.cpu().numpy(), answers.cpu().numpy(), n_labels),
         test_features=test_features(recorded, tap, n_filters) if tap.layer in job.features else None,
         class_means_half=half,
+        top_inputs=driving(test, data.test_labels, weights),
         history=probed.history,
         record={
             "sample": sampled,
