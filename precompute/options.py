@@ -141,8 +141,8 @@ class Options:
     """Layers whose test activations go into the file as well, or `all`; they make exact what-if accuracy possible.
     May be asked for after the run."""
     thumbnails: Annotated[bool, optional()] = False
-    """Keep the test images in the file too, at most 64 pixels a side: the explorer shows them beside their answers.
-    Goes with --features; may be asked for after the run. Whoever gets the file gets the images."""
+    """Keep test images in the file too, at most 64 pixels a side and 64 MB in all: the explorer shows which of them
+    drive a filter. May be asked for after the run. Whoever gets the file gets the images."""
     afcc: Annotated[tuple[str, ...], optional("LAYER ...")] = ()
     """Layers, or `all`, whose probes are cut down to their filters' clusters (the paper's AFCC) and retrained, beside
     baselines that keep as many weights. May be asked for after the run: it goes on from what is kept of it."""
@@ -195,8 +195,6 @@ def parse(arguments: list[str]) -> Options:
     three = len(options.mean) == len(options.std) == 3 and all(0 < value < 100 for value in options.std)
     if (options.mean or options.std) and not three:
         raise Problem("--mean and --std go together: three numbers each, for pixels in [0, 1]; --std above 0")
-    if options.thumbnails and not options.features:
-        raise Problem("--thumbnails goes with --features: the images are shown beside what a layer makes of them")
     if options.resume and options.fresh:
         raise Problem("--resume goes on with what is there and --fresh throws it away: give one of them")
     if options.probe_draws is not None and options.probe_inputs == "plain":
