@@ -169,7 +169,7 @@ def measure_given(
         superclasses=given.superclasses,
         test_inputs=np.bincount(given.test_labels, minlength=n_labels),
         history={column: [] for column in ("learning_rate", "loss", "train_accuracy", "test_accuracy")},
-        label_of_test_input=given.test_labels if features else None,
+        label_of_test_input=given.test_labels,
     )
     content.manifest["data"] |= checksums | {
         "n_labels": n_labels, "train_inputs": len(given.train_labels), "test_inputs": len(given.test_labels),
