@@ -185,7 +185,7 @@ def quantify_filters(
         history=probed.history,
         record={
             "unit": tap.unit,
-            "module": tap.module,
+            "module": tap.where,
             "filter_size": [height, width],
             "train_accuracy": probe_accuracy(probed.probe, train, data.train_labels),
             "test_accuracy": accuracy_of(answers, data.test_labels),

@@ -29,13 +29,15 @@ class Call:
             yield from call.walk()
 
     @property
+    def mixes(self) -> bool:
+        """Whether the module itself mixes units, as convolutions and linear layers do, and norms do not."""
+        own = self.module.named_parameters(recurse=False)
+        return any(parameter.ndim > 1 for name, parameter in own if "weight" in name)
+
+    @property
     def n_mixing(self) -> int:
-        """How many layers in it mix units, as convolutions and linear layers do, and norms and activations do not."""
-        return sum(_mixes(call.module) for call in self.walk())
-
-
-def _mixes(module: nn.Module) -> bool:
-    return any(parameter.ndim > 1 for name, parameter in module.named_parameters(recurse=False) if "weight" in name)
+        """How many layers in it mix units."""
+        return sum(call.mixes for call in self.walk())
 
 
 def tensors(value: Any) -> list[Tensor]:

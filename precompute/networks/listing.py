@@ -16,9 +16,8 @@ def list_taps(options: Options) -> str:
         n_units, height, width = shapes[layer]
         pooling = f"{tap.pool}x{tap.pool} {tap.pooling}" if tap.pool > 1 else "-"
         numbers = (str(n_units), f"{height}x{width}", str(n_units * height * width))
-        module = f"into {tap.module}" if tap.classifiers or tap.heads else tap.module
         default = "yes" if layer in arch.layers else ""
-        rows.append((layer, module, tap.kind, tap.unit, *numbers, pooling, default, tap.why))
+        rows.append((layer, tap.where, tap.kind, tap.unit, *numbers, pooling, default, tap.why))
     widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADS))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     return "\n".join([f"{arch.name}, images of {arch.side}x{arch.side}", *lines])

@@ -144,13 +144,20 @@ class Looked:
 
     def mixes_after(self, call: Call) -> bool:
         """Whether anything between a call and the classifiers mixes units."""
-        return any(one.n_mixing and one.end > call.end and call not in one.walk() for one in self._body())
+        return any(one.mixes for one in self._after(call))
 
     def learns_after(self, call: Call) -> bool:
         """Whether anything with weights comes between a call and the classifiers."""
-        later = (one for one in self._body() if one.end > call.end and call not in one.walk())
-        return any(next(one.module.parameters(recurse=False), None) is not None for one in later)
+        return any(next(one.module.parameters(recurse=False), None) is not None for one in self._after(call))
 
-    def _body(self) -> Iterator[Call]:
-        """All calls of modules that hold none, but for the classifiers'."""
-        return (one for one in self.root.walk() if not one.inside and one.path not in self.outputs)
+    def _after(self, call: Call) -> Iterator[Call]:
+        """The calls that end after this one, but for those that hold it, and the classifiers'."""
+        around = set(self._around(call))
+        return (
+            one for one in self.root.walk() if one.end > call.end and one not in around and one.path not in self.outputs
+        )
+
+    def _around(self, call: Call) -> Iterator[Call]:
+        while (holder := self._holder.get(call)) is not None:
+            yield holder
+            call = holder

@@ -39,6 +39,11 @@ class Tap:
     kind: str = ""  # "stage end", "classifier's input", ...
     why: str = ""  # it is tapped there
 
+    @property
+    def where(self) -> str:
+        """The module that is read, `into` where it is what the module is given."""
+        return f"into {', '.join(self.classifiers) or self.module}" if self.classifiers or self.heads else self.module
+
     def units(self, seen: Tensor) -> Tensor:
         """What the module gave (heads: what it was given) -> (batch, units, height, width), in memory of its own.
 
