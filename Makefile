@@ -6,13 +6,14 @@ JOBS ?= 3
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help install demo test test-cluster test-families lint bench trust audit example results screenshots clean
+.PHONY: help install demo test test-quick test-cluster test-slow lint bench trust audit example results screenshots clean
 
 help:
 	@echo "make demo         train VGG-16 and its probes on the embedded digits (about 2 minutes), then explore the result"
 	@echo "make test         the test suite, JOBS=3 tests at a time: some wait more than they compute"
-	@echo "make test-families every family of timm's, on the CPU (many minutes)"
+	@echo "make test-quick   the part of it that starts no browser, no server and no second process of the program"
 	@echo "make test-cluster what takes clusters of Ray, whose machines die (3 minutes)"
+	@echo "make test-slow    how often intervals hold a truth that is known (a minute)"
 	@echo "make lint         ruff and mypy"
 	@echo "make bench        the benchmarks of benchmarks/README.md"
 	@echo "make trust        crashes, hostile files and load at full length; writes docs/trust.md (about an hour)"
@@ -36,13 +37,16 @@ demo: $(INSTALLED)
 	$(BIN)/streamlit run explorer/app.py -- --store runs/vgg16-digits.h5
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not cluster and not families"
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not cluster and not slow"
+
+test-slow: $(INSTALLED)
+	$(BIN)/python -m pytest -m slow
+
+test-quick: $(INSTALLED)
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not (browser or cluster or processes or trust)"
 
 test-cluster: $(INSTALLED)
 	$(BIN)/python -m pytest -m cluster
-
-test-families: $(INSTALLED)
-	$(BIN)/python -m pytest -m families
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

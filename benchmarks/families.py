@@ -20,13 +20,14 @@ import timm
 import torch
 from torch import nn
 
+from precompute.messages.problem import Problem
 from precompute.networks import choose, timm_models
 from precompute.networks.arch import Arch
 from precompute.networks.calls import Call
 from precompute.networks.main_path import Looked
 from precompute.networks.models import choose_taps, find_arch
 from precompute.networks.taps import Tap, watch
-from precompute.options import Options, Problem
+from precompute.options import Options
 
 DOCUMENT = Path("docs/families.md")
 MAX_REAL = 200e6  # weights of a network that is run for real
@@ -185,7 +186,8 @@ def corners_that_stray(arch: Arch, taps: list[Tap]) -> list[str]:
     """
     raw = [replace(tap, pool=1) for tap in taps if not tap.classifiers]
     draw = torch.Generator().manual_seed(0)
-    with warnings.catch_warnings(action="ignore"):
+    with warnings.catch_warnings(action="ignore"), torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
         network = _settled(arch.build(2), torch.randn(_SETTLING, 3, arch.side, arch.side, generator=draw))
         image, other = torch.randn(2, 3, arch.side, arch.side, generator=draw)
         images = image.repeat(5, 1, 1, 1)

@@ -10,9 +10,10 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 
 from benchmarks.training import BATCH, N_LABELS, PROBED, RECIPE, network_training
+from precompute.activations import KEPT
 from precompute.images.augment import Draws
 from precompute.machine.device import choose_device
-from precompute.probe import KEPT, probe_training
+from precompute.probe import probe_training
 from precompute.training.graph import STEPS_BEFORE
 from precompute.training.loop import Training
 

@@ -3,9 +3,9 @@
     python -m benchmarks.results [FILE ...]
 
 A block of README.md, or of a page of docs/, names what it shows and the files that it is from, in the comment that it
-begins with; a block whose files are not all there is left as it is. The explorer's example file everybody has, so that
-a test can make its blocks again. With files, docs/results.md is written too: a section each, with the command that
-makes it.
+begins with; a block whose files are not all there, or do not hold what it shows, is left as it is. The explorer's
+example file everybody has, so that a test can make its blocks again. With files, docs/results.md is written too: a
+section each, with the command that makes it.
 """
 
 import re
@@ -18,6 +18,7 @@ from typing import Any
 
 import polars as pl
 
+from benchmarks import doubts
 from explorer.frames.runs import of_run
 from explorer.report.tables import QUANTITIES, mean_and_deviation, recipe_of, tables
 from precompute.messages.progress import seconds
@@ -70,7 +71,8 @@ def with_blocks(text: str, root: Path) -> str:
         if not all(path.exists() for path in paths):
             return block[0]
         with ExitStack() as stack:
-            return f"{block['mark']}{show([stack.enter_context(Run(path)) for path in paths])}{block['end']}"
+            shown = show([stack.enter_context(Run(path)) for path in paths])
+        return f"{block['mark']}{shown}{block['end']}" if shown else block[0]
 
     return _BLOCK.sub(made_again, text)
 
@@ -88,7 +90,8 @@ def _commands_and_tables(runs: list[Run]) -> str:
 
 
 def _afcc(runs: list[Run]) -> str:
-    return "\n".join(f"```\n{_stripped(afcc_tables(run))}\n```\n" for run in runs)
+    found = [_stripped(text) for run in runs if (text := afcc_tables(run))]
+    return "\n".join(f"```\n{text}\n```\n" for text in found)
 
 
 def _last_layers(runs: list[Run]) -> str:
@@ -144,6 +147,12 @@ KINDS: dict[str, Callable[[list[Run]], str]] = {
     "chance": _chance,
     "meaning": _meaning,
     "samples": _samples,
+    "gauge": doubts.gauge,
+    "starts": doubts.starts,
+    "without-start": doubts.without_start,
+    "rests-on": doubts.whole,
+    "rests-on-short": doubts.short,
+    "claims": doubts.claims,
 }
 
 
@@ -167,8 +176,12 @@ def how(run: Run) -> str:
     durations = manifest.get("durations") or {}
     probes = sum(layer.record.get("seconds") or 0.0 for layer in run.layers.values())
     before = manifest["network"].get("resumed_at_epoch", manifest["network"].get("went_on_after"))  # its name of 0.1
+    already = before is not None and before >= manifest["network"]["epochs"]  # by an earlier process
     took = [
-        (f"the network{f' after its first {before:g} epochs' if before else ''}", durations.get("train_network")),
+        (
+            f"the network{f' after its first {before:g} epochs' if before else ''}",
+            None if already else durations.get("train_network"),
+        ),
         ("activations", durations.get("record_activations")),
         (f"{len(run.layers)} probes", probes or None),
     ]

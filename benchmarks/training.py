@@ -6,11 +6,12 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from benchmarks.timing import Row, interleaved, median_ratio
+from precompute.activations import KEPT
 from precompute.images.augment import Draws, Images, Preprocessing
 from precompute.machine.device import Device, choose_device, to_device
 from precompute.networks.models import find_arch
 from precompute.options import Options, parse
-from precompute.probe import KEPT, probe_training
+from precompute.probe import probe_training
 from precompute.recipes import recipe_for
 from precompute.training.loop import Training
 

@@ -12,7 +12,7 @@ def main() -> None:
     # Before the navigation, which else has the page's icon fetched from another server, as any icon by its name.
     st.set_page_config(page_title="Filterscope", page_icon=_ICON, layout="wide")
     views = [
-        st.Page("views/run.py", title="Run", icon=":material/summarize:", default=True),
+        st.Page("views/overview.py", title="Overview", icon=":material/summarize:", default=True),
         st.Page("views/layer.py", title="Layer", icon=":material/grid_view:"),
         st.Page("views/filter.py", title="Filter", icon=":material/center_focus_strong:"),
         st.Page("views/labels.py", title="Labels", icon=":material/label:"),
@@ -47,11 +47,24 @@ _ICON = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16">
 <rect width="16" height="16" rx="2" fill="#0d0e12"/>
 <path fill="#fff" d="M1 1h6v6h-6zM7 7h4v4h-4z"/><path fill="#ffcd2c" d="M12 3h2v2h-2zM3 12h2v2h-2z"/></svg>"""
 
-_SCRIPTS = "\n".join(Path(__file__).with_name(name).read_text("utf-8") for name in ("history.js", "print.js"))
+_SCRIPTS = "\n".join(
+    Path(__file__).with_name(name).read_text("utf-8") for name in ("history.js", "print.js", "names.js")
+)
 
 _STYLE = """<style>
 .block-container { padding-top: 4rem; max-width: 1240px; }
-.fs-heading { font-size: 1.7rem; font-weight: 650; line-height: 1.25; overflow-wrap: anywhere; }
+h1.fs-heading { font-size: 1.7rem; font-weight: 650; line-height: 1.25; overflow-wrap: anywhere; margin: 0;
+  padding: 0; }
+.fs-question { font-size: 1.05rem; line-height: 1.5; opacity: 0.85; max-width: 68ch; }
+.fs-answer { font-size: clamp(1.15rem, 0.9rem + 1.1vw, 1.65rem); font-weight: 600; line-height: 1.35;
+  overflow-wrap: anywhere; max-width: 44ch; text-wrap: pretty; }
+.fs-answer b { color: var(--st-primary-color, #2f7fd0); font-weight: 700; }
+[data-testid="stSidebar"] .fs-note { font-size: 0.85rem; }
+.st-key-picture_gallery svg.marks, [class*="st-key-picture_compare-gallery"] svg.marks { display: block;
+  width: 100%; height: auto; }
+[class*="-gallery"] :is([data-testid="stVegaLiteChart"], [data-testid="stVegaLiteChart"] > div, .chart-wrapper,
+  [data-testid="stFullScreenFrame"], [data-testid="stElementContainer"]) { width: 100% !important; max-width: 100%; }
+[data-testid="stVegaLiteChart"] summary { display: none; }
 .fs-lead { font-size: 1.15rem; font-weight: 600; overflow-wrap: anywhere; }
 .fs-note { opacity: 0.75; font-size: 0.93rem; overflow-wrap: anywhere; max-width: 72ch; }
 .st-key-look { display: none; }

@@ -7,9 +7,12 @@ import streamlit as st
 from explorer.data import load
 from explorer.data import source as sources
 from explorer.data.source import FileId, Source
-from explorer.parts import controls, page, text
+from explorer.parts import controls, find, page, text
 from explorer.state import fitted, from_address
+from store.file.format import FormatError
+from store.file.remote import RemoteError
 
+_MOST_TRIED = 20  # files of a folder, until one opens
 _LOOK_EVERY = 2.0  # seconds between looks for new files, while the page is at rest
 
 
@@ -35,7 +38,9 @@ def open_file() -> bool:
     st.session_state["file"], st.session_state["files"] = file, files
     page.show_at(fitted(page.view(), run))
     with st.sidebar:
+        find.find(run)
         controls.choose_in_sidebar(run)
+        find.copy_link()
     return True
 
 
@@ -57,11 +62,22 @@ def _choose_file(files: list[FileId]) -> FileId:
         st.warning("The file that this address names is not in the folder that is open; the newest is shown instead.")
         text.plain(named)
     if named not in by_name:
-        page.change(store=files[0].name)
+        page.change(store=_newest_that_opens(files).name)
     if len(files) > 1:
         with st.sidebar:
             controls.choose("Run", "store", list(by_name), lambda name: name.removesuffix(".h5"))
     return by_name[page.view().store]
+
+
+def _newest_that_opens(files: list[FileId]) -> FileId:
+    """The newest where none does, so that a person reads why."""
+    for file in files[:_MOST_TRIED]:
+        try:
+            load.open_run(file)
+        except (FormatError, RemoteError, OSError):
+            continue
+        return file
+    return files[0]
 
 
 @st.fragment
@@ -80,7 +96,7 @@ def _nothing_yet(source: Source) -> None:
     text.plain("No result yet", "heading")
     st.text(f"There is no .h5 file in {source.folder.resolve()}.")
     st.markdown("Make one, for example the demonstration on the embedded digits, which takes about 3 minutes:")
-    st.code("make demo", language="bash")
+    st.code("make demo", language=None)
     st.markdown("or open another file or folder:")
-    st.code("streamlit run explorer/app.py -- --store PATH", language="bash")
+    st.code("streamlit run explorer/app.py -- --store PATH", language=None)
     st.caption("This page shows a file as soon as it is there.")

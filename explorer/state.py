@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, get_args
 
-from explorer.charts.gallery import Style
 from store.file.read import Layer, Run
 from store.measure import nulls
 from store.measure.afcc import SilencingOrder
+from store.measure.gauge import AS_TRAINED, Gauge
 from store.measure.layer import THRESHOLD, ScanOrder
 from store.measure.summary import Average
 
@@ -18,10 +18,11 @@ LabelSort = Literal[  # columns of frames.labels
 ]
 Weights = Literal["clusters", "all"]  # of a probe: those of its filters' clusters, or all
 NullChoice = Literal["none", nulls.Null]
+Style = Literal["fields", "clipped", "permuted"]  # of the gallery
 Scope = Literal["file", "folder"]
 Range = tuple[int, int] | None  # from and to, both included; None: any
 _CHOICES = {
-    "order": ScanOrder, "average": Average, "style": Style, "sort": FilterSort, "label_sort": LabelSort,
+    "order": ScanOrder, "gauge": Gauge, "average": Average, "style": Style, "sort": FilterSort, "label_sort": LabelSort,
     "null": NullChoice, "silencing": SilencingOrder, "weights": Weights, "scope": Scope,
 }  # fmt: skip
 _NAMES = ("store", "layer", "store_b", "layer_b", "kind")
@@ -37,6 +38,7 @@ class View:
     filter: int = 0
     label: int = 0
     order: ScanOrder = "stored"
+    gauge: Gauge = AS_TRAINED
     average: Average = "clustered"
     store_b: str = ""  # what is compared with it
     layer_b: str = ""
@@ -48,6 +50,7 @@ class View:
     clusters: Range = None  # filters with so many clusters only
     largest: Range = None
     noise: Range = None
+    sure: Range = None  # filters whose least sure cluster is found in so many % of the resamples
     maximum: tuple[float, float] | None = None  # from and to, both included
     gallery_page: int = 1
     label_sort: LabelSort = "label"
@@ -94,7 +97,7 @@ def from_address(parameters: Mapping[str, str]) -> View:
             values[name] = max(int(text), 1 if name == "gallery_page" else 0)
     for name in ("ascending", "log"):
         values[name] = parameters.get(name) == "1"
-    for name in ("clusters", "largest", "noise"):
+    for name in ("clusters", "largest", "noise", "sure"):
         low, _, high = parameters.get(name, "").partition("-")
         if _is_whole(low) and _is_whole(high) and int(low) <= int(high):
             values[name] = (int(low), int(high))

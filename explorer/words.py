@@ -39,3 +39,57 @@ def not_the_papers(run: Run) -> str:
 def positions(layer: Layer) -> str:
     """What a field is a sum over."""
     return "the one position" if layer.positions == 1 else f"the {layer.positions} positions"
+
+
+# ---- The glossary: each symbol once, in a line and a formula. What stands on a page is explained from here. ----------
+
+_GLOSSARY = {
+    "layer": ("The layer after which the network was frozen and a probe trained.", ""),
+    "accuracy": ("The part of the test inputs whose label the layer's probe finds.", ""),
+    "N_f": ("Filters of the layer.", ""),
+    "F_s": ("Size of one filter's output: its positions, height times width.", ""),
+    "FC_s": ("Inputs of the probe: all positions of all filters.", "FC_s = N_f F_s."),
+    "n": (
+        "Noise of a filter: elements above the threshold that are in no cluster, as a mean over filters.",
+        "n = elements above - the sum of c² over clusters of c labels.",
+    ),
+    "N_c": ("Clusters of a filter, as a mean over filters.", ""),
+    "C_s": ("Labels in a cluster, as a mean over all clusters.", ""),
+    "silent": ("Filters without a finite field above zero: they have no cluster and no noise.", ""),
+    "signal": (
+        "How many clusters, over all filters, hold a label.",
+        "Eq. (1), from the layer means: signal = N_f N_c C_s / K.",
+    ),
+    "noise_I": (
+        "Internal noise: elements of a label's row inside its clusters, off the diagonal, for a mean other label.",
+        "Eq. (2), from the layer means: noise_I = signal (C_s - 1) / (K - 1).",
+    ),
+    "noise_E": (
+        "External noise: elements of a label's row above the threshold and outside clusters, for a mean other label.",
+        "Eq. (3), from the layer means: noise_E = N_f n / K².",
+    ),
+    "noise_I + noise_E": ("Internal and external noise of a label together, for a mean other label.", ""),
+    "SNR": ("Signal-to-noise ratio: the mean signal over the mean noise.", ""),
+    "SNR_I": ("Signal to internal noise.", "SNR_I = signal / noise_I, as means over the labels."),
+    "weights kept": ("Of the probe's weights, those from a filter to the labels of its clusters.", ""),
+    "share kept": ("Weights kept, of all weights of the probe.", ""),
+    "N_f F_s C_s N_c": ("How many weights the layer means let expect to be kept.", ""),
+    "labels lost": ("Labels none of whose test inputs is recognised.", ""),
+    "unconnected": ("Labels in no cluster, so that their logit is always zero.", ""),
+    "SNR_E": ("Signal to external noise.", "SNR_E = signal / noise_E; Eq. (4), from the layer means: N_c C_s K / n."),
+}
+
+
+def meaning(name: str) -> str | None:
+    """What a symbol stands for, in a line and its formula; None where it is none. Also of columns such as "n, paper".
+
+    >>> meaning("FC_s, paper")
+    'Inputs of the probe: all positions of all filters. FC_s = N_f F_s.'
+    """
+    symbol = name.partition(", ")[0].removesuffix(" A").removesuffix(" B")
+    return " ".join(part for part in _GLOSSARY[symbol] if part) if symbol in _GLOSSARY else None
+
+
+def meanings(*names: str) -> str:
+    """The same of the axes of a chart, a paragraph each."""
+    return "\n\n".join(f"**{name}**: {said}" for name in names if (said := meaning(name)))

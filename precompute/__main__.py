@@ -5,135 +5,17 @@
 3. The probe's weights quantify each filter: a field matrix for every filter of every layer, in one HDF5 file.
 """
 
-import errno
-import os
-import shlex
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from precompute.machine.memory import is_lack_of_memory
-from precompute.machine.stopping import Stopped, Stopping, reraise_stop
+from precompute import cli
 
 if TYPE_CHECKING:
     from precompute.job import Job, Todo
-    from precompute.machine.distributed import World
-    from precompute.options import Options
     from store.file.write import RunContent
 
-THERE = "it is there already; --fresh makes it anew"
 
-
-def main() -> int:
-    """Run and return the exit status; a person gets messages, not tracebacks."""
-    try:
-        with Stopping() as stopping:
-            status = attempt(stopping)
-            if status == 0:
-                stopping.check()  # where the exception was lost on the last steps
-            return status
-    except Stopped as stopped:
-        from precompute.machine.distributed import World, say
-
-        world = World.of_environment()
-        command = shlex.join([*world.command, *(a for a in sys.argv[1:] if a not in stopping.done_with)])
-        say(f"stopped ({stopped}). What is done is kept; the same command goes on:\n  {command}", world)
-        return stopped.exit_status
-    except KeyboardInterrupt:  # before `Stopping` stands ready
-        return 130
-
-
-def attempt(stopping: Stopping) -> int:
-    """Run as the command line says; says what went wrong. Returns the exit status, raises Stopped."""
-    from precompute.machine.distributed import World, say
-    from precompute.options import Problem, output_path, parse
-
-    world, options = World.of_environment(), None
-    try:
-        with reraise_stop():
-            with world.quiet(errors=True):
-                options = parse(sys.argv[1:])
-            with world.quiet(), world.connected(options.device):
-                run(options, stopping, world)
-        return 0
-    except Problem as problem:
-        say(f"error: {problem}", world)
-    except BrokenPipeError:  # who read the output has left, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains once more at its end
-    except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        hint = ": no space is left on that disk. Free some; the same command then goes on" if full else ""
-        place = error.filename or (output_path(options) if options else "what the options name")
-        say(f"error: cannot write or read {place}: {error.strerror or error}{hint}", world)
-    except (MemoryError, RuntimeError) as error:
-        if is_lack_of_memory(error):
-            say(f"error: {out_of_memory(error)}", world)
-        elif isinstance(error, RuntimeError) and world.is_loss(error):
-            say("error: another process of this run has ended. What is done is kept; the same command goes on", world)
-        else:
-            raise
-    return 1
-
-
-def out_of_memory(error: BaseException) -> str:
-    from precompute.options import one_line
-
-    return (
-        f"memory does not suffice ({one_line(error)}). What is done is kept. The same command with fewer --layers (the "
-        "others later), or with less beside it on this machine, goes on; a smaller --batch-size or --image-size needs "
-        "less for each step, but is another recipe: with another --out, or --fresh"
-    )
-
-
-def run(options: "Options", stopping: Stopping, world: "World") -> None:
-    """One run, from images to the file. Raises Problem, Stopped, OSError."""
-    # Imported here, so that `--help` and a wrong option answer at once.
-    from precompute.job import prepare
-    from precompute.options import Problem
-    from precompute.plan import make_plan
-
-    if options.list_taps:
-        from precompute.networks.listing import list_taps
-
-        print(list_taps(options))
-        return
-    job = prepare(options, stopping, world)
-    print(job.title)
-    if not world.is_first:
-        if not options.dry_run:
-            help_first(job)
-        return
-    if options.dry_run:
-        _, todo = job.what_is_left()
-        print(make_plan(job, todo, job.checkpoint()).text() if todo else THERE)
-        return
-    with job.work.locked():
-        if options.fresh and job.work.is_empty():
-            stopping.done_with.add("--fresh")
-        earlier, todo = job.what_is_left()
-        if options.resume and earlier is None and not job.work.has_network():
-            raise Problem(f"--resume: there is nothing at {job.work.out} to go on from; leave it out to start")
-        if earlier is not None and options.thumbnails and earlier.thumbnails is None:
-            add_thumbnails(job, earlier)
-        if world.from_first(todo):
-            make_layers(job, earlier, todo)
-            job.work.close()
-        else:
-            print(THERE)
-    print_result(job.work.out)
-
-
-def help_first(job: "Job") -> None:
-    """What a process that is not the first does of a run: its part of the training and of the passes."""
-    from precompute import stages
-
-    todo: Todo | None = job.world.from_first(None)
-    if todo:
-        data = stages.DataOnDevice(job, job.world.from_first({}))
-        stages.record_activations(job, None, data, stages.train_network(job, data, None).network, todo)
-
-
-def make_layers(job: "Job", earlier: "RunContent | None", todo: "Todo") -> None:
+def measure_filters(job: "Job", earlier: "RunContent | None", todo: "Todo") -> None:
     """The paper's three stages for the layers that wait, then AFCC; the file is replaced after each layer."""
     from precompute import pruning, stages
     from precompute.plan import make_plan
@@ -169,6 +51,7 @@ def make_layers(job: "Job", earlier: "RunContent | None", todo: "Todo") -> None:
     for tap in todo.kept:
         layers[tap.layer].test_features = stages.test_features(recorded, tap, plan.shapes[tap.layer][0])
         write(job, content)
+    # The Discussion's AFCC, on what the three stages have made.
     for tap in todo.pruned:
         # "All these weights which did not belong to a cluster in a specific filter were set to zero."
         pruned = pruning.prune_probe(job, data, trained.network, recorded, tap, layers[tap.layer])
@@ -179,25 +62,8 @@ def make_layers(job: "Job", earlier: "RunContent | None", todo: "Todo") -> None:
         write(job, content)
 
 
-def add_thumbnails(job: "Job", earlier: "RunContent") -> None:
-    """What was asked for after the run: its test images, which are those of then (`earlier_result` compares them)."""
-    from precompute.images.thumbnails import thumbnails
-    from precompute.result import write
-
-    assert job.data is not None, "only a dry run has no data"
-    earlier.thumbnails = thumbnails(job.data.test.images)
-    write(job, earlier)
-
-
-def print_result(path: Path) -> None:
-    """The paper's table for the finished file, and what to do with it."""
-    from precompute.messages.wording import megabytes
-    from store.file.read import Run
-    from store.tables.layers import table
-
-    with Run(path) as run:
-        print(f"\n{table(run)}")
-    print(f"\n{path} ({megabytes(path.stat().st_size, 1)}). The same table at any time: python -m store info {path}")
+def main() -> int:
+    return cli.main(measure_filters)
 
 
 if __name__ == "__main__":

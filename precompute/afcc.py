@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
+from precompute.messages.problem import Problem
 from precompute.networks.taps import Tap, watch
-from precompute.options import Problem
 from store.measure.afcc import afcc_mask
+from store.measure.clusters import cluster_jaccard
 
 RANDOM_LABELS = 5  # a filter: the baseline of Tzach et al. 2501.12880
 AS_MANY = "as many random labels"
@@ -260,19 +261,11 @@ def _median(task: Callable[[], Tensor], device: torch.device) -> float:
     return statistics.median(durations[3:])
 
 
-def alike(of_test: NDArray[np.integer[Any]], of_train: NDArray[np.integer[Any]]) -> dict[str, Any]:
-    """How alike the clusters of test and of training inputs are: cluster_of (N_f, K) of each.
-
-    A filter's likeness is the share of elements in clusters of either that are in clusters of both (Jaccard); 1 where
-    neither has any.
-    """
-    likeness = []
-    for test, train in zip(of_test, of_train, strict=True):
-        inside = [(one[:, None] == one) & (one >= 0)[:, None] for one in (test, train)]
-        either = int((inside[0] | inside[1]).sum())
-        likeness.append(1.0 if either == 0 else int((inside[0] & inside[1]).sum()) / either)
+def likeness(of_test: NDArray[np.integer[Any]], of_train: NDArray[np.integer[Any]]) -> dict[str, Any]:
+    """How alike the clusters of test and of training inputs are, as the file has it: cluster_of (N_f, K) of each."""
+    jaccard = cluster_jaccard(of_test, of_train)
     return {
-        "identical": float(np.mean([value == 1.0 for value in likeness])),
-        "mean": float(np.mean(likeness)),
-        "of_filter": [round(value, 4) for value in likeness],
+        "identical": float(np.mean(jaccard == 1)),
+        "mean": float(np.mean(jaccard)),
+        "of_filter": jaccard.round(4).tolist(),
     }

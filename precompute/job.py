@@ -14,11 +14,12 @@ from precompute.images.data import DataSet, Sizes
 from precompute.machine.device import Device, choose_device
 from precompute.machine.distributed import ALONE, World
 from precompute.machine.stopping import Stopping
+from precompute.messages.problem import Problem
 from precompute.networks import weights
 from precompute.networks.arch import Arch
 from precompute.networks.models import choose_layers, choose_taps, find_arch
 from precompute.networks.taps import Tap
-from precompute.options import Options, Problem, output_path
+from precompute.options import Options, output_path
 from precompute.recipes import Recipe, recipe_for
 from store.file.format import TEST_FEATURES
 from store.file.write import RunContent
@@ -105,8 +106,9 @@ class Job:
 
     @property
     def trains_network(self) -> bool:
-        """Whether a network learns from images, be it only after AFCC."""
-        return bool(self.recipe.network.epochs or self.pruned or self.options.afcc_between)
+        """Whether training images are seen many times: by a network that learns, be it only after AFCC, or by one that
+        passes augmented ones."""
+        return bool(self.recipe.network.epochs or self.pruned or self.options.afcc_between or self.recipe.probe_draws)
 
     @property
     def title(self) -> str:

@@ -11,6 +11,8 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
+from precompute.messages.problem import Problem
+
 POOL = re.compile(r"(?P<paper>7x7)|none|(?P<how>avg|max):(?P<side>[1-9]\d{0,3})")
 ARCHS = ("vgg16", "efficientnet_b0")  # those of the paper; timm:NAME stands for any of timm's
 DATA_SETS = ("digits", "cifar10", "cifar100", "imagenet", "folder")
@@ -39,21 +41,9 @@ _MAX_SEED = (1 << 32) - 1
 _MAX_SIDE = 2048
 
 
-class Problem(Exception):
-    """Something the person at the command line can mend: the message says what, where and what to do."""
-
-
 def optional(metavar: str | None = None) -> Any:
     """For the help: what an option takes whose default is said in words, or goes without saying."""
     return tyro.conf.arg(metavar=metavar, help_behavior_hint="")
-
-
-BUSY = "is being made by another process"  # the problem that a sweep passes over
-
-
-def one_line(error: BaseException) -> str:
-    """What an error says, as part of a message."""
-    return " ".join(str(error).split())[:200] or type(error).__name__
 
 
 @dataclass(frozen=True)
@@ -86,6 +76,18 @@ class Options:
     """Train the network for so many epochs instead of the recipe's; 0 probes it as it starts."""
     batch_size: Annotated[int | None, optional("N")] = None
     """Inputs a batch, instead of the recipe's."""
+    probe_start: Literal["zeros", "random"] = "zeros"
+    """What the probes' weights start from. zeros: nothing of the start is left in the numbers. random: the supplement's
+    letter; its weight decay leaves much of it."""
+    probe_epochs: Annotated[int | None, optional("N")] = None
+    """Train the probes for so many epochs instead of the recipe's."""
+    probe_decay: Annotated[float | None, optional("X")] = None
+    """Weight decay (L2) of the probes, instead of the recipe's."""
+    probe_inputs: Literal["plain", "augmented"] = "plain"
+    """What the probes are trained on: what the frozen network makes of the training images as they are (the
+    supplement's), or of shifted and mirrored ones, in --probe-draws draws. Test images are always as they are."""
+    probe_draws: Annotated[int | None, optional("N")] = None
+    """With --probe-inputs augmented: how often each training image is drawn (default 4); an epoch goes over all."""
     no_flip: Annotated[bool, optional()] = False
     """Never mirror training images: for letters, and for labels that tell left from right. (Digits never are.)"""
     layers: Annotated[tuple[str, ...], optional("LAYER ...")] = ()
@@ -178,17 +180,24 @@ def parse(arguments: list[str]) -> Options:
         raise Problem("--thumbnails goes with --features: the images are shown beside what a layer makes of them")
     if options.resume and options.fresh:
         raise Problem("--resume goes on with what is there and --fresh throws it away: give one of them")
-    for name, least in (("epochs", 0), ("batch_size", 2), ("image_size", 8)):
+    if options.probe_draws is not None and options.probe_inputs == "plain":
+        raise Problem("--probe-draws: goes with --probe-inputs augmented; plain images are passed once")
+    if options.probe_decay is not None and not 0 <= options.probe_decay < 1:
+        raise Problem(f"--probe-decay {options.probe_decay}: must be from 0 to less than 1")
+    least_of = {"epochs": 0, "batch_size": 2, "image_size": 8, "probe_epochs": 1, "probe_draws": 1}
+    for name, least in least_of.items():
         value = getattr(options, name)
         if value is not None and value < least:
             raise Problem(f"--{name.replace('_', '-')} {value}: must be at least {least}")
     if options.image_size is not None and options.image_size > _MAX_SIDE:
         raise Problem(f"--image-size {options.image_size}: at most {_MAX_SIDE}")
-    if options.epochs is not None:
+    if options.epochs is not None or options.probe_epochs is not None:
         from store.file.format import MAX_EPOCHS
 
-        if options.epochs > MAX_EPOCHS:
-            raise Problem(f"--epochs {options.epochs}: at most {MAX_EPOCHS}; the file has room for no more")
+        for name in ("epochs", "probe_epochs"):
+            if (value := getattr(options, name)) is not None and value > MAX_EPOCHS:
+                option = name.replace("_", "-")
+                raise Problem(f"--{option} {value}: at most {MAX_EPOCHS}; the file has room for no more")
     for name in ("seed", "label_seed"):
         value = getattr(options, name)
         if not 0 <= value <= _MAX_SEED:
@@ -261,6 +270,8 @@ def output_path(options: Options) -> Path:
     parts += [options.checkpoint.stem] if options.checkpoint is not None else []
     parts += [Path(options.weights).stem] if options.weights not in (None, "hub") and not options.untrained else []
     parts += ["untrained"] if options.untrained else []
+    parts += ["random-start"] if options.probe_start == "random" else []
+    parts += ["augmented-probes"] if options.probe_inputs == "augmented" else []
     parts += [f"labels{options.label_seed}"] if options.label_seed else []
     parts += [f"seed{options.seed}"] if options.seed else []
     return Path("runs") / ("-".join(parts) + ".h5")

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from precompute.activations import KEPT, batch_of, passes
 from precompute.images.augment import Draws, Images, Preprocessing
 from precompute.images.image_files import ImageFiles
 from precompute.images.thumbnails import thumbnail_bytes
@@ -19,7 +20,7 @@ from precompute.machine.memory import Costs, Place, free_memory, places
 from precompute.messages.progress import seconds
 from precompute.messages.wording import counted, megabytes
 from precompute.networks.taps import tap_shapes
-from precompute.probe import KEPT, batch_of, passes, probe_training
+from precompute.probe import probe_training
 from precompute.recipes import Schedule
 from precompute.training.loop import Training
 from store.file.write import stores_fields
@@ -57,13 +58,18 @@ class Plan:
         of_train, of_test = (
             sum(self.n_features(tap.layer) for tap in self.todo.recorded(split)) for split in ("train", "test")
         )
-        return (of_train * self.job.sizes.train + of_test * self.job.sizes.test) * KEPT.itemsize
+        return (of_train * self.recorded_train + of_test * self.job.sizes.test) * KEPT.itemsize
+
+    @property
+    def recorded_train(self) -> int:
+        """Training images that pass through the frozen network: each as often as it is drawn."""
+        return self.job.sizes.train * max(1, self.job.recipe.probe_draws)
 
     @property
     def passed(self) -> list[int]:
         """How many images of each split pass through the network, to be recorded."""
         sizes = self.job.sizes
-        return [n for split, n in (("train", sizes.train), ("test", sizes.test)) if self.todo.recorded(split)]
+        return [n for split, n in (("train", self.recorded_train), ("test", sizes.test)) if self.todo.recorded(split)]
 
     @property
     def _steps_left(self) -> int:
@@ -97,11 +103,11 @@ class Plan:
     @property
     def _times(self) -> tuple[float, float, float]:
         """Seconds for the network, the activations and the probes."""
-        recipe, sizes = self.job.recipe, self.job.sizes
+        recipe = self.job.recipe
         return (
             self._steps_left * self.train_step,
             sum(self.passed) / self.pass_rate,
-            _steps(recipe.probe, sizes.train) * sum(self.probe_step[tap.layer] for tap in self.todo.probed),
+            _steps(recipe.probe, self.recorded_train) * sum(self.probe_step[tap.layer] for tap in self.todo.probed),
         )
 
     @property
@@ -131,7 +137,7 @@ class Plan:
     def _layer_bytes(self, layer: str) -> int:
         n_filters, n_labels = self.shapes[layer][0], self.job.sizes.n_labels
         positions = math.prod(self.shapes[layer][1:])
-        floats = 2 * n_filters * n_labels * positions
+        floats = 3 * n_filters * n_labels * positions  # class means, their first half, probe weights
         floats += n_filters * n_labels**2 if stores_fields(n_filters, n_labels) else 0
         features = self.job.sizes.test * n_filters * positions * 2 if layer in self.job.features else 0
         return floats * 4 + features
@@ -157,7 +163,10 @@ class Plan:
         if there:
             lines.append(f"   probed already: {', '.join(there)}")
         if self.todo.probed:
-            lines.append(f"3. a probe a layer: {counted(probe.epochs, 'epoch')} each: about {seconds(probe_time)}")
+            start = f", from {recipe.probe_start}" if recipe.probe_start == "zeros" else ", from random weights"
+            lines.append(
+                f"3. a probe a layer: {counted(probe.epochs, 'epoch')} each{start}: about {seconds(probe_time)}"
+            )
         for tap in self.todo.probed:
             n_filters, height, width = self.shapes[tap.layer]
             lines.append(

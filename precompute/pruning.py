@@ -11,10 +11,11 @@ import torch
 from torch import nn
 
 from precompute import afcc
+from precompute.activations import passes
 from precompute.fields import class_means
 from precompute.job import Job
 from precompute.networks.taps import Tap
-from precompute.probe import accuracy_of, passes, probe_accuracy, probe_training
+from precompute.probe import accuracy_of, probe_accuracy, probe_training
 from precompute.recipes import Schedule, afcc_recipe
 from precompute.stages import DataOnDevice, Recorded
 from precompute.training.loop import Training
@@ -34,14 +35,14 @@ def prune_probe(
     train, test = recorded.train[tap.layer], recorded.test[tap.layer]
     n_filters, n_labels, _ = layer.probe_weights.shape
     of_test = measure_factored(layer.class_means, layer.probe_weights, THRESHOLD)
-    train_means = class_means(train, data.train_labels, n_labels, n_filters)
+    train_means = class_means(train, recorded.train_labels, n_labels, n_filters)
     of_train = measure_factored(train_means, layer.probe_weights, THRESHOLD)
 
     found: dict[str, Any] = {
         "threshold": THRESHOLD,
         "weights": layer.probe_weights.size,
         "accuracy": layer.record["test_accuracy"],
-        "train_clusters": _numbers(of_train) | {"alike": afcc.alike(of_test.cluster_of, of_train.cluster_of)},
+        "train_clusters": _numbers(of_train) | {"alike": afcc.likeness(of_test.cluster_of, of_train.cluster_of)},
         "probe_recipe": recipe.probe.source,
         "network_recipe": recipe.network.source,
         "masks": {},
@@ -50,7 +51,7 @@ def prune_probe(
     masks = afcc.probe_masks(of_test.cluster_of, of_train.cluster_of, layer.probe_weights, job.options.seed)
     for name, mask in masks.items():
         title = f"afcc of layer {tap.layer}, {name}"
-        training = probe_training(tap.layer, train, data.train_labels, n_labels, recipe.probe, job.options.seed)
+        training = probe_training(tap.layer, train, recorded.train_labels, n_labels, recipe.probe, job.options.seed)
         probe = training.model
         with torch.no_grad():
             probe.get_parameter("weight").copy_(torch.from_numpy(weights))

@@ -9,7 +9,7 @@ import numpy as np
 
 from precompute.images.thumbnails import thumbnails
 from precompute.job import Job
-from precompute.options import Problem
+from precompute.messages.problem import Problem
 from precompute.stages import Recorded, Trained
 from store.file.format import FormatError
 from store.file.write import RunContent, write_run

@@ -3,7 +3,6 @@
 import time
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,11 +10,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from precompute.activations import Activations, batch_of, passes, record
+from precompute.bootstrap import sample
+from precompute.disk.placement import activation_place, make_room, pixels
 from precompute.disk.workspace import NETWORK
 from precompute.fields import by_filter, class_means
 from precompute.images.augment import Images, Preprocessing
-from precompute.images.data import Split
-from precompute.images.image_files import DECODED_AT_ONCE, ImageFiles
 from precompute.job import Job, Todo
 from precompute.machine.device import to_device
 from precompute.machine.memory import Place
@@ -23,16 +23,13 @@ from precompute.messages.wording import counted
 from precompute.networks.taps import Tap
 from precompute.plan import Plan
 from precompute.probe import (
-    Activations,
     accuracy_of,
-    batch_of,
-    make_room,
-    passes,
+    initial_probe,
     probe_accuracy,
     probe_answers,
     probe_training,
     probe_weights,
-    record,
+    start_share,
 )
 from precompute.training.loop import Training
 from store.file.format import HISTORY
@@ -51,7 +48,9 @@ class DataOnDevice:
         flips = job.data.flips and not job.options.no_flip
         self.preprocessing = Preprocessing(job.arch.side, mean, std, flips, job.arch.warps)
         self.train, self.test = (
-            Images(_pixels(job, split, name, places.get(name)), target, self.preprocessing)
+            Images(
+                pixels(split.images, name, places.get(name), job.work, target, job.world), target, self.preprocessing
+            )
             for name, split in zip(("train", "test"), splits, strict=True)
         )
         self.train_labels, self.test_labels = (torch.from_numpy(split.labels).to(target) for split in splits)
@@ -112,6 +111,7 @@ def train_network(job: Job, data: DataOnDevice, saved: dict[str, Any] | None) ->
 class Recorded:
     """The activations of both splits, and how well the whole network does on them."""
 
+    train_labels: Tensor  # (recorded training inputs,): more than there are images where each is drawn several times
     train: Activations = field(default_factory=dict)
     test: Activations = field(default_factory=dict)
     accuracies: dict[str, float] = field(default_factory=dict)
@@ -123,11 +123,13 @@ def record_activations(job: Job, plan: Plan | None, data: DataOnDevice, network:
 
     Of several processes the first, which has the plan, gets it all.
     """
-    recorded = Recorded()
+    draws = job.recipe.probe_draws
+    train = data.train.drawn(draws, job.options.seed) if draws else data.train
+    recorded = Recorded(data.train_labels.repeat(max(1, draws)))
     n_outputs = job.n_outputs(network)
     start = time.monotonic()
     for split, images, labels, out in (
-        ("train", data.train, data.train_labels, recorded.train),
+        ("train", train, recorded.train_labels, recorded.train),
         ("test", data.test, data.test_labels, recorded.test),
     ):
         taps = todo.recorded(split)
@@ -135,7 +137,7 @@ def record_activations(job: Job, plan: Plan | None, data: DataOnDevice, network:
             continue
         if plan is not None:
             for tap in taps:
-                place = _activation_place(job, plan, split, tap)
+                place = activation_place(plan.places["activations"], job.work, job.device.target, split, tap.layer)
                 out[tap.layer] = make_room(len(images), plan.n_features(tap.layer), place)
         answers = record(split, network, taps, images, job.device, out, job.world)
         if n_outputs == job.sizes.n_labels:  # else it tells other labels apart than the probes do
@@ -151,18 +153,21 @@ class Probed:
     probe: nn.Module
     history: dict[str, list[float]]
     seconds: float
+    start_share: float  # of its weights, what is left of their start
 
 
 def train_probe(job: Job, data: DataOnDevice, recorded: Recorded, tap: Tap) -> Probed:
     """Stage 2, second half: a fully connected layer from one layer's outputs to the labels."""
     train, test = recorded.train[tap.layer], recorded.test[tap.layer]
     start = time.monotonic()
-    training = probe_training(
-        tap.layer, train, data.train_labels, job.sizes.n_labels, job.recipe.probe, job.options.seed
-    )
+    recipe, seed, n_labels = job.recipe, job.options.seed, job.sizes.n_labels
+    training = probe_training(tap.layer, train, recorded.train_labels, n_labels, recipe.probe, seed, recipe.probe_start)
+    initial = probe_weights(initial_probe(tap.layer, train.shape[1], n_labels, seed, recipe.probe_start))
     training.evaluate = lambda: probe_accuracy(training.model, test, data.test_labels)
+    training.evaluations = recipe.probe.epochs  # after each: when the probe is good enough is a question of its own
     history = training.run(job.stopping)
-    return Probed(training.model, history, time.monotonic() - start)
+    share = start_share(initial, probe_weights(training.model))
+    return Probed(training.model, history, time.monotonic() - start, share)
 
 
 def quantify_filters(
@@ -175,6 +180,7 @@ def quantify_filters(
     means = class_means(test, data.test_labels, n_labels, n_filters)
     weights = by_filter(probe_weights(probed.probe), n_filters)
     answers = probe_answers(probed.probe, test)
+    sampled, half = sample(test, data.test_labels, means, weights, job.options.seed)
     return LayerContent(
         name=tap.layer,
         class_means=means,
@@ -182,13 +188,16 @@ def quantify_filters(
         fields=fields_from_factors(means, weights) if stores_fields(n_filters, n_labels) else None,
         confusion=confusion_matrix(data.test_labels.cpu().numpy(), answers.cpu().numpy(), n_labels),
         test_features=test_features(recorded, tap, n_filters) if tap.layer in job.features else None,
+        class_means_half=half,
         history=probed.history,
         record={
+            "sample": sampled,
             "unit": tap.unit,
             "module": tap.where,
             "filter_size": [height, width],
-            "train_accuracy": probe_accuracy(probed.probe, train, data.train_labels),
+            "train_accuracy": probe_accuracy(probed.probe, train, recorded.train_labels),
             "test_accuracy": accuracy_of(answers, data.test_labels),
+            "start_share": round(probed.start_share, 6),
             "seconds": probed.seconds,
         },
     )
@@ -198,39 +207,3 @@ def test_features(recorded: Recorded, tap: Tap, n_filters: int) -> NDArray[np.ui
     """A layer's activations on the test images, (inputs, N_f, S), as bfloat16 bit patterns."""
     bits = recorded.test[tap.layer].cpu().contiguous().view(torch.int16).numpy().view(np.uint16)
     return bits.reshape(len(bits), n_filters, -1)
-
-
-def _pixels(job: Job, split: Split, name: str, place: Place | None) -> "Tensor | ImageFiles":
-    """A split's images as its passes want them: an array, or, without a place, files that one pass decodes.
-
-    A network that is trained sees them many times, so files are then decoded once.
-    """
-    images, target = split.images, job.device.target
-    if isinstance(images, ImageFiles):
-        if place is None:
-            return images
-        if job.world.several:  # one copy for all processes, each of which decodes a part
-            images = job.world.decode(images, job.work.pixel_file(name))
-        elif place == "device":
-            return _decoded_on(target, images)
-        else:
-            images = images.decoded(job.work.pixel_file(name) if place == "disk" else None)
-    pixels = torch.from_numpy(images)
-    return pixels.to(target) if place == "device" else pixels
-
-
-def _decoded_on(device: torch.device, images: ImageFiles) -> Tensor:
-    """Without room for all of them in main memory."""
-    pixels = torch.empty(images.shape, dtype=torch.uint8, device=device)
-    first = 0
-    for batch in images.batches(DECODED_AT_ONCE):
-        pixels[first : first + len(batch)] = torch.from_numpy(batch)
-        first += len(batch)
-    return pixels
-
-
-def _activation_place(job: Job, plan: Plan, split: str, tap: Tap) -> torch.device | Path:
-    place = plan.places["activations"]
-    if place == "disk":
-        return job.work.activation_file(split, tap.layer)
-    return job.device.target if place == "device" else torch.device("cpu")

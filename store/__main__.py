@@ -17,12 +17,19 @@ def main() -> int:
     for command in (info, check, pack, unpack, publish):
         command.add_argument("file", help="a result of `python -m precompute`; for info and check also its address")
     info.add_argument("--threshold", type=float, default=0.3, help="fraction of each filter's maximum (default 0.3)")
+    info.add_argument(
+        "--gauge", choices=["as trained", "zero-sum"], default="as trained",
+        help="of the fields: as trained, or without what the probe's weights add to all outputs alike",
+    )  # fmt: skip
     info.add_argument("--nulls", action="store_true", help="each layer beside what chance gives (null models), and z")
     info.add_argument(
         "--untrained", action="append", default=[], metavar="RUN",
         help="with --nulls: a run made by --untrained, as one more null; may be said several times",
     )  # fmt: skip
     info.add_argument("--samples", type=int, help="draws of each null model (default 20)")
+    info.add_argument(
+        "--rests-on", action="store_true", help="what each layer's numbers rest on: start, gauge, sample, chance"
+    )
     info.add_argument("--layer", help="this layer alone (default: all)")
     info.add_argument("--seed", type=int, help="of the draws (default 0)")
     pack.add_argument("--out", help="the file to write (default: FILE with -packed in its name)")
@@ -43,7 +50,9 @@ def main() -> int:
         if arguments.command in ("pack", "unpack", "publish") and is_address(arguments.file):
             raise RemoteError(f"{arguments.command} takes a file of this machine; download it first")
         if arguments.command == "info":
-            return _nulls(arguments) if arguments.nulls else _info(arguments.file, arguments.threshold)
+            if arguments.rests_on:
+                return _rests_on(arguments.file, arguments.threshold)
+            return _nulls(arguments) if arguments.nulls else _info(arguments)
         if arguments.command == "check":
             return _check(arguments.file)
         if arguments.command == "publish":
@@ -73,14 +82,15 @@ def _understand(parser: argparse.ArgumentParser, arguments: argparse.Namespace) 
         parser.error(f"--seed is not negative, not {arguments.seed}")
 
 
-def _info(path: str, threshold: float) -> int:
+def _info(arguments: argparse.Namespace) -> int:
     from store.file.read import Run
     from store.tables.afcc import afcc_tables
-    from store.tables.layers import table
+    from store.tables.layers import common_parts, table
     from store.tables.printable import printable
 
-    with Run(path) as run:
-        print(table(run, threshold))
+    with Run(arguments.file) as run:
+        print(table(run, arguments.threshold, arguments.gauge))
+        print(f"\ncommon part of the probe's weights, the same to all outputs: {common_parts(run)}")
         if found := afcc_tables(run):
             print(f"\n{found}")
         manifest = run.manifest
@@ -92,6 +102,16 @@ def _info(path: str, threshold: float) -> int:
             print(f"{name:9} {printable(manifest.get(name, '-'))}")
         print(f"{'data':9} {printable(manifest['data'].get('licence', '-'))}")
         print(f"{'content':9} sha256 {run.content_sha256}")
+    return 0
+
+
+def _rests_on(path: str, threshold: float) -> int:
+    from store.file.read import Run
+    from store.tables.layers import title
+    from store.tables.rests_on import rests_on_table
+
+    with Run(path) as run:
+        print(title(run), rests_on_table(run, threshold), sep="\n")
     return 0
 
 
@@ -115,11 +135,9 @@ def _nulls(arguments: argparse.Namespace) -> int:
             if arguments.layer in (None, layer.name):
                 print()
                 same = [other.layers[layer.name] for other in untrained if layer.name in other.layers]
-                measured = [of_other.measure(arguments.threshold) for of_other in same]
-                print(
-                    chance_table(run, layer, arguments.threshold, arguments.samples, arguments.seed, measured),
-                    flush=True,
-                )
+                at, gauge = arguments.threshold, arguments.gauge
+                measured = [of_other.measure(at, gauge=gauge) for of_other in same]
+                print(chance_table(run, layer, at, arguments.samples, arguments.seed, measured, gauge), flush=True)
     return 0
 
 
@@ -142,7 +160,7 @@ def _check(path: str) -> int:
 
 def _pack(source: Path, out: str | None) -> int:
     from store.file.format import FormatError
-    from store.file.pack import packed
+    from store.file.pack import is_packed, packed
     from store.file.read import Run
     from store.file.write import write_run
     from store.tables.printable import printable
@@ -152,7 +170,11 @@ def _pack(source: Path, out: str | None) -> int:
         if target.exists() and target.samefile(source):  # which may hold more than a packed file has
             raise FormatError(f"{target}: the file to pack itself; name another with --out")
         run.verify()
-        write_run(target, packed(run.content()))
+        content = run.content()
+        if is_packed(content):
+            print(f"{printable(source)}: packed already, {_megabytes(source)}; nothing was written")
+            return 0
+        write_run(target, packed(content))
     print(f"{printable(target)}: {_megabytes(target)}, from {_megabytes(source)}")
     return 0
 

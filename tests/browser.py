@@ -11,26 +11,41 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Locator, Page
+    from playwright.sync_api import Browser, Locator, Page, Playwright
 
 CHROMIUM = shutil.which("chromium")
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-PATIENCE = 180.0  # seconds: far more than a loaded machine needs; a passing test never waits as long
+PATIENCE = 600.0  # seconds: far more than a loaded machine needs; a passing test never waits as long
 
 Value = TypeVar("Value")
 
 
+_users = 0  # blocks of `chromium` that are open in this process
+_running: "tuple[Playwright, Browser] | None" = None
+
+
 @contextmanager
 def chromium() -> Iterator["Browser"]:
-    """A browser, until the block ends. Playwright is imported here: who has none can still import this module."""
+    """A browser, until the block ends: one for all blocks of a process, since Playwright starts once in a process.
+
+    Playwright is imported here: who has none can still import this module.
+    """
+    global _users, _running
     from playwright.sync_api import sync_playwright
 
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS, timeout=1000 * PATIENCE)
-        try:
-            yield browser
-        finally:
+    if _running is None:
+        play = sync_playwright().start()
+        _running = play, play.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS, timeout=1000 * PATIENCE)
+    play, browser = _running
+    _users += 1
+    try:
+        yield browser
+    finally:
+        _users -= 1
+        if not _users:
+            _running = None
             browser.close()
+            play.stop()
 
 
 def patient(page: "Page") -> "Page":
@@ -100,4 +115,4 @@ def at_rest(element: "Locator") -> dict[str, float]:
         if now != before:
             before, since = now, time.monotonic()
     assert before is not None
-    return dict(before)
+    return {name: before[name] for name in ("x", "y", "width", "height")}

@@ -18,6 +18,13 @@ settings.load_profile("repeatable")
 _MAIN = sys.modules["__main__"]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What has a browser is marked by having it, so that no test can forget to be."""
+    for item in items:
+        if {"browser", "chromium"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker("browser")
+
+
 @pytest.fixture(autouse=True)
 def own_main() -> None:
     """A page that a test opens is left as `__main__` by Streamlit, and the next process started would run it."""

@@ -311,7 +311,7 @@ def serving(app: Path, *arguments: str, folder: Path = ROOT, settings: Sequence[
 
 
 def _wait_for(address: str, server: "subprocess.Popen[bytes]") -> None:
-    end = time.monotonic() + 180
+    end = time.monotonic() + 600
     while time.monotonic() < end:
         try:
             with urllib.request.urlopen(address, timeout=2):
@@ -320,4 +320,4 @@ def _wait_for(address: str, server: "subprocess.Popen[bytes]") -> None:
             if server.poll() is not None:
                 raise RuntimeError(f"the explorer ended with {server.returncode} before it answered") from None
             time.sleep(0.05)
-    raise TimeoutError(f"{address}: no answer within three minutes")
+    raise TimeoutError(f"{address}: no answer within ten minutes")

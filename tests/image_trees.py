@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 from scipy.io import savemat
 
-from precompute.options import Problem
+from precompute.messages.problem import Problem
 
 # The order of the ids, that of ILSVRC2012's own numbers and that of the images are three different ones.
 SYNSETS = {  # id -> ILSVRC2012's number

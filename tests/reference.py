@@ -29,6 +29,18 @@ def fields_from_factors(class_means: list[Matrix], probe_weights: list[Matrix]) 
     return fields
 
 
+def zero_sum(matrix: Matrix) -> Matrix:
+    """F[i, j] - mean over j: summed in order in float64, the difference rounded once to float32."""
+    found = []
+    for row in matrix:
+        total = 0.0
+        for value in row:
+            total += value
+        mean_of_row = total / len(row)
+        found.append([c_float(value - mean_of_row).value for value in row])
+    return found
+
+
 def largest(matrix: Matrix) -> float:
     """The largest element; NaN if any is."""
     maximum = -math.inf

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser
 from tests.browser import CHROMIUM, chromium, patient, settle
 from tests.explorer_runs import VGG16, afcc_between, cifar100_labels, make_run, served
 
-PAGES = {"run": "", "layer": "layer", "filter": "filter?layer=10&filter=156", "labels": "labels",
+PAGES = {"overview": "", "layer": "layer", "filter": "filter?layer=10&filter=156", "labels": "labels",
          "afcc": "afcc?layer=10", "compare": "compare", "scaling": "scaling", "claims": "claims"}  # fmt: skip
 
 

@@ -1,8 +1,10 @@
 """Arrows only as drawn: precompute -> store <- explorer. In a fresh interpreter, and in every line of the source."""
 
 import ast
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -80,6 +82,125 @@ def test_every_module_of_store_is_covered() -> None:
 @pytest.mark.parametrize("package", ["store", "precompute", "explorer"])
 def test_no_package_imports_tests_or_benchmarks(package: str) -> None:
     assert not named_in(ROOT / package) & {"tests", "benchmarks"}
+
+
+# The rooms of a building, each with those below it that it may use; what stands at the root is by name.
+ROOMS: dict[str, dict[str, set[str]]] = {
+    "store": {
+        "measure": set(),
+        "file": {"measure"},
+        "paper": {"measure", "file"},
+        "tables": {"measure", "file", "paper"},
+    },
+    "explorer": {
+        "words": set(),
+        "example": set(),
+        "state": set(),
+        "server": set(),
+        "frames": {"words", "state"},
+        "charts": {"frames", "state"},
+        "matrix": {"words"},
+        "data": {"frames", "matrix", "state", "example"},
+        "capsule": {"matrix", "words"},
+        "parts": {"charts", "data", "frames", "state", "words"},
+        "views": {"capsule", "charts", "data", "frames", "matrix", "parts", "state", "words"},
+        "report": {"charts", "frames", "words"},
+    },
+}
+
+
+def imports_within(building: Path) -> dict[str, set[str]]:
+    """Module -> modules of the same building that it names in import statements, at once or later."""
+    known = set(modules(building))
+    found: dict[str, set[str]] = {}
+    for path in sorted(building.rglob("*.py")):
+        name = ".".join(path.relative_to(building.parent).with_suffix("").parts).removesuffix(".__init__")
+        found[name] = set()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path))):
+            if isinstance(node, ast.Import):
+                found[name] |= {alias.name for alias in node.names} & known
+            elif isinstance(node, ast.ImportFrom):
+                names = {f"{node.module}.{alias.name}" for alias in node.names}
+                found[name] |= names & known or {str(node.module)} & known
+    return found
+
+
+def circles(imports: dict[str, set[str]]) -> set[str]:
+    """The modules that import themselves through others."""
+
+    def reached(name: str) -> set[str]:
+        seen, left = set[str](), [name]
+        while left:
+            new = imports[left.pop()] - seen
+            seen |= new
+            left += new
+        return seen
+
+    return {name for name in imports if name in reached(name)}
+
+
+def upward(imports: dict[str, set[str]], rooms: dict[str, set[str]]) -> set[tuple[str, str]]:
+    """(module, what it imports): from a room into one that it may not use, or up to the root."""
+
+    def room(module: str) -> str:
+        return module.split(".")[1] if "." in module else ""
+
+    named = {(module, other) for module, others in imports.items() for other in others if room(module) in rooms}
+    return {(module, other) for module, other in named if room(other) not in rooms[room(module)] | {room(module)}}
+
+
+@pytest.mark.parametrize("building", FORBIDDEN)
+def test_no_module_imports_itself_through_others(building: str) -> None:
+    assert circles(imports_within(ROOT / building)) == set()
+
+
+@pytest.mark.parametrize("building", ROOMS)
+def test_no_room_imports_what_stands_above_it(building: str) -> None:
+    imports = imports_within(ROOT / building)
+    folders = {path.name for path in (ROOT / building).iterdir() if (path / "__init__.py").exists()}
+    assert folders <= set(ROOMS[building])
+    assert upward(imports, ROOMS[building]) == set()
+
+
+def test_circles_and_imports_upward_are_found() -> None:
+    imports = {
+        "house": {"house.cellar.wine"},
+        "house.__main__": {"house.attic.roof"},
+        "house.attic.roof": {"house.cellar.wine", "house.attic.beam"},
+        "house.attic.beam": set[str](),
+        "house.cellar.wine": {"house.attic.beam", "house"},
+    }
+    rooms = {"cellar": set[str](), "attic": {"cellar"}}
+    assert upward(imports, rooms) == {("house.cellar.wine", "house.attic.beam"), ("house.cellar.wine", "house")}
+    assert circles(imports) == {"house", "house.cellar.wine"}
+    assert circles(imports | {"house.cellar.wine": {"house.attic.beam"}}) == set()
+
+
+def test_store_needs_no_other_package_than_pyproject_says() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    base, remote = project["dependencies"], project["optional-dependencies"]["remote"]
+    allowed = {re.split("[>=]", line)[0] for line in base + remote}
+    assert named_in(ROOT / "store") - sys.stdlib_module_names - {"store"} <= allowed
+    assert {re.split("[>=]", line)[0] for line in base} <= named_in(ROOT / "store")
+
+
+@pytest.mark.parametrize(
+    ("start", "late"),
+    [
+        ("store.__main__", {"numba", "numpy", "h5py", "scipy"}),
+        ("store.guard", {"numba", "scipy"}),
+        ("store.measure.scaling", {"scipy.stats"}),
+        ("explorer.report.__main__", {"streamlit", "polars", "numba"}),
+        ("explorer.report.page", {"streamlit"}),
+        ("explorer.frames.afcc", {"streamlit"}),
+        ("explorer.charts.layer", {"streamlit"}),
+    ],
+)
+def test_what_is_slow_to_load_is_loaded_late(start: str, late: set[str]) -> None:
+    program = f"import sys, {start}; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    assert late & set(done.stdout.split()) == set()
 
 
 @pytest.mark.parametrize(

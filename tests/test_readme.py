@@ -1,6 +1,8 @@
 """The commands of the README and of docs/: each one is taken from the text, and works."""
 
+import inspect
 import os
+import pkgutil
 import re
 import shlex
 import subprocess
@@ -73,7 +75,7 @@ def test_a_plan_is_printed_without_downloading_anything(tmp_path):
     # A small batch, since what a plan takes is the measuring of steps.
     asked = "--arch vgg16 --data cifar100 --labels 20 --batch-size 10 --dry-run"
     command = [sys.executable, "-m", "precompute", *asked.split()]
-    answer = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    answer = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=600)
     assert answer.returncode == 0, answer.stderr
     for part in ("recipe paper", "300 epochs of 10000 images", "layer 10: 512 filters of 2x2", "in all about"):
         assert part in answer.stdout
@@ -95,6 +97,15 @@ def test_the_program_in_the_readme_runs(digits, capsys):
     assert capsys.readouterr().out.split()[0] == str(measured.mean_noise)
 
 
+def test_the_program_of_the_gauge_runs(digits, capsys):
+    (program,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "gauge.md").read_text(), flags=re.DOTALL)
+    with Run("runs/vgg16-digits.h5") as run:
+        layer = run.layers["13"]
+        wanted = f"{layer.measure(0.3, gauge='zero-sum').mean_noise} {layer.common_part}"
+    exec(program, {})
+    assert capsys.readouterr().out.strip() == wanted
+
+
 @pytest.mark.parametrize("command", commands("python -m explorer."))
 def test_every_command_of_the_explorer_works(command, digits):
     words = shlex.split(command, comments=True)[1:]
@@ -112,6 +123,46 @@ def test_every_store_command_is_understood(command, result_file):
     assert answer.returncode == 0, answer.stderr
 
 
+PLACES = re.findall(r"^\| ([^|]+) \| `([\w.]+)` \| \[(\w+)\]\(explorer/views/(\w+)\.py\) \|$", README, re.MULTILINE)
+
+
+def test_each_equation_figure_and_afcc_has_its_line():
+    named = " ".join(what for what, *_ in PLACES)
+    for what in (
+        "Figure 1",
+        "Figure 2",
+        "Figures 3 to 5",
+        *(f"Eq. ({n})" for n in range(1, 5)),
+        "Tables 1 to 6",
+        "AFCC",
+    ):
+        assert what in named
+    assert len(PLACES) == 10
+
+
+@pytest.mark.parametrize(("what", "function", "page", "view"), PLACES)
+def test_what_the_readme_names_computes_it_and_is_shown_there(what, function, page, view):
+    """The function exists, and its module cites the equation; the page is in the app under that name."""
+    computes = pkgutil.resolve_name(function)
+    assert callable(computes)
+    for equation in re.findall(r"Eq\. \(\d\)", what):
+        assert equation in inspect.getsource(sys.modules[computes.__module__])
+    assert f'st.Page("views/{view}.py", title="{page}"' in (ROOT / "explorer" / "app.py").read_text()
+
+
+@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "docs/README.md", "docs/design.md"])
+def test_links_and_places_in_the_code_are_there(document):
+    """Every relative link, and every path of a package, a test or a target of make that a document names."""
+    path = ROOT / document
+    text = path.read_text("utf-8")
+    links = [link for link in re.findall(r"\]\(([^)#]*[/.][^)#]*)\)", text) if "://" not in link]
+    assert links and [link for link in links if not (path.parent / link).exists()] == []
+    found = re.findall(r"`((?:store|precompute|explorer|tests|benchmarks)/[\w./]*)`", text)
+    assert [place for place in found if not (ROOT / place).exists()] == []
+    targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert set(re.findall(r"`make ([\w-]+)", text)) <= set(targets)
+
+
 @pytest.mark.parametrize(("page", "n_labels"), [("README.md", 100), ("docs/results.md", 40), ("docs/results.md", 20)])
 def test_the_published_rows_that_the_docs_show_are_the_papers(page, n_labels):
     text = (ROOT / page).read_text("utf-8")
@@ -125,3 +176,9 @@ def test_the_published_rows_that_the_docs_show_are_the_papers(page, n_labels):
         row = published("vgg16", "cifar100", n_labels, layer)
         assert (int(n_filters), int(fc_size)) == (row.n_filters, row.fc_size)
         assert list(map(float, numbers)) == [row.accuracy, row.noise, row.n_clusters, row.cluster_size]
+
+
+def test_the_index_names_every_document():
+    index = (ROOT / "docs" / "README.md").read_text("utf-8")
+    documents = {path.name for path in (ROOT / "docs").glob("*.md")} - {"README.md"}
+    assert {name for name in documents if f"]({name})" not in index} == set()

@@ -9,6 +9,7 @@ from tests.trust.finding import Finding
 from tests.trust.parts import PARTS, Part
 
 
+@pytest.mark.trust
 @pytest.mark.parametrize("number", PARTS)
 def test_every_finding_holds(number: int, tmp_path: Path) -> None:
     findings = PARTS[number].run(False, tmp_path)

@@ -20,8 +20,18 @@ def main() -> int:
     parser.add_argument(
         "--average", choices=["clustered", "all"], default="clustered", help="filters that N_c and n are means over"
     )
+    parser.add_argument(
+        "--gauge", choices=["as trained", "zero-sum"], default="as trained",
+        help="of the fields: as trained, or without what the probe's weights add to all outputs alike",
+    )  # fmt: skip
+    parser.add_argument(
+        "--draws", type=int, default=20, metavar="N",
+        help="of each null model, whose numbers stand beside the layer's (default 20; 0: none)",
+    )  # fmt: skip
     parser.add_argument("--out", help="the page to write (default: FILE-layer-NAME.html in this folder)")
     arguments = parser.parse_args()
+    if not 0 <= arguments.draws <= 1000:
+        parser.error(f"--draws is a number of draws, from 0 to 1000, not {arguments.draws}")
 
     from explorer.capsule.page import CapsuleError, Shown, capsule  # late: `--help` answers at once
     from store.file.format import FormatError
@@ -29,7 +39,10 @@ def main() -> int:
     from store.file.write import replace_file
     from store.tables.printable import printable
 
-    shown = Shown(arguments.layer, arguments.filter, arguments.threshold, arguments.order, arguments.average)
+    shown = Shown(
+        arguments.layer, arguments.filter, arguments.threshold, arguments.order, arguments.average, arguments.gauge,
+        arguments.draws,
+    )  # fmt: skip
     place = Path(arguments.file).name
     try:
         with Run(arguments.file) as run:

@@ -2,7 +2,7 @@
 // numbers come from. All text goes in as text (`element` appends strings as text nodes).
 
 import { createMatrixView } from "../matrix/matrix.js";
-import { layerNumbers, measureFilters, prepare, unpackLayer } from "../matrix/measure.js";
+import { AS_TRAINED, inGauge, layerNumbers, measureFilters, prepare, unpackLayer } from "../matrix/measure.js";
 import { average, element, symbols } from "../matrix/page.js";
 
 const content = JSON.parse(document.getElementById("content").textContent);
@@ -24,6 +24,7 @@ function fromAddress() {
     threshold: number("threshold", (value) => value >= 0 && value <= 1),
     order: choice("order", Object.keys(content.orders)),
     average: choice("average", ["clustered", "all"]),
+    gauge: choice("gauge", content.gauges),
   };
 }
 
@@ -42,6 +43,7 @@ const number = element("input", { id: "filter", type: "number", min: first, max:
 const [back, forward] = ["Previous", "Next"].map((text) => element("button", { type: "button" }, text));
 const orderBox = select("order", { stored: "as stored", reversed: "reversed", random: "random" }, Object.keys(content.orders));
 const averageBox = select("average", { clustered: "filters with clusters", all: "all filters" }, ["clustered", "all"]);
+const gaugeBox = select("gauge", { [AS_TRAINED]: AS_TRAINED, "zero-sum": "zero-sum" }, content.gauges);
 if (held === 1) for (const control of [number, back, forward]) control.disabled = true;
 
 function select(name, texts, options) {
@@ -56,7 +58,8 @@ const labelled = (text, control) => element("label", {}, element("span", {}, ...
 const controls = element(
   "div.controls", { role: "group", "aria-label": "What is shown" },
   back, labelled(`${unitName}, ${first} to ${last}`, number), forward,
-  labelled("Scan order of the labels", orderBox), labelled("Means of n and N_c over", averageBox),
+  labelled("Scan order of the labels", orderBox), labelled("Gauge", gaugeBox),
+  labelled("Means of n and N_c over", averageBox),
 );
 back.addEventListener("click", () => change({ filter: Math.max(first, present.filter - 1) }));
 forward.addEventListener("click", () => change({ filter: Math.min(last, present.filter + 1) }));
@@ -68,6 +71,7 @@ number.addEventListener("change", () => {
 // ---- Tables ---------------------------------------------------------------------------------------------------------
 
 const HEAD = ["", "layer", "N_f", "F_s", "FC_s", "accuracy", "n", "N_c", "C_s", "silent", "signal", "noise_I", "noise_E"];
+const QUANTITIES = ["n", "N_c", "C_s", "signal", "noise_I", "noise_E", "SNR_I", "SNR_E"]; // as content.chance has them
 const digits = (value, n) => (typeof value === "number" && Number.isFinite(value) ? value.toFixed(n) : "–");
 const tableNote = element("caption");
 const [tableBody, labelBody] = [element("tbody"), element("tbody")];
@@ -79,11 +83,32 @@ const labelTable = element(
   heads(["label", "super-class", "test inputs", "signal", "noise_I", "noise_E"]), labelBody,
 );
 
+/** What null models give, once, of the view that the page was made with: drawing them anew takes more than a page has. */
+function chanceTable() {
+  const { draws, measured, rows } = content.chance;
+  const drawn = rows.filter(({ numbers }) => numbers);
+  const beside = ([mean, deviation]) =>
+    typeof mean === "number" && typeof deviation === "number" ? `${digits(mean, 2)} ± ${digits(deviation, 2)}` : digits(mean, 2);
+  const lines = QUANTITIES.map((name, i) => element(
+    "tr", {}, element("th", { scope: "row" }, ...symbols(name)), element("td", {}, digits(measured[i], 2)),
+    ...drawn.flatMap(({ numbers }) => [element("td", {}, beside(numbers[i])), element("td", {}, digits(numbers[i][2], 1))]),
+  ));
+  const gauge = given.gauge === AS_TRAINED ? "" : `, in the ${given.gauge} gauge`;
+  const order = given.order === "stored" ? "" : `, labels scanned in ${given.order} order`;
+  const missing = rows.filter(({ reason }) => reason).map(({ null: name, reason }) => ` ${name}: ${reason}.`);
+  const caption = `As the page was made: threshold ${given.threshold}${gauge}${order}; ${draws} draw${draws === 1 ? "" : "s"} ` +
+    "of each, mean ± standard deviation, and z. Labels shuffled: the outputs renamed at random. Rotated filters: the " +
+    `layer in another basis, with the same outputs.${missing.join("")}`;
+  return element("table", { id: "chance-table" }, element("caption", {}, caption),
+    heads(["", "this file", ...drawn.flatMap(({ null: name }) => [name, "z"])]), element("tbody", {}, ...lines));
+}
+
 /** The layer at the present threshold; null where only the page's own is known and this is another. */
 function measuredNow() {
   if (content.measure) return present.threshold === given.threshold ? content.measure : null;
-  for (let f = 0; f < held; f++) prepare(shownLayer, f);
-  return layerNumbers(measureFilters(shownLayer, 0, held, present.threshold, orderOf[present.order]));
+  const measured = inGauge(shownLayer, present.gauge);
+  for (let f = 0; f < held; f++) prepare(measured, f);
+  return layerNumbers(measureFilters(measured, 0, held, present.threshold, orderOf[present.order]));
 }
 
 function showTables() {
@@ -102,7 +127,8 @@ function showTables() {
   tableBody.replaceChildren(...rows);
   const over = present.average === "all" ? "all filters" : "filters with a cluster";
   const paper = content.paper ? ` The paper's Table ${content.paper.table} is at 0.3.` : "";
-  tableNote.replaceChildren(...symbols(`At threshold ${present.threshold}; n and N_c are means over ${over}.${paper}`));
+  const gauge = present.gauge === AS_TRAINED ? "" : `, in the ${present.gauge} gauge`;
+  tableNote.replaceChildren(...symbols(`At threshold ${present.threshold}${gauge}; n and N_c are means over ${over}.${paper}`));
   labelBody.replaceChildren(
     ...names.map((name, i) => row(name, superclasses[i] ?? "", counts?.[i] ?? "–", ...perLabel.map((values) => digits(values[i], 3)))),
   );
@@ -119,6 +145,8 @@ document.getElementById("capsule").append(
   controls,
   matrix,
   element("section", {}, heading("The layer"), element("div.wide", { tabindex: 0, role: "region", "aria-label": "The layer's table" }, layerTable)),
+  ...(content.chance ? [element("section", {}, heading("Beside chance"),
+    element("div.wide", { tabindex: 0, role: "region", "aria-label": "The layer beside chance" }, chanceTable()))] : []),
   element("details", {}, element("summary", {}, "Each label in numbers"), labelTable),
   element("section", {}, heading("Where it comes from"), element("dl.facts", {}, ...facts)),
   element("footer", {}, heading("How to cite"), ...content.cite.map((text) => element("p", {}, text)),
@@ -127,7 +155,7 @@ document.getElementById("capsule").append(
 
 const stateNow = () => ({
   layer: shownLayer, filter: present.filter, threshold: present.threshold, order: orderOf[present.order],
-  average: present.average, measure: content.measure,
+  average: present.average, gauge: present.gauge, measure: content.measure,
 });
 const live = createMatrixView(matrix, stateNow(), { onRelease: (threshold) => change({ threshold }) });
 
@@ -136,7 +164,7 @@ function change(values) {
   number.value = String(present.filter);
   back.disabled = present.filter === first;
   forward.disabled = present.filter === last;
-  [orderBox.value, averageBox.value] = [present.order, present.average];
+  [orderBox.value, averageBox.value, gaugeBox.value] = [present.order, present.average, present.gauge];
   live.update(stateNow());
   showTables();
   toAddress();

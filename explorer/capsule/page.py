@@ -17,9 +17,13 @@ from explorer.matrix.pack import Average, LayerData, layer_numbers
 from explorer.matrix.script import joined
 from explorer.words import not_the_papers, unit_of
 from store.file.read import Layer, Run
+from store.measure.gauge import AS_TRAINED, GAUGES, Gauge
 from store.measure.layer import THRESHOLD, ScanOrder, scan_order
+from store.measure.nulls import SAMPLES, STATISTICS, chance, statistics
+from store.measure.summary import summary
 from store.paper.citation import PAPER, bibtex, software
 from store.paper.published import published
+from store.paper.records import CLAIM_NULLS
 from store.tables.printable import printable
 
 _FOLDER = Path(__file__).parent
@@ -33,13 +37,18 @@ class CapsuleError(ValueError):
 
 @dataclass(frozen=True)
 class Shown:
-    """The view that the page opens with; all but a large layer's filter and order can be changed on it."""
+    """The view that the page opens with; all but a large layer's filter, order and gauge can be changed on it.
+
+    draws: of each null model, at the threshold, order and gauge that the page opens with; 0 for none.
+    """
 
     layer: str
     filter: int = 0
     threshold: float = THRESHOLD
     order: ScanOrder = "stored"
     average: Average = "clustered"
+    gauge: Gauge = AS_TRAINED
+    draws: int = SAMPLES
 
 
 def capsule(run: Run, shown: Shown) -> bytes:
@@ -51,9 +60,11 @@ def capsule(run: Run, shown: Shown) -> bytes:
         "title": f"{printable(run.manifest['network']['arch'])} on {printable(run.manifest['data']['name'])}, "
         f"{run.n_labels} labels",
         "unit": unit_of(layer),
-        "view": {"filter": shown.filter, "threshold": shown.threshold, "order": shown.order, "average": shown.average},
+        "view": {name: getattr(shown, name) for name in ("filter", "threshold", "order", "average", "gauge")},
+        "gauges": [gauge for gauge in GAUGES if gauge == shown.gauge or data.is_whole],
         "orders": {order: scan_order(order, run.n_labels).tolist() for order in orders},
         "measure": None,
+        "chance": _chance(layer, shown),
         "row": _row(layer),
         "paper": _paper(run, layer),
         "departures": printable(not_the_papers(run)),
@@ -62,7 +73,7 @@ def capsule(run: Run, shown: Shown) -> bytes:
         "bibtex": bibtex(_version()),
     }
     if not data.is_whole:
-        measured = layer.measure(shown.threshold, scan_order(shown.order, run.n_labels))
+        measured = layer.measure(shown.threshold, scan_order(shown.order, run.n_labels), shown.gauge)
         content["measure"], content["note"] = layer_numbers(measured), _NOTE
     return _html(content, data)
 
@@ -92,6 +103,29 @@ def _row(layer: Layer) -> dict[str, Any]:
         "fc_size": layer.n_filters * layer.positions,
         "accuracy": accuracy if isinstance(accuracy, float) and abs(accuracy) < 1e9 else None,
     }
+
+
+def _chance(layer: Layer, shown: Shown) -> dict[str, Any] | None:
+    """The layer's numbers beside null models: a row a null, [mean, standard deviation, z] of each of STATISTICS.
+
+    A null that this file's layer cannot be drawn from is there with the reason in place of numbers.
+    """
+    if not shown.draws:
+        return None
+    fields, rows = layer.fields(gauge=shown.gauge), list[dict[str, Any]]()
+    order = scan_order(shown.order, layer.n_labels)
+    measured = statistics(summary(fields.measure(shown.threshold, order)), shown.average)
+    for null in CLAIM_NULLS:
+        try:
+            drawn = chance(
+                null, fields, threshold=shown.threshold, samples=shown.draws, seed=0, order=order, average=shown.average
+            )
+        except ValueError as reason:
+            rows.append({"null": null, "reason": f"not possible for this file: {reason}"})
+            continue
+        beside = [drawn.of(name) for name in STATISTICS]
+        rows.append({"null": null, "numbers": [[one.mean, one.std, one.z] for one in beside]})
+    return {"draws": shown.draws, "measured": measured, "rows": rows}
 
 
 def _paper(run: Run, layer: Layer) -> dict[str, Any] | None:

@@ -7,6 +7,7 @@ from explorer.charts.layer import EXTERNAL, INTERNAL, NEUTRAL, PLAIN, SIGNAL, Pi
 from explorer.frames.afcc import PARTS
 
 _KEY = alt.Legend(title=None, orient="top", symbolOpacity=1)
+_MASK_KEY = alt.Legend(title=None, orient="top", columns=2, symbolOpacity=1, labelLimit=140)
 _PARTS = [SIGNAL, INTERNAL, EXTERNAL, NEUTRAL]
 # One more than masks that `--afcc` tries.
 _MASKS = [PLAIN, "#b5682b", "#3f8f5b", "#8b62b5", "#a3882a", "#2a9d9d", "#c2528b", NEUTRAL]
@@ -68,7 +69,7 @@ def epochs(frame: pl.DataFrame) -> Picture:
         y=alt.Y("accuracy:Q", scale=alt.Scale(zero=False), title="test accuracy"),
         color=alt.Color(
             "mask:N", sort=names, scale=alt.Scale(domain=names, range=_colours(len(names))),
-            legend=alt.Legend(title=None, orient="right", symbolOpacity=1, labelLimit=220),
+            legend=_MASK_KEY,
         ),
         tooltip=["mask:N", "training:N", "epoch:Q", alt.Tooltip("accuracy:Q", format=".4f")],
     )  # fmt: skip
@@ -76,10 +77,10 @@ def epochs(frame: pl.DataFrame) -> Picture:
         "training:N",
         sort=kinds,
         scale=alt.Scale(domain=kinds, range=[[1, 0], [5, 4]][: len(kinds)]),
-        legend=alt.Legend(title=None, orient="right", symbolOpacity=1, symbolType="stroke", symbolStrokeColor=NEUTRAL),
+        legend=None,  # the caption has it in words: beside the masks' key there is no room on a phone
     )
     lines = base.mark_line(strokeWidth=2).encode(strokeDash=dash)
-    return alt.layer(lines, base.mark_point(size=24, filled=True, opacity=1)).properties(height=260)
+    return alt.layer(lines, base.mark_point(size=24, filled=True, opacity=1)).properties(height=340)
 
 
 def between(frame: pl.DataFrame) -> Picture:
@@ -91,11 +92,11 @@ def between(frame: pl.DataFrame) -> Picture:
         y=alt.Y("trained again:Q", scale=alt.Scale(zero=False), title="test accuracy, trained again"),
         color=alt.Color(
             "mask:N", sort=names, scale=alt.Scale(domain=names, range=_colours(len(names))),
-            legend=alt.Legend(title=None, orient="right", symbolOpacity=1, labelLimit=220),
+            legend=_MASK_KEY,
         ),
         tooltip=["mask:N", "layers:N", "kept:Q", alt.Tooltip("trained again:Q", format=".4f")],
     )  # fmt: skip
-    picture: Picture = base.mark_line(strokeWidth=2, point=alt.OverlayMarkDef(size=40)).properties(height=230)
+    picture: Picture = base.mark_line(strokeWidth=2, point=alt.OverlayMarkDef(size=40)).properties(height=310)
     return picture
 
 
@@ -122,7 +123,7 @@ def split(frame: pl.DataFrame) -> Picture:
         .mark_tick(thickness=3, size=20, color="#d81b93")
         .encode(y=y, x="logit:Q", tooltip=["name:N", alt.Tooltip("logit:Q", format=".4~g")])
     )
-    return alt.layer(bars, marks).properties(height=alt.Step(26))
+    return alt.layer(bars, marks).properties(height=26 * len(order) + 80)  # with its axis and key
 
 
 def _colours(number: int) -> list[str]:

@@ -64,14 +64,16 @@ def scatter(frame: pl.DataFrame, quantity: str) -> Picture:
     """A quantity of each label in A against B (`differences.of_labels`); on the line nothing differs."""
     left, right = f"{quantity} A", f"{quantity} B"
     top = max((float(frame[name].max() or 0) for name in (left, right)), default=1.0) or 1.0  # type: ignore[arg-type]
-    line = alt.Chart(pl.DataFrame({"a": [0.0, top], "b": [0.0, top]}))
+    scale = alt.Scale(domain=[0, 1.05 * top], nice=False)  # one for both axes: on a square the line is at 45 degrees
+    axis = alt.Axis(tickCount=5)
+    line = alt.Chart(pl.DataFrame({"a": [0.0, 1.05 * top], "b": [0.0, 1.05 * top]}))
     shown = frame.select("name", "super-class", pl.col(left).alias("in A"), pl.col(right).alias("in B"))
     points = (
         alt.Chart(shown)
         .mark_point(size=36, filled=True, color=_OF[quantity], opacity=0.8)
         .encode(
-            x=alt.X("in A:Q", title=f"{quantity} in A"),
-            y=alt.Y("in B:Q", title=f"{quantity} in B"),
+            x=alt.X("in A:Q", title=f"{quantity} in A", scale=scale, axis=axis),
+            y=alt.Y("in B:Q", title=f"{quantity} in B", scale=scale, axis=axis),
             tooltip=[
                 "name:N",
                 "super-class:N",
@@ -81,5 +83,8 @@ def scatter(frame: pl.DataFrame, quantity: str) -> Picture:
         )
     )
     return alt.layer(
-        line.mark_line(strokeDash=[4, 4], color=NEUTRAL, strokeWidth=1).encode(x="a:Q", y="b:Q"), points
-    ).properties(height=280)
+        line.mark_line(strokeDash=[4, 4], color=NEUTRAL, strokeWidth=1).encode(
+            x=alt.X("a:Q", scale=scale), y=alt.Y("b:Q", scale=scale)
+        ),
+        points,
+    ).properties(height=310, width=310)

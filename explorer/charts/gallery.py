@@ -1,18 +1,17 @@
 """Matrices -> pixels: a layer's filters as one picture. NumPy only; the colours are those of matrix/paint.js."""
 
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from explorer.state import Style
 from store.measure.layer import LayerMeasure, clip, permutation
-
-Style = Literal["fields", "clipped", "permuted"]
 
 GROUND, WHITE, NOISE, BOX, NOT_A_NUMBER = (13, 14, 18), (255, 255, 255), (255, 205, 44), (255, 93, 84), (214, 64, 200)
 TILE = 100  # pixels a side of one matrix, about; a whole number of pixels a label, or of labels a pixel
 GAP = 8
+_FEWEST = 8  # labels of a matrix that is cut
 AROUND = (58, 62, 70)  # neither white, as clusters are, nor black as what is not above
 
 # (lightness, hue, chroma) in OKLCh from 0 to the maximum, and from 0 to minus the maximum
@@ -28,7 +27,7 @@ def gallery(
     columns: int,
 ) -> NDArray[np.uint8]:
     """(height, width, 3): the matrices row by row."""
-    tiles = [tile(matrix, measured, f, style) for matrix, f in zip(matrices, filters, strict=True)]
+    tiles = [tile(matrix, measured, f, style, is_cut=True) for matrix, f in zip(matrices, filters, strict=True)]
     side = len(tiles[0]) + GAP
     rows = -(-len(tiles) // columns)
     picture = np.full((rows * side, columns * side, 3), AROUND, np.uint8)
@@ -38,22 +37,50 @@ def gallery(
     return picture
 
 
-def tile(matrix: NDArray[np.float32], measured: LayerMeasure, f: int, style: Style) -> NDArray[np.uint8]:
-    """One matrix, about TILE pixels a side: (side, side, 3)."""
+def tile(
+    matrix: NDArray[np.float32], measured: LayerMeasure, f: int, style: Style, is_cut: bool = False
+) -> NDArray[np.uint8]:
+    """One matrix, about TILE pixels a side: (side, side, 3). is_cut: permuted, without labels that have nothing."""
     n_labels = len(matrix)
     if style == "fields":
         return _enlarged(_coloured(_strongest(matrix, _shrink(n_labels)), measured, f))
     of_element = kinds(matrix, measured, f)
     if style == "permuted":
         order = permutation(measured.cluster_of[f])
-        of_element = of_element[np.ix_(order, order)]
+        if not is_cut:
+            return _enlarged(_pooled(of_element[np.ix_(order, order)]))
+        order = _some(of_element, order)
+        return _centred(_enlarged(_pooled(of_element[np.ix_(order, order)])), n_labels)
+    return _enlarged(_pooled(of_element))
+
+
+def _some(of_element: NDArray[np.uint8], order: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Of the labels in this order those whose row or column has an element above the threshold, then others until
+    there are a few: a lone element is not to fill its tile."""
+    some: NDArray[np.bool_] = np.logical_or(of_element.any(axis=0), of_element.any(axis=1))[order]
+    return np.concatenate([order[some], order[~some][: max(0, _FEWEST - int(some.sum()))]])
+
+
+def _centred(pixels: NDArray[np.uint8], n_labels: int) -> NDArray[np.uint8]:
+    """The matrix in the middle of a tile as large as that of all labels."""
+    pooled = -(-n_labels // _shrink(n_labels))
+    side = max(len(pixels), pooled * max(1, TILE // pooled))
+    start = (side - len(pixels)) // 2
+    tile = np.full((side, side, 3), GROUND, np.uint8)
+    tile[start : start + len(pixels), start : start + len(pixels)] = pixels
+    return tile
+
+
+def _pooled(of_element: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Kinds -> colours; of labels that share a pixel the greatest."""
+    n_labels = len(of_element)
     shrink = _shrink(n_labels)
     if shrink > 1:
         of_element = np.maximum.reduceat(
             np.maximum.reduceat(of_element, np.arange(0, n_labels, shrink), 0), np.arange(0, n_labels, shrink), 1
         )
     coloured: NDArray[np.uint8] = np.array([GROUND, NOISE, WHITE], np.uint8)[of_element]
-    return _enlarged(coloured)
+    return coloured
 
 
 def kinds(matrix: NDArray[np.float32], measured: LayerMeasure, f: int) -> NDArray[np.uint8]:

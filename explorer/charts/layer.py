@@ -54,14 +54,14 @@ def depth(frame: pl.DataFrame, quantities: Sequence[str], title: str, log: bool 
         tooltip=["layer:N", "quantity:N", "source:N", alt.Tooltip("value:Q", format=".4~g")],
     )
     here = base.transform_filter("datum.source === 'this run'")
-    paper = base.transform_filter("datum.source === 'paper'")
-    picture: Picture = alt.layer(
-        here.mark_line(strokeWidth=2),
-        here.mark_point(size=50, filled=True, opacity=1),
-        paper.mark_line(strokeWidth=1.5, strokeDash=[4, 4], opacity=0.7),
-        paper.mark_point(size=50, filled=False, opacity=0.9),
-    )
-    return picture.properties(height=HEIGHT)
+    drawn = [here.mark_line(strokeWidth=2), here.mark_point(size=50, filled=True, opacity=1)]
+    if "paper" in shown["source"]:  # Vega warns of a layer without a point
+        paper = base.transform_filter("datum.source === 'paper'")
+        drawn += [
+            paper.mark_line(strokeWidth=1.5, strokeDash=[4, 4], opacity=0.7),
+            paper.mark_point(size=50, filled=False, opacity=0.9),
+        ]
+    return alt.layer(*drawn).properties(height=HEIGHT)
 
 
 def histogram(frame: pl.DataFrame, title: str, counted: str, step: float = 1) -> Picture:
@@ -115,8 +115,8 @@ def thresholds(present: float) -> list[alt.Chart]:
     paper = alt.Chart(pl.DataFrame({"at": [0.3], "what": ["the paper's 0.3"]}))
     now = alt.Chart(pl.DataFrame({"at": [present], "what": [f"present threshold {present:g}"]}))
     return [
-        paper.mark_rule(strokeDash=[4, 4], color=NEUTRAL).encode(x="at:Q", tooltip="what:N"),
-        now.mark_rule(strokeWidth=2, color=NEUTRAL).encode(x="at:Q", tooltip="what:N"),
+        now.mark_rule(strokeWidth=5, opacity=0.4, color=NEUTRAL).encode(x="at:Q", tooltip="what:N"),  # under the dashes
+        paper.mark_rule(strokeDash=[4, 4], strokeWidth=1.5, color=NEUTRAL).encode(x="at:Q", tooltip="what:N"),
     ]
 
 
@@ -205,7 +205,7 @@ def partners(frame: pl.DataFrame, unit: str, most: int = 20) -> Picture:
             order=alt.Order("what:N", sort="descending"),
             tooltip=["name:N", "super-class:N", "what:N", "value:Q"],
         )
-        .properties(height=alt.Step(18))
+        .properties(height=18 * head.height + 70)  # with its axis and key
     )
     return picture
 

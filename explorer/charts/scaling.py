@@ -37,8 +37,9 @@ def against_labels(here: pl.DataFrame, paper: pl.DataFrame, curves: pl.DataFrame
         stroke=alt.Stroke("source:N", scale=alt.Scale(domain=_SOURCES, range=[PLAIN, NEUTRAL]), legend=key),
         tooltip=["source:N", "K:Q", alt.Tooltip("value:Q", title=title, format=".4~g")],
     )
-    spread = alt.Chart(here.drop_nulls()).mark_rule(color=PLAIN, strokeWidth=2).encode(x=x, y="low:Q", y2="high:Q")
     drawn: list[alt.Chart] = []
+    if (spread := here.drop_nulls()).height:
+        drawn.append(alt.Chart(spread).mark_rule(color=PLAIN, strokeWidth=2).encode(x=x, y="low:Q", y2="high:Q"))
     if not curves.is_empty():
         drawn.append(
             alt.Chart(curves.filter(pl.col("error") >= 0).rename({"error": "value"}))  # a logarithm falls below
@@ -47,7 +48,6 @@ def against_labels(here: pl.DataFrame, paper: pl.DataFrame, curves: pl.DataFrame
         )
     picture: Picture = alt.layer(
         *drawn,
-        spread,
         of_both.mark_point(size=70, strokeWidth=2, opacity=1),
     ).properties(height=_HEIGHT)
     return picture

@@ -10,6 +10,7 @@ from explorer.data.source import FileId
 from explorer.frames.chance import SYMBOLS
 from explorer.state import View
 from store.file.read import Layer
+from store.measure.gauge import Gauge
 from store.measure.layer import scan_order
 from store.measure.nulls import Chance, Null, chance
 from store.measure.semantics import Agreement, Sharing, confusion_agreement, superclass_sharing, together
@@ -17,7 +18,7 @@ from store.measure.summary import THRESHOLDS
 
 SEED = 0
 _CHANCES: LRUCache[tuple[object, ...], Chance] = LRUCache(8 << 20, lambda drawn: drawn.draws.nbytes)
-_RANKS: LRUCache[tuple[FileId, str], NDArray[np.float64]] = LRUCache(8 << 20, lambda found: found.nbytes)
+_RANKS: LRUCache[tuple[FileId, str, Gauge], NDArray[np.float64]] = LRUCache(8 << 20, lambda found: found.nbytes)
 _MEANINGS: LRUCache[tuple[object, ...], tuple[Sharing | None, Agreement | None]] = LRUCache(256, lambda _: 1)
 
 
@@ -30,11 +31,11 @@ def of(file: FileId, name: str, view: View, null: Null, draws: int, threshold: f
     at = view.threshold if threshold is None else threshold
 
     def draw() -> Chance:
-        fields = load.loaded(file, name).fields
+        fields = load.loaded(file, name, view.gauge).fields
         order = scan_order(view.order, fields.n_labels)
         return chance(null, fields, threshold=at, samples=draws, seed=SEED, order=order, average=view.average)
 
-    return _CHANCES.get((file, name, view.order, view.average, null, draws, at), draw)
+    return _CHANCES.get((file, name, view.order, view.gauge, view.average, null, draws, at), draw)
 
 
 def band(file: FileId, view: View, null: Null, draws: int) -> pl.DataFrame:
@@ -49,10 +50,10 @@ def band(file: FileId, view: View, null: Null, draws: int) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=schema, orient="row").drop_nulls()
 
 
-def ranks_of(file: FileId, layer: Layer) -> NDArray[np.float64]:
+def ranks_of(file: FileId, layer: Layer, gauge: Gauge) -> NDArray[np.float64]:
     """(filters,): the rank of each filter's fields, without those that are undefined."""
 
-    found = _RANKS.get((file, layer.name), lambda: load.loaded(file, layer.name).fields.ranks())
+    found = _RANKS.get((file, layer.name, gauge), lambda: load.loaded(file, layer.name, gauge).fields.ranks())
     return found[np.isfinite(found)]
 
 
@@ -61,10 +62,10 @@ def meaning_of(file: FileId, view: View, renamings: int) -> tuple[Sharing | None
 
     def compute() -> tuple[Sharing | None, Agreement | None]:
         run = load.open_run(file)
-        pairs = together(load.measured(file, view.layer, view.threshold, view.order).cluster_of)
+        pairs = together(load.measured(file, view.layer, view.threshold, view.order, view.gauge).cluster_of)
         sharing = superclass_sharing(pairs, run.superclasses, renamings, SEED) if any(run.superclasses) else None
         confusion = run.layers[view.layer].confusion
         agreement = None if confusion is None else confusion_agreement(pairs, confusion, renamings, SEED)
         return sharing, agreement
 
-    return _MEANINGS.get((file, view.layer, view.threshold, view.order), compute)
+    return _MEANINGS.get((file, view.layer, view.threshold, view.order, view.gauge), compute)

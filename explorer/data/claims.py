@@ -4,10 +4,10 @@ What a file is a sample of, and the command that makes more of its kind.
 """
 
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import polars as pl
 
@@ -16,57 +16,44 @@ from explorer.data.cache import LRUCache
 from explorer.data.source import FileId
 from explorer.example import EXAMPLE, RUNS
 from explorer.frames import runs as collection
+from explorer.frames.runs import Damaged
 from store.file.format import FormatError
 from store.file.manifest import mapping
 from store.file.read import Layer, Run
-from store.file.remote import RemoteError
+from store.measure.gauge import Gauge
 from store.measure.layer import ScanOrder
 from store.measure.summary import Summary
+from store.paper import claims
 from store.paper import records as claim_records
-from store.paper.claims import without_accuracy
 from store.paper.published import settings
-from store.paper.records import CLAIM_NULLS, At, ClaimNull, LayerRecord, RunRecord, measured_at, null_sample
+from store.paper.records import At, ClaimNull, RunRecord, measured_at, null_sample
 
-DRAWS = 5  # of each null
-UNTRAINED = "untrained network"
 _QUICK = 40_000_000  # elements of field matrices: half a second to a second at one threshold
 _ORDERS: tuple[ScanOrder, ...] = ("reversed", "random")
 _OTHERS = {"cifar10": (3, 6, 8, 10), "digits": (3, 6, 8, 10)}  # K of a data set that no table has with this network
 
-_ROWS: LRUCache[tuple[FileId, float], pl.DataFrame] = LRUCache(16 << 20, lambda frame: int(frame.estimated_size()))
-_AT: LRUCache[tuple[FileId, str, float], At] = LRUCache(20_000, lambda _: 1)
-_NULL_SAMPLES: LRUCache[tuple[FileId, str, float, ClaimNull, int], Summary | None] = LRUCache(20_000, lambda _: 1)
-
-
-class Problem(NamedTuple):
-    """A file that cannot be read. Both texts may come from it: escape them."""
-
-    file: str
-    text: str
+_ROWS: LRUCache[tuple[FileId, float, Gauge], pl.DataFrame] = LRUCache(
+    16 << 20, lambda frame: int(frame.estimated_size())
+)
+_AT: LRUCache[tuple[FileId, str, float, Gauge], At] = LRUCache(20_000, lambda _: 1)
+_NULL_SAMPLES: LRUCache[tuple[FileId, str, float, Gauge, ClaimNull, int], Summary | None] = LRUCache(
+    20_000, lambda _: 1
+)
 
 
 # ---- Rows -----------------------------------------------------------------------------------------------------------
 
 
-def rows(file: FileId, threshold: float) -> pl.DataFrame:
+def rows(file: FileId, threshold: float, gauge: Gauge) -> pl.DataFrame:
     """`collection.of_run`. Raises FormatError, OSError."""
-    return _ROWS.get((file, threshold), lambda: collection.of_run(load.open_run(file), threshold))
+    return _ROWS.get((file, threshold, gauge), lambda: collection.of_run(load.open_run(file), threshold, gauge))
 
 
-def all_rows(files: Iterable[FileId], threshold: float) -> tuple[pl.DataFrame, list[FileId], list[Problem]]:
-    """The rows of every file that can be read, those files, and the others. Of two with the same content the first."""
-    frames, read, problems, seen = [collection.empty()], [], [], set()
-    for file in files:
-        try:
-            frame = rows(file, threshold)
-        except (FormatError, RemoteError, OSError) as error:
-            problems.append(Problem(file.name, str(error)))
-            continue
-        if frame.height and (content := frame["content"][0]) not in seen:
-            seen.add(content)
-            frames.append(frame)
-            read.append(file)
-    return pl.concat(frames), read, problems
+def all_rows(
+    files: Iterable[FileId], threshold: float, gauge: Gauge
+) -> tuple[pl.DataFrame, list[FileId], list[Damaged]]:
+    """`collection.gather` of their `rows`."""
+    return collection.gather(files, lambda file: rows(file, threshold, gauge))
 
 
 def is_quick(files: Iterable[FileId], times: int = 1) -> bool:
@@ -77,65 +64,49 @@ def is_quick(files: Iterable[FileId], times: int = 1) -> bool:
 def _elements(file: FileId) -> int:
     try:
         return sum(layer.n_filters * layer.n_labels**2 for layer in load.open_run(file).layers.values())
-    except (FormatError, RemoteError, OSError):
+    except (FormatError, OSError):
         return 0
 
 
 # ---- Records --------------------------------------------------------------------------------------------------------
 
 
-def record(file: FileId, thresholds: Sequence[float]) -> RunRecord:
+def record(file: FileId, thresholds: Sequence[float], gauge: Gauge) -> RunRecord:
     """Raises FormatError, OSError."""
-    return claim_records.run_record(load.open_run(file), thresholds, partial(_at, file))
+    return claim_records.run_record(load.open_run(file), thresholds, partial(_at, file), gauge)
 
 
-def _at(file: FileId, layer: Layer, threshold: float) -> At:
+def _at(file: FileId, layer: Layer, threshold: float, gauge: Gauge) -> At:
     def measure() -> At:
-        of = load.loaded(file, layer.name)
+        of = load.loaded(file, layer.name, gauge)
         others: dict[str, Any] = {order: of.measure(threshold, order) for order in _ORDERS}
         return measured_at(of.measure(threshold, "stored"), others)
 
-    return _AT.get((file, layer.name, threshold), measure)
+    return _AT.get((file, layer.name, threshold, gauge), measure)
 
 
-def null_samples(files: Sequence[FileId], threshold: float) -> dict[str, list[list[RunRecord]]]:
-    """By the name of each null, its draws: each in place of all the runs."""
-    runs = [(file, record(file, (threshold,))) for file in files]
-    found: dict[str, list[list[RunRecord]]] = {}
-    for null in CLAIM_NULLS:
-        draws = [[_null_sample(file, run, threshold, null, seed) for file, run in runs] for seed in range(DRAWS)]
-        found[null] = [draw for draw in draws if all(run.layers for run in draw)]
-    return found
+def null_samples(files: Sequence[FileId], threshold: float, gauge: Gauge) -> dict[str, list[list[RunRecord]]]:
+    """`claims.null_samples` of their records."""
+
+    def draw(number: int, layer: str, null: ClaimNull, seed: int) -> Summary | None:
+        file = files[number]
+
+        def make() -> Summary | None:
+            return null_sample(null, load.loaded(file, layer, gauge).fields, threshold, seed)
+
+        return _NULL_SAMPLES.get((file, layer, threshold, gauge, null, seed), make)
+
+    return claims.null_samples([record(file, (threshold,), gauge) for file in files], draw, threshold)
 
 
-def _null_sample(file: FileId, run: RunRecord, threshold: float, null: ClaimNull, seed: int) -> RunRecord:
-    layers = []
-    for layer in run.layers:
-        at = _NULL_SAMPLES.get(
-            (file, layer.name, threshold, null, seed),
-            partial(_draw, file, layer.name, threshold, null, seed),
-        )
-        if at is not None:
-            layers.append(LayerRecord(layer.name, None, {threshold: at}))
-    return without_accuracy(run, layers if len(layers) == len(run.layers) else [])
+def untrained(files: Sequence[FileId], of: Sequence[FileId], threshold: float, gauge: Gauge) -> list[list[RunRecord]]:
+    """Untrained runs of the same network and data, each in place of those in `of`."""
 
+    def row(file: FileId) -> Mapping[str, Any]:
+        return rows(file, threshold, gauge).row(0, named=True)
 
-def _draw(file: FileId, name: str, threshold: float, null: ClaimNull, seed: int) -> Summary | None:
-    return null_sample(null, load.loaded(file, name).fields, threshold, seed)
-
-
-def untrained(files: Sequence[FileId], of: Sequence[FileId], threshold: float) -> list[list[RunRecord]]:
-    """Runs of the same network and data without training, each in place of those in `of`; none for untrained ones."""
-    wanted = {_bare(file, threshold) for file in of}
-    if not wanted or any(rows(file, threshold)["untrained"][0] for file in of):
-        return []
-    beside = [file for file in files if rows(file, threshold)["untrained"][0] and _bare(file, threshold) in wanted]
-    return [[record(file, (threshold,))] for file in beside]
-
-
-def _bare(file: FileId, threshold: float) -> tuple[Any, ...]:
-    row = rows(file, threshold).row(0, named=True)
-    return tuple(row[name] for name in ("arch", "variant", "data", "K"))
+    places = collection.untrained_beside(map(row, of), map(row, files))
+    return [[record(files[place], (threshold,), gauge)] for place in places]
 
 
 # ---- Commands -------------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ A file is known by its path and by what the system says of it (time, size, inode
 replaced is another file, and what was kept of the old one goes unused. Every cache is bounded.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from store.file import format as fmt
 from store.file.read import Layer, Run
 from store.file.write import stores_fields
 from store.measure.fields import Fields
+from store.measure.gauge import Gauge
 from store.measure.layer import LayerMeasure, ScanOrder, scan_order
 from store.measure.summary import THRESHOLDS, Summary, summary
 
@@ -28,7 +29,7 @@ _MAX_LAYER_BYTES = 2 << 30  # of class means, weights and fields: what a page ma
 
 @dataclass(frozen=True, eq=False)
 class Loaded:
-    """One layer in memory: its matrices where they are small, else class means and probe weights."""
+    """One layer in memory, in a gauge: its matrices where they are small, else class means and probe weights."""
 
     layer: Layer
     counts: NDArray[np.int64]  # (K,): test inputs a label
@@ -36,6 +37,14 @@ class Loaded:
 
     def measure(self, threshold: float, order: ScanOrder) -> LayerMeasure:
         return self.fields.measure(threshold, scan_order(order, self.layer.n_labels), self.counts)
+
+    def in_gauge(self, gauge: Gauge) -> "Loaded":
+        """The layer in another gauge, kept with this one, whose arrays it shares."""
+        return self if gauge == self.fields.gauge else self._zero_sum
+
+    @cached_property
+    def _zero_sum(self) -> "Loaded":
+        return replace(self, fields=self.fields.in_gauge("zero-sum"))
 
     @cached_property
     def squares(self) -> NDArray[np.float64]:
@@ -69,9 +78,13 @@ def _refusal(file: FileId) -> str:
     return ""
 
 
-@st.cache_resource(max_entries=6, show_spinner=False)
-def loaded(file: FileId, layer_name: str) -> Loaded:
+def loaded(file: FileId, layer_name: str, gauge: Gauge) -> Loaded:
     """Raises FormatError, OSError, and SourceError for a layer that is too large for this explorer."""
+    return _as_trained(file, layer_name).in_gauge(gauge)
+
+
+@st.cache_resource(max_entries=6, show_spinner=False)
+def _as_trained(file: FileId, layer_name: str) -> Loaded:
     run = open_run(file)
     layer = run.layers[layer_name]
     if layer.n_elements * 4 > _MAX_LAYER_BYTES:
@@ -83,28 +96,34 @@ def loaded(file: FileId, layer_name: str) -> Loaded:
     return Loaded(layer, run.test_inputs, fields.as_matrices() if small else fields)
 
 
-def measured(file: FileId, layer_name: str, threshold: float, order: ScanOrder) -> LayerMeasure:
+def measured(file: FileId, layer_name: str, threshold: float, order: ScanOrder, gauge: Gauge) -> LayerMeasure:
     """A page needs one a layer and run at a time, of 20 kB or of 5 MB."""
-    key = (file, layer_name, threshold, order)
-    return MEASURES.get(key, lambda: loaded(file, layer_name).measure(threshold, order))
+    key = (file, layer_name, threshold, order, gauge)
+    return MEASURES.get(key, lambda: loaded(file, layer_name, gauge).measure(threshold, order))
 
 
-MEASURES: LRUCache[tuple[FileId, str, float, ScanOrder], LayerMeasure] = LRUCache(
+MEASURES: LRUCache[tuple[FileId, str, float, ScanOrder, Gauge], LayerMeasure] = LRUCache(
     100 << 20, lambda measured: measured.cluster_of.nbytes
 )
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def sweep(file: FileId, layer_name: str, order: ScanOrder) -> list[Summary]:
+def sweep(file: FileId, layer_name: str, order: ScanOrder, gauge: Gauge) -> list[Summary]:
     """The layer at each of THRESHOLDS."""
-    layer = loaded(file, layer_name)
+    layer = loaded(file, layer_name, gauge)
     return [summary(layer.measure(threshold, order)) for threshold in THRESHOLDS]
 
 
 @st.cache_data(max_entries=4096, show_spinner=False)
-def rank(file: FileId, layer_name: str, filter_index: int) -> float:
+def rank(file: FileId, layer_name: str, filter_index: int, gauge: Gauge) -> float:
     """Of one filter's fields; NaN where they are not finite."""
-    return float(open_run(file).layers[layer_name].fields(filter_index, fewest_bytes=True).ranks()[0])
+    return float(open_run(file).layers[layer_name].fields(filter_index, fewest_bytes=True, gauge=gauge).ranks()[0])
+
+
+@st.cache_data(max_entries=4096, show_spinner=False)
+def common_part(file: FileId, layer_name: str) -> float | None:
+    """The share of the probe's weights that is common to all outputs; None where the file has none."""
+    return open_run(file).layers[layer_name].common_part
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)

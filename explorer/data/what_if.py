@@ -1,5 +1,7 @@
 """What a probe says of the test inputs with some of its weights: what the AFCC page shows of a file with test features.
 
+Which weights are kept follows the clusters, and so the gauge; the weights are the file's own in either.
+
 The features of a layer stay in memory, laid out for the sums, since each threshold asks for all of them.
 """
 
@@ -11,12 +13,12 @@ from numpy.typing import NDArray
 from explorer.data import load
 from explorer.data.cache import LRUCache
 from explorer.data.source import FileId, SourceError
+from explorer.frames.afcc import OneInput
 from explorer.state import View
 from store.file.format import TEST_FEATURES, FormatError
 from store.measure.afcc import (
     FeatureBlocks,
     SilencingCurve,
-    SplitLogits,
     WhatIf,
     afcc_mask,
     from_bfloat16,
@@ -87,10 +89,10 @@ def masked(file: FileId, view: View) -> WhatIf:
     which = (view.silencing, view.silenced, view.seed) if view.silenced else ()
 
     def compute() -> WhatIf:
-        measured = load.measured(file, view.layer, view.threshold, view.order)
+        measured = load.measured(file, view.layer, view.threshold, view.order, view.gauge)
         return _answered(features(file, view.layer), mask(measured, view))
 
-    return _RESULTS.get((file, view.layer, view.threshold, view.order, *which), compute)
+    return _RESULTS.get((file, view.layer, view.threshold, view.order, view.gauge, *which), compute)
 
 
 def mask(measured: LayerMeasure, view: View) -> NDArray[np.bool_]:
@@ -110,7 +112,7 @@ def curve(file: FileId, view: View) -> SilencingCurve:
 
     def compute() -> SilencingCurve:
         given = features(file, view.layer)
-        measured = load.measured(file, view.layer, view.threshold, view.order)
+        measured = load.measured(file, view.layer, view.threshold, view.order, view.gauge)
         kept = afcc_mask(measured.cluster_of)
         if view.weights == "all":
             kept = np.ones_like(kept)
@@ -119,25 +121,15 @@ def curve(file: FileId, view: View) -> SilencingCurve:
         return silencing(given.blocks, given.probe_weights, given.labels, kept, order, step)
 
     seed = view.seed if view.silencing == "random" else 0
-    key = (file, view.layer, view.threshold, view.order, view.silencing, seed, view.weights)
+    key = (file, view.layer, view.threshold, view.order, view.gauge, view.silencing, seed, view.weights)
     return _CURVES.get(key, compute)
-
-
-@dataclass(frozen=True, eq=False)
-class OneInput:
-    """One test input, its logits taken apart."""
-
-    label: int
-    split: SplitLogits
-    parts: NDArray[np.int8]  # (N_f, K): of the row of its label, as `parts_of_row` has them
-    mask: NDArray[np.bool_]  # (N_f, K)
 
 
 def one_input(file: FileId, view: View) -> OneInput:
     """The test input of the view. All its logits are with all weights."""
     given = features(file, view.layer)
-    measured = load.measured(file, view.layer, view.threshold, view.order)
-    layer = load.loaded(file, view.layer)
+    measured = load.measured(file, view.layer, view.threshold, view.order, view.gauge)
+    layer = load.loaded(file, view.layer, view.gauge)
     n_filters, _, positions = given.probe_weights.shape
     place = f"layers/{view.layer}/{TEST_FEATURES}"
     activations = from_bfloat16(load.open_run(file).read_entry(place, view.test_input)).reshape(n_filters, positions)

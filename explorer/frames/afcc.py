@@ -1,20 +1,31 @@
 """Arrays and AFCC results -> polars, as `frames`."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
-from explorer.data.what_if import OneInput
 from store.file.afcc_results import BATCHES, BetweenResults, Costs, LayerResults
 from store.file.manifest import defined
 from store.file.read import Run
-from store.measure.afcc import EXTERNAL, INTERNAL, REST, SIGNAL, SilencingCurve, WhatIf
+from store.measure.afcc import EXTERNAL, INTERNAL, REST, SIGNAL, SilencingCurve, SplitLogits, WhatIf
 from store.measure.layer import LayerMeasure
 
 PARTS = {SIGNAL: "signal", INTERNAL: "noise_I", EXTERNAL: "noise_E", REST: "below threshold"}
 
 _HISTORIES = {"probe_trained": "probe trained again", "network_trained": "with the network"}
+
+
+@dataclass(frozen=True, eq=False)
+class OneInput:
+    """One test input, its logits taken apart."""
+
+    label: int
+    split: SplitLogits
+    parts: NDArray[np.int8]  # (N_f, K): of the row of its label, as `parts_of_row` has them
+    mask: NDArray[np.bool_]  # (N_f, K)
 
 
 def label_accuracies(run: Run, masked: WhatIf, unmasked: WhatIf) -> pl.DataFrame:

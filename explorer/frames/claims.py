@@ -7,8 +7,9 @@ import numpy as np
 import polars as pl
 
 from explorer.frames import runs as collection
+from store.measure.gauge import Gauge
 from store.measure.scaling import Fit, Kind, NotEnough
-from store.paper.claims import Count, Finding
+from store.paper.claims import Count, Finding, verdicts_that_differ
 from store.paper.published import published, settings
 from store.paper.records import saturated_layer
 
@@ -58,20 +59,38 @@ def intervals(finding: Finding) -> str:
 
 def chance(finding: Finding) -> str:
     """How often the same test holds where the mechanism cannot be at work."""
-    return ", ".join(f"{name} {count(counted)}" for name, counted in finding.chance.items())
+    return ", ".join(
+        f"{name} {count(counted)}" if counted.of else f"{name}: not possible for this file"
+        for name, counted in finding.chance.items()
+    )
 
 
 def verdict_on_chance(finding: Finding) -> str:
     """What that means for a claim that holds, as a sentence; "" where there is nothing to say."""
     if finding.verdict != "holds" or not finding.chance:
         return ""
-    always = [name for name, counted in finding.chance.items() if counted.holds == counted.of]
-    at_times = [name for name, counted in finding.chance.items() if 0 < counted.holds < counted.of]
+    tested = {name: counted for name, counted in finding.chance.items() if counted.of}
+    always = [name for name, counted in tested.items() if counted.holds == counted.of]
+    at_times = [name for name, counted in tested.items() if 0 < counted.holds < counted.of]
     if always:
         return f"It holds with {' and '.join(always)} too: it is no sign of what these filters have learned."
     if at_times:
         return f"It holds in some draws with {' and '.join(at_times)} too: it is a weak sign."
-    return "It holds in none of them: it says something about these filters."
+    if not tested:
+        return "No null could be tested: whether chance does the same is not known."
+    against = f"Against {' and '.join(tested)} it says something about these filters."
+    missing = [name for name in finding.chance if name not in tested]
+    return against + (f" Against {' and '.join(missing)} it was not tested." if missing else "")
+
+
+def in_other_gauge(found: Sequence[Finding], others: Sequence[Finding], gauge: Gauge) -> str:
+    """How many verdicts differ in the other gauge, and which, as a sentence; gauge: that of `others`."""
+    there = "As trained," if gauge == "as trained" else f"In the {gauge} gauge,"
+    differ = verdicts_that_differ(others, found)
+    if not differ:
+        return f"{there} all {len(found)} verdicts are the same."
+    listed = "; ".join(f"{one.claim.sentence}: {one.verdict}" for one in differ)
+    return f"{there} {len(differ)} of {len(found)} verdicts differ{'s' * (len(differ) == 1)}: {listed}."
 
 
 # ---- Scaling --------------------------------------------------------------------------------------------------------

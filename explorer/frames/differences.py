@@ -32,14 +32,14 @@ def of_tables(a: pl.DataFrame, b: pl.DataFrame) -> pl.DataFrame:
 
 
 def of_numbers(a: Mapping[str, float | None], b: Mapping[str, float | None]) -> pl.DataFrame:
-    """One row a quantity of two layers: A, B, B - A, and that relative to A."""
+    """One row a quantity of two layers: A, B, B - A, and how many times A it is in B."""
     rows = []
     for quantity, left in a.items():
         right = b[quantity]
         change = None if left is None or right is None else right - left
-        relative = None if change is None or not left else change / abs(left)
-        rows.append((quantity, left, right, change, relative))
-    names = ("A", "B", "B - A", "relative")
+        times = None if right is None or not left else right / left
+        rows.append((quantity, left, right, change, times))
+    names = ("A", "B", "B - A", "B / A")
     return pl.DataFrame(rows, schema={"quantity": pl.String} | dict.fromkeys(names, pl.Float64), orient="row")
 
 

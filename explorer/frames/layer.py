@@ -53,8 +53,16 @@ def layer_numbers(layer: Layer, measured: LayerMeasure, average: Average) -> dic
     return {name: defined(value) for name, value in values.items()}
 
 
-def paper_table(run: Run, measures: dict[str, LayerMeasure], average: Average) -> pl.DataFrame:
-    """The paper's table, deepest layer first, with what it published, where it did, beside each number."""
+def paper_table(
+    run: Run,
+    measures: dict[str, LayerMeasure],
+    average: Average,
+    common: Mapping[str, float | None] | None = None,
+) -> pl.DataFrame:
+    """The paper's table, deepest layer first, with what it published, where it did, beside each number.
+
+    common: by layer, the share of the probe's weights that is common to all outputs, which is then a column.
+    """
     rows = []
     for name in reversed(measures):
         layer = run.layers[name]
@@ -76,6 +84,7 @@ def paper_table(run: Run, measures: dict[str, LayerMeasure], average: Average) -
                 "C_s, paper": row and row.cluster_size,
                 "silent": int(measures[name].silent.sum()),
             }
+            | ({} if common is None else {"common part": defined(common[name])})
         )
     texts = {"layer", "F_s"}
     counts = {"N_f", "FC_s", "silent"}
@@ -175,14 +184,12 @@ def clusters(run: Run, cluster_of: NDArray[np.int32]) -> pl.DataFrame:
     """One row a cluster of a filter, in the order in which the permuted matrix shows them."""
     rows = []
     order = permutation(cluster_of)
-    for cluster in dict.fromkeys(cluster_of[order].tolist()):
-        if cluster < 0:
-            continue
+    for cluster, place in _places(cluster_of).items():
         members = order[cluster_of[order] == cluster].tolist()
         kinds = [run.superclasses[label] for label in members if run.superclasses[label]]
         rows.append(
             {
-                "cluster": cluster + 1,
+                "cluster": place,
                 "labels": len(members),
                 "names": ", ".join(run.label_names[label] for label in members),
                 "super-classes": ", ".join(dict.fromkeys(kinds)),
@@ -193,11 +200,20 @@ def clusters(run: Run, cluster_of: NDArray[np.int32]) -> pl.DataFrame:
     )
 
 
+def _places(cluster_of: NDArray[np.int32]) -> dict[int, int]:
+    """The place of each cluster along the permuted matrix, from 1: its number wherever a person reads one."""
+    found = dict.fromkeys(cluster_of[permutation(cluster_of)].tolist())
+    return {cluster: place for place, cluster in enumerate((each for each in found if each >= 0), 1)}
+
+
 def elements(run: Run, matrix: NDArray[np.float32], measured: LayerMeasure, filter_index: int) -> pl.DataFrame:
     """One row for each element of a filter's matrix that is above the threshold, largest first."""
     rows, columns = np.nonzero(clip(matrix, measured.cut[filter_index]))
     of = measured.cluster_of[filter_index]
     together = (of[rows] >= 0) & (of[rows] == of[columns])
+    place = np.zeros(len(of) + 1, np.int64)  # of each cluster; the last for none, which is -1
+    for cluster, number in _places(of).items():
+        place[cluster] = number
     names = np.array(run.label_names, dtype=object)
     frame = pl.DataFrame(
         {
@@ -205,7 +221,7 @@ def elements(run: Run, matrix: NDArray[np.float32], measured: LayerMeasure, filt
             "output label": pl.Series(names[columns].tolist(), dtype=pl.String),
             "field": matrix[rows, columns],
             "field / maximum": matrix[rows, columns].astype(np.float64) / float(measured.maximum[filter_index]),
-            "cluster": pl.Series(np.where(together, of[rows] + 1, 0), dtype=pl.Int64),
+            "cluster": pl.Series(np.where(together, place[of[rows]], 0), dtype=pl.Int64),
             "part": pl.Series(
                 np.where(~together, "noise", np.where(rows == columns, "signal", "internal")).tolist(), dtype=pl.String
             ),

@@ -3,9 +3,9 @@
 No Streamlit; a page that keeps it does so a file at a time, with `of_run`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import polars as pl
 
@@ -14,6 +14,7 @@ from explorer.frames import layer as frames
 from store.file import format as fmt
 from store.file.manifest import defined, mapping
 from store.file.read import Run
+from store.measure.gauge import AS_TRAINED, Gauge
 from store.measure.layer import THRESHOLD
 
 _SETTING = {
@@ -55,6 +56,14 @@ SETTING = ("arch", "variant", "data", "K", "recipe", "departures", "untrained", 
 """Runs that agree in these are samples of one thing; they differ in seed and label_seed."""
 
 
+class _Named(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+File = TypeVar("File", bound=_Named)  # a path, or whatever else a caller knows a file by
+
+
 class Damaged(NamedTuple):
     """A file that could not be read, or not all of it. Both texts may come from the file: escape them."""
 
@@ -62,25 +71,40 @@ class Damaged(NamedTuple):
     problem: str
 
 
-def collect(where: Path | Iterable[Path], threshold: float = THRESHOLD) -> tuple[pl.DataFrame, list[Damaged]]:
+def collect(
+    where: Path | Iterable[Path], threshold: float = THRESHOLD, gauge: Gauge = AS_TRAINED
+) -> tuple[pl.DataFrame, list[Damaged]]:
     """Every run of a folder (or of the files that are given) at one threshold, and the files that are damaged.
 
     Columns as in SCHEMA; the numbers are `frames.layer_numbers`, and error is 1 - accuracy. Undefined numbers are null.
     Of two files with the same measurement, such as one and its packed copy, the first counts. Raises OSError where the
     folder cannot be read.
     """
-    found, damaged, seen = [empty()], [], set()
-    for path in files(where) if isinstance(where, Path) else where:
+
+    def rows(path: Path) -> pl.DataFrame:
+        with Run(path) as run:
+            return of_run(run, threshold, gauge)
+
+    frame, _, damaged = gather(files(where) if isinstance(where, Path) else where, rows)
+    return frame, damaged
+
+
+def gather(
+    files: Iterable[File], rows: Callable[[File], pl.DataFrame]
+) -> tuple[pl.DataFrame, list[File], list[Damaged]]:
+    """The rows of every file that can be read, those files, and the others. Of two with the same content the first."""
+    found, read, damaged, seen = [empty()], [], [], set()
+    for file in files:
         try:
-            with Run(path) as run:
-                frame = of_run(run, threshold)
+            frame = rows(file)
         except (fmt.FormatError, OSError) as error:
-            damaged.append(Damaged(path.name, str(error)))
+            damaged.append(Damaged(file.name, str(error)))
             continue
         if frame.height and (content := frame["content"][0]) not in seen:
             seen.add(content)
             found.append(frame)
-    return pl.concat(found), damaged
+            read.append(file)
+    return pl.concat(found), read, damaged
 
 
 def files(folder: Path) -> list[Path]:
@@ -94,12 +118,12 @@ def empty() -> pl.DataFrame:
     return pl.DataFrame(schema=SCHEMA)
 
 
-def of_run(run: Run, threshold: float = THRESHOLD) -> pl.DataFrame:
+def of_run(run: Run, threshold: float = THRESHOLD, gauge: Gauge = AS_TRAINED) -> pl.DataFrame:
     """One row a layer, from input to output; a layer at a time is in memory. Raises FormatError, OSError."""
     setting = _setting(run)
     rows = []
     for depth, layer in enumerate(run.layers.values()):
-        numbers = frames.layer_numbers(layer, layer.measure(threshold), "clustered")
+        numbers = frames.layer_numbers(layer, layer.measure(threshold, gauge=gauge), "clustered")
         internal, external, accuracy = numbers["noise_I"], numbers["noise_E"], numbers["accuracy"]
         both = None if internal is None or external is None else internal + external
         rows.append(
@@ -146,6 +170,25 @@ def _record(of: dict[str, Any], name: str) -> dict[str, Any]:
 def _whole(value: object) -> int | None:
     fits = isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 63
     return value if fits else None  # type: ignore[return-value]
+
+
+UNTRAINED = "untrained network"  # as a null
+
+
+def untrained_beside(of: Iterable[Mapping[str, Any]], among: Iterable[Mapping[str, Any]]) -> list[int]:
+    """Which of `among` are untrained runs of the same networks, data and K as `of`; none where one of `of` is itself.
+
+    A row a run: any of its rows.
+    """
+    rows = list(of)
+    if any(row["untrained"] for row in rows):
+        return []
+    wanted = {_bare(row) for row in rows}
+    return [place for place, row in enumerate(among) if row["untrained"] and _bare(row) in wanted]
+
+
+def _bare(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    return tuple(row[name] for name in ("arch", "variant", "data", "K"))
 
 
 def samples(frame: pl.DataFrame, keys: Sequence[str], numbers: Sequence[str]) -> pl.DataFrame:

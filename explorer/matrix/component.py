@@ -1,6 +1,7 @@
 """The live matrix on a Streamlit page. Streamlit is imported here only; the JavaScript and `pack` do without."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -8,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from explorer.matrix.pack import Average, LayerData, frame, layer_numbers
 from explorer.matrix.script import joined
+from store.measure.gauge import AS_TRAINED, Gauge
 from store.measure.layer import LayerMeasure
 
 _LAYERS_KEPT = 4  # in the browser: a layer may take 24 MB
@@ -42,6 +44,8 @@ export default function ({ parentElement, data, setTriggerValue }) {
 """
 
 JAVASCRIPT = joined() + _GLUE.replace("LAYERS_KEPT", str(_LAYERS_KEPT))
+Sample = dict[str, Any]
+
 _mount = st.components.v2.component("filterscope_live_matrix", js=JAVASCRIPT)
 
 
@@ -52,15 +56,21 @@ def live_matrix(
     threshold: float,
     order: ArrayLike | None = None,
     average: Average = "clustered",
+    gauge: Gauge = AS_TRAINED,
     measure: LayerMeasure | None = None,
+    sample: Sample | None = None,
     on_release: Callable[[float], None] | None = None,
+    is_brief: bool = False,
+    peak: float | None = None,
     key: str = "live_matrix",
 ) -> float:
     """Show a filter with the threshold control; returns the threshold that was released in this run, or `threshold`.
 
-    order (K,): the labels as the greedy scan visits them (`store.scan_order`), None as stored. measure: the
-    layer at `threshold`, for a layer too large to be measured while dragging (`is_live`); its numbers are shown at
-    rest.
+    order (K,): the labels as the greedy scan visits them (`store.scan_order`), None as stored. gauge: the browser takes
+    it from the same bytes. measure: the layer at `threshold` in this gauge, for a layer too large to be measured while
+    dragging (`is_live`); its numbers are shown at rest. sample: what `sample_of` gives for the filter; its unsure
+    clusters are then dashed. is_brief: the panels and the clusters alone, without the numbers of the layer. peak: where
+    the axis of the labels ends at least, for two layers on one scale.
 
     The page owns the threshold and passes it in; a release is an event. `on_release(threshold)` runs before the run
     that the release causes, as Streamlit's own `on_change` does, so it is the place to put the value into
@@ -85,6 +95,10 @@ def live_matrix(
         "released": events.get("threshold"),
         "order": None if order is None else np.asarray(order).tolist(),
         "average": average,
+        "gauge": gauge,
+        "sample": sample,
+        "brief": is_brief,
+        "peak": peak,
         "measure": None if measure is None or layer.is_whole else layer_numbers(measure),
     }
     # A layer's bytes go out when a session first shows it, and again when the browser says that it has them no more:

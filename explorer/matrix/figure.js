@@ -1,8 +1,9 @@
 // What is on the screen, as drawings that can be saved (save.js): a filter's three panels with its clusters by name,
 // and the chart of the labels.
 
-import { BOX, CHART, SERIES } from "./page.js";
-import { GROUND, NOISE, paintClipped, paintFields, RAMP } from "./paint.js";
+import { AS_TRAINED } from "./measure.js";
+import { CHART, isUnsure, SERIES } from "./page.js";
+import { BOX_COLOUR, GROUND, NOISE, paintClipped, paintFields, RAMP } from "./paint.js";
 import { DENSITY, textWidth, writable } from "./save.js";
 
 const PANEL = 320; // units across, at most, unless there are more labels than that has pixels
@@ -12,6 +13,7 @@ const NAMED = 24; // clusters, by the labels that they hold
 const PALE = 0.64; // how strong what stands beside the heading is
 const counted = new Intl.NumberFormat("en");
 
+const gaugeOf = (layer, before) => (layer.gauge === AS_TRAINED ? "" : before + layer.gauge);
 const inFileName = (text) => String(text).replace(/[^\p{L}\p{N}._-]+/gu, "-").slice(0, 40);
 
 /** The page's colours and letters, and the words that every drawing starts with. */
@@ -31,13 +33,14 @@ function write(drawing, text, x, y, more = {}) {
 
 /** The three panels of a filter, as `matrix.js` measured it. `at`: where in the layer's message the filter stands. */
 export function filterFigure(page, { layer, at, filter, name }) {
-  const { result, boxes, labels, silent } = filter;
+  const { result, boxes, labels, silent, shares } = filter;
   const K = layer.labels;
   const cell = Math.max(1, Math.floor((PANEL * DENSITY) / K)); // pixels of the PNG: whole, so all cells are as large
   const side = (cell * K) / DENSITY;
   const share = String(result.threshold);
-  const file = `filterscope-layer-${inFileName(layer.layer)}-${layer.unit}-${name}-threshold-${share}`;
-  const drawing = blank(page, `Layer ${layer.layer}, ${layer.unit} ${name}, threshold ${share}`, file);
+  const file = `filterscope-layer-${inFileName(layer.layer)}-${layer.unit}-${name}-threshold-${share}${gaugeOf(layer, "-")}`;
+  const heading = `Layer ${layer.layer}, ${layer.unit} ${name}, threshold ${share}${gaugeOf(layer, ", ")}`;
+  const drawing = blank(page, heading, file);
   const found = `${boxes.length} cluster${boxes.length === 1 ? "" : "s"}, n ${counted.format(result.noise[0])}`;
   const above = `${counted.format(result.n_above[0])} of ${counted.format(K * K)} elements`;
   const titles = [["Fields", `maximum ${result.maximum[0].toPrecision(4)}`], ["Clipped", above], ["Permuted", found]];
@@ -59,15 +62,16 @@ export function filterFigure(page, { layer, at, filter, name }) {
   });
   const corner = EDGE + BETWEEN.axis + 2 * pitch;
   const cellSide = side / K;
-  const held = boxes.map(([from, length]) => {
+  const held = boxes.map(([from, length], k) => {
     const members = Array.from(labels.subarray(from, from + length));
-    const title = `cluster ${result.cluster_of[members[0]] + 1}, ${length}×${length}`;
-    return { from, length, title, names: members.map((label) => layer.names[label]) };
+    const known = shares[k] === null ? "" : `, in ${Math.round(100 * shares[k])}% of resamples`;
+    const title = `cluster ${k + 1}, ${length}×${length}${known}`;
+    return { from, length, title, dash: isUnsure(shares[k]) ? [4, 3] : [], names: members.map((label) => layer.names[label]) };
   });
-  for (const { from, length, title, names } of held) {
+  for (const { from, length, title, names, dash } of held) {
     const [x, y, around] = [corner + from * cellSide - 0.75, top + from * cellSide - 0.75, length * cellSide + 1.5];
     const told = `${title}: ${names.join(" · ")}`;
-    drawing.shapes.push({ box: [x, y, around, around], stroke: BOX, width: 1.5, role: "cluster", title: told });
+    drawing.shapes.push({ box: [x, y, around, around], stroke: BOX_COLOUR, width: 1.5, dash, role: "cluster", title: told });
   }
   drawing.height = addNames(drawing, held, top + side + 66) + EDGE;
   return drawing;
@@ -97,7 +101,7 @@ function addKey(drawing, panel, x, y, threshold) {
   const swatches = [
     [],
     [["above", { fill: "#ffffff", ...edge }], ["not above", { fill: `rgb(${GROUND})`, ...edge }]],
-    [["cluster", { fill: "#ffffff", stroke: BOX, width: 1.5 }], ["noise", { fill: `rgb(${NOISE})` }]],
+    [["cluster", { fill: "#ffffff", stroke: BOX_COLOUR, width: 1.5 }], ["noise", { fill: `rgb(${NOISE})` }]],
   ][panel];
   for (const [word, style] of swatches) {
     drawing.shapes.push({ box: [x + 1, y - 9, 9, 9], ...style });
@@ -141,8 +145,8 @@ function shortened(text, room, drawing) {
 
 /** The chart of the labels as it is drawn. */
 export function labelsFigure(page, chart, { layer, threshold }) {
-  const file = `filterscope-layer-${inFileName(layer.layer)}-labels-threshold-${threshold}`;
-  const drawing = blank(page, `Layer ${layer.layer}, each label, threshold ${threshold}`, file);
+  const file = `filterscope-layer-${inFileName(layer.layer)}-labels-threshold-${threshold}${gaugeOf(layer, "-")}`;
+  const drawing = blank(page, `Layer ${layer.layer}, each label, threshold ${threshold}${gaugeOf(layer, ", ")}`, file);
   let x = EDGE;
   for (const [name, words] of SERIES) {
     const colour = getComputedStyle(chart.querySelector(`.fs-${name}`)).stroke;

@@ -2,28 +2,34 @@
 // Streamlit: an exported page uses it as it is. `script.py` joins these modules into one.
 
 import { filterFigure, labelsFigure } from "./figure.js";
-import { cutBits, layerNumbers, measureFilters, permutation, prepare } from "./measure.js";
-import { BOX, buildPage, CHART } from "./page.js";
-import { clusterRuns, crosshair, paintClipped, paintFields } from "./paint.js";
+import { AS_TRAINED, cutBits, inGauge, layerNumbers, measureFilters, permutation, prepare } from "./measure.js";
+import { buildCorner, cornerLabels, paintCorner } from "./corner.js";
+import { layOut } from "./layout.js";
+import { buildPage, CHART, isUnsure } from "./page.js";
+import { BOX_COLOUR, clusterRuns, crosshair, paintClipped, paintFields } from "./paint.js";
 import { saveButtons } from "./save.js";
 
-const GAP = { least: 6, most: 28 }; // between panels: a larger cell is worth a narrow one
 const ARROWS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }; // down, right
 
 /** Draw a layer's filter into `root` (an element or a shadow root).
  *  state: { layer, filter, threshold, order (labels, or null: as stored), average ("clustered" or "all"), measure (the
- *  numbers of a layer too large to be measured here, or null), released (the release that this answers, or null) }.
+ *  numbers of a layer too large to be measured here, or null), released (the release that this answers, or null), gauge
+ *  ("as trained", which is the default, or "zero-sum"), sample (null, or { threshold, clusters: [labels joined by commas,
+ *  share of the resamples in which they form a cluster] }: unsure clusters are dashed) }.
  *  callbacks: onRelease(threshold), and onFrame(times in ms) for benchmarks. A page that keeps no threshold of its own
  *  need not call update. Returns { update(state), destroy(), callbacks }. */
 export function createMatrixView(root, state, callbacks = {}) {
   const dom = buildPage();
+  const corner = buildCorner();
+  dom.clusterSection.before(corner.section);
   root.append(dom.style, dom.page);
   const panels = dom.panels.map((canvas) => ({ canvas, context: canvas.getContext("2d") }));
   let layer;
   let order;
   let threshold = state.threshold;
+  let rise = null; // [n before, n now] where the last step up of the threshold raised the noise
   let filter; // measured: { result, cut, silent, labels: the permutation, place: its inverse, boxes: [start, length] }
-  let geometry; // device pixels a cell (size), labels a cell (pool), cells a side, width of a line, margin
+  let geometry; // layOut's
   let cell = null; // [input label, output label] that the crosshair is on
   let label = null; // that the chart reads out
   let released = threshold;
@@ -37,10 +43,10 @@ export function createMatrixView(root, state, callbacks = {}) {
   function update(next) {
     const before = state;
     const changed = (name) => before[name] !== next[name] || layer === undefined;
-    stale.fields ||= changed("layer") || changed("filter");
+    stale.fields ||= changed("layer") || changed("filter") || changed("gauge");
     if (changed("layer")) cell = null;
     state = next;
-    layer = next.layer;
+    layer = inGauge(next.layer, next.gauge ?? AS_TRAINED);
     order = next.order ?? Int32Array.from({ length: layer.labels }, (_, label) => label);
     // The page owns the threshold; but what it said before it heard of the last release comes too late.
     const isHeard = awaited && [next.threshold, next.released].includes(awaited.threshold);
@@ -50,6 +56,7 @@ export function createMatrixView(root, state, callbacks = {}) {
       awaited = null;
     }
     dom.showTheme();
+    dom.page.toggleAttribute("data-brief", Boolean(state.brief));
     resize();
     prepare(layer, index());
     prepareRest(layer);
@@ -91,6 +98,7 @@ export function createMatrixView(root, state, callbacks = {}) {
       commit(panels[2]);
       dom.showThreshold(threshold);
       dom.showFilter(state.filter, filter, layer);
+      paintCorner(corner, layer, index(), filter, geometry, getComputedStyle(dom.page));
     }
     panels.forEach(drawPanel);
     dom.showCell(cell, filter, layer, index());
@@ -99,7 +107,7 @@ export function createMatrixView(root, state, callbacks = {}) {
       const live = layer.live && layer.nPrepared === layer.held;
       const atRest = !layer.live && threshold === state.threshold ? state.measure : null;
       const numbers = live ? layerNumbers(measureFilters(layer, 0, layer.held, threshold, order)) : atRest;
-      dom.showLayer(numbers, state.average, layer);
+      dom.showLayer(numbers, state.average, layer, state.peak);
     }
     stale = { measure: false, fields: false };
     callbacks.onFrame?.({ filter: between - started, layer: performance.now() - between });
@@ -112,35 +120,33 @@ export function createMatrixView(root, state, callbacks = {}) {
     labels.forEach((label, position) => (place[label] = position));
     const silent = result.silent[0] === 1;
     const cut = silent ? 0x7fffffff : cutBits(threshold, result.maximum[0]);
-    filter = { result, cut, silent, labels, place, boxes: clusterRuns(labels, result.cluster_of) };
+    const boxes = clusterRuns(labels, result.cluster_of);
+    const of = `${layer.layer} ${state.filter}`;
+    if (filter?.of !== of || threshold < filter.result.threshold) rise = null;
+    else if (threshold > filter.result.threshold) {
+      const [before, now] = [filter.result.noise[0], result.noise[0]];
+      rise = now > before ? [before, now] : null;
+    }
+    filter = { result, cut, silent, labels, place, boxes, of, rise, shares: sharesOf(boxes, labels) };
   }
 
-  /** Whole device pixels a label, so that all cells are equally large; with more labels than pixels, a pixel for
-   *  `pool` labels, lit if one of their elements is: a lone element must not vanish. A margin holds the outer boxes. */
+  /** For each box the share of resamples in which its very labels form a cluster; null where that is not known. */
+  function sharesOf(boxes, labels) {
+    const known = state.sample?.threshold === threshold ? new Map(state.sample.clusters) : new Map();
+    return boxes.map(([from, length]) => known.get(labels.slice(from, from + length).sort().join()) ?? null);
+  }
+
   function resize() {
     const found = dom.page.clientWidth || 900;
     // A scroll bar that goes because the panels shrank must not let them grow, and so come back, for ever.
     const width = found > geometry?.width && found < geometry.width + 24 ? geometry.width : found;
-    const columns = width >= 680 ? 3 : width >= 400 ? 2 : 1;
-    const density = window.devicePixelRatio || 1;
-    const thin = Math.max(1, Math.round(density));
-    const margin = 2 * thin;
-    const room = width - 5; // its padding, and a fraction of a pixel
-    const column = Math.max(160, Math.min(560, (room - GAP.least * (columns - 1)) / columns));
-    const available = Math.floor(column * density) - 2 * margin;
-    const pool = Math.ceil(layer.labels / available);
-    const side = Math.ceil(layer.labels / pool);
-    const size = Math.floor(available / side);
-    const next = { width, size, pool, side, thin, margin };
+    const next = layOut(width, layer.labels, window.devicePixelRatio || 1);
     if (geometry && Object.keys(next).every((name) => next[name] === geometry[name])) return;
     geometry = next;
-    const extent = side * size + 2 * margin;
-    const panel = extent / density;
-    const gap = columns === 1 ? GAP.most : Math.min(GAP.most, Math.floor((room - columns * panel) / (columns - 1)));
+    const { side, extent, panel } = geometry;
     dom.page.style.setProperty("--panel", `${panel}px`);
-    dom.page.style.setProperty("--gap", `${gap}px`);
-    const inLastRow = columns === 2 ? 1 : columns;
-    dom.page.dataset.list = room - inLastRow * (panel + gap) >= 180 ? "beside" : "below";
+    dom.page.style.setProperty("--gap", `${geometry.gap}px`);
+    dom.page.dataset.list = geometry.hasRoom ? "beside" : "below";
     for (const drawn of panels) {
       drawn.data = new ImageData(side, side);
       drawn.pixels = new Uint32Array(drawn.data.data.buffer);
@@ -165,12 +171,17 @@ export function createMatrixView(root, state, callbacks = {}) {
     context.drawImage(image, 0, 0, extent, extent);
     context.lineWidth = thin;
     if (which === 2) {
-      context.strokeStyle = BOX;
-      for (const [from, length] of filter.boxes) {
-        const corner = Math.floor(from / pool) * size - thin / 2;
+      context.strokeStyle = BOX_COLOUR;
+      filter.boxes.forEach(([from, length], k) => {
+        context.setLineDash(isUnsure(filter.shares[k]) ? [4 * thin, 3 * thin] : []);
+        const edge = Math.floor(from / pool) * size - thin / 2;
         const around = Math.max(1, length / pool) * size + thin;
-        context.strokeRect(corner, corner, around, around);
-      }
+        context.strokeRect(edge, edge, around, around);
+      });
+      const few = cornerLabels(filter, geometry, layer.labels); // what is drawn again, magnified
+      context.setLineDash([3 * thin, 3 * thin]);
+      if (few) context.strokeRect(-thin / 2, -thin / 2, (few / pool) * size + 4 * thin, (few / pool) * size + 4 * thin);
+      context.setLineDash([]);
     }
     if (filter.silent && which > 0) {
       const density = window.devicePixelRatio || 1;

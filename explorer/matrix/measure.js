@@ -1,8 +1,9 @@
-// Bytes -> a layer of field matrices -> what a threshold makes of it: the twin of layer.py and kernels.py
-// in store/measure/.
+// Bytes -> a layer of field matrices -> what a threshold makes of it: the twin of layer.py, gauge.py and
+// kernels.py in store/measure/.
 // The same definitions in the same order of additions, so that both give the same bits (tests/explorer/matrix/test_matrix.py).
 
 export const NO_CLUSTER = -1;
+export const AS_TRAINED = "as trained"; // or "zero-sum": store/measure/gauge.py
 
 // ---- Bytes from explorer/matrix/pack.py -----------------------------------------------------------------------------
 
@@ -31,7 +32,8 @@ export function unpackLayer(bytes) {
 /** fields: Float32Array of (filter, input label, output label). Call `prepare` for each filter before measuring it. */
 export function newLayer(fields, nLabels) {
   const held = fields.length / nLabels ** 2;
-  return {
+  const layer = {
+    gauge: AS_TRAINED,
     fields,
     bits: new Int32Array(fields.buffer, fields.byteOffset, fields.length), // non-negative floats order as these do
     labels: nLabels,
@@ -42,6 +44,28 @@ export function newLayer(fields, nLabels) {
     maximum: new Float32Array(held),
     rowMaximum: new Int32Array(held * nLabels), // bit patterns: rows with nothing above the cut are passed over
   };
+  layer.inGauge = { [AS_TRAINED]: layer };
+  return layer;
+}
+
+/** The layer in a gauge: what it came with is shared, its fields are made once, when they are first measured. */
+export function inGauge(layer, gauge) {
+  const of = layer.inGauge;
+  if (!of[gauge]) {
+    const made = newLayer(new Float32Array(layer.fields.length), layer.labels);
+    of[gauge] = { ...layer, ...made, gauge, factors: layer.factors, inGauge: of };
+  }
+  return of[gauge];
+}
+
+/** F[i, j] - mean over j, of the matrix at `start`: summed in order, in float64, the difference rounded once. */
+export function toZeroSum(fields, start, nLabels) {
+  for (let i = 0, k = start; i < nLabels; i++) {
+    let sum = 0;
+    for (let j = 0; j < nLabels; j++) sum += fields[k + j];
+    const mean = sum / nLabels;
+    for (let j = 0; j < nLabels; j++, k++) fields[k] = Math.fround(fields[k] - mean) + 0; // no -0
+  }
 }
 
 /** F[i, j] = sum over s of means[i, s] weights[j, s]: in order, in float64, rounded once. `at`: the filter's start. */
@@ -75,7 +99,10 @@ export function prepare(layer, f) {
   if (factors) {
     const { means, weights, positions } = factors;
     fieldMatrix(means, weights, f * K * positions, K, positions, fields, start);
+  } else if (layer.gauge !== AS_TRAINED) {
+    fields.set(layer.inGauge[AS_TRAINED].fields.subarray(start, start + K * K), start);
   }
+  if (layer.gauge !== AS_TRAINED) toZeroSum(fields, start, K);
   let largest = fields[start];
   let isNumber = true;
   for (let i = 0, k = start; i < K; i++) {

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from explorer.words import unit_of
 from store.file.read import Run
+from store.file.sample_results import ClusterShares
 from store.measure.layer import LayerMeasure
 
 LIVE_ELEMENTS = 6_000_000  # a browser measures a layer of at most this many field elements while the threshold moves
@@ -41,7 +42,7 @@ class LayerData:
 
     @classmethod
     def of(cls, run: Run, layer: str, filter_index: int) -> Self:
-        """Read what is needed from a run's file; class means and weights where they are fewer bytes than fields.
+        """Read what is needed from a run's file, as trained; class means and weights where they are fewer bytes.
 
         Worth caching: by (file, layer), and where `is_live` says no, by the filter too.
         """
@@ -111,6 +112,22 @@ def layer_numbers(measure: LayerMeasure) -> dict[str, Any]:
         "noise_internal": measure.noise_internal.tolist(),
         "noise_external": measure.noise_external.tolist(),
     }
+
+
+def sample_of(clusters: ClusterShares, measured: LayerMeasure, filter_index: int) -> dict[str, Any] | None:
+    """A filter's clusters, their labels joined by commas, with the share of the resamples in which they are found.
+
+    measured: at the threshold of `clusters`, in their scan order and gauge. None where the two do not fit.
+    """
+    if clusters.threshold != measured.threshold or len(clusters.share) != measured.cluster_sizes.size:
+        return None
+    start = int(measured.n_clusters[:filter_index].sum())
+    of = measured.cluster_of[filter_index]
+    found = [
+        [",".join(map(str, np.flatnonzero(of == cluster))), float(clusters.share[start + cluster])]
+        for cluster in range(int(measured.n_clusters[filter_index]))
+    ]
+    return {"threshold": clusters.threshold, "clusters": found}
 
 
 def frame(header: Mapping[str, Any], *parts: bytes) -> bytes:

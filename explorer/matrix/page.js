@@ -2,10 +2,11 @@
 // may be a stranger's: they reach the page through textContent alone.
 
 import { NO_CLUSTER } from "./measure.js";
-import { GROUND, NOISE, RAMP } from "./paint.js";
+import { BOX_COLOUR, GROUND, NOISE, RAMP } from "./paint.js";
 import { CSS } from "./style.js";
 
-export const BOX = "#ff5d54"; // around a cluster
+const SURE = 0.5; // of the resamples, as in Python (store.measure.bootstrap)
+export const isUnsure = (share) => share !== null && share < SURE;
 export const CHART = { left: 34, top: 8, bottom: 166, height: 170 }; // left: room for the numbers of its axis
 export const SERIES = [["signal", "signal"], ["total", "noise_I + noise_E"], ["internal", "noise_I"]]; // of the chart
 const LISTED = 60; // clusters listed by name
@@ -73,11 +74,12 @@ function buildFigures() {
   const keys = [
     ["−1", ramp, "1", element("span", {}, "of the maximum")],
     [swatch(`background:#fff;${edge}`), "above", swatch(`background:rgb(${GROUND});${edge}`), "not above"],
-    [swatch(`background:#fff;border:2px solid ${BOX}`), "cluster", swatch(`background:rgb(${NOISE})`), "noise"],
+    [swatch(`background:#fff;border:2px solid ${BOX_COLOUR}`), "cluster", swatch(`background:rgb(${NOISE})`), "noise"],
   ];
   const figures = titles.map((title, k) => {
     const caption = element("figcaption", {}, element("h4", {}, title), notes[k]);
-    return element("figure", {}, caption, panels[k], element("div.fs-key", {}, ...keys[k]));
+    const axes = element("small.fs-axes", {}, "input labels ↓", element("span", {}, "output labels →"));
+    return element("figure", {}, caption, panels[k], axes, element("div.fs-key", {}, ...keys[k]));
   });
   return { figures, panels, notes, ramp };
 }
@@ -113,12 +115,13 @@ export function buildPage() {
   );
   const [layerList, layerCells, layerHeads] = valueList(...layerRows("filter"));
   const [filterTitle, layerTitle, layerNote] = [element("h4"), element("h4"), element("small")];
+  const filterNote = element("small", { role: "status" });
   const clusterSection = element("section.fs-list", {}, element("h4", {}, "Its clusters"), clusters);
-  const filterSection = element("section", {}, filterTitle, filterList);
+  const filterSection = element("section", {}, filterTitle, filterList, filterNote);
   const layerSection = element("section.fs-layer", {}, layerTitle, layerList, layerNote);
   const page = element(
     "div.fs", {}, control, element("div.fs-row", {}, ...figures, readout, clusterSection),
-    element("div.fs-row", { style: "--gap:28px" }, filterSection, layerSection, chartSection),
+    element("div.fs-row.fs-numbers", { style: "--gap:28px" }, filterSection, layerSection, chartSection),
   );
   let shown = null; // the layer's numbers,
   let shownOf; // and the layer
@@ -132,15 +135,17 @@ export function buildPage() {
     if (Number(slider.value) !== threshold) slider.value = String(threshold);
     fill([number], [threshold.toFixed(Math.round(threshold * 1000) % 10 ? 3 : 2)]);
     ramp.style.setProperty("--at", `${50 + threshold * 50}%`);
+    slider.style.setProperty("--filled", threshold);
   }
 
-  function showFilter(name, { result, silent, labels, boxes }, layer) {
+  function showFilter(name, { result, silent, labels, boxes, shares, rise }, layer) {
     const [above, noise] = [count.format(result.n_above[0]), count.format(result.noise[0])];
     const size = boxes.reduce((sum, [, length]) => sum + length, 0) / boxes.length;
     const found = `${plural(boxes.length, "cluster")}, n ${noise}`;
     const share = `${above} of ${count.format(layer.labels ** 2)}`;
     const title = `${layer.unit[0].toUpperCase()}${layer.unit.slice(1)} ${name}`;
     fill([filterTitle, ...notes], [title, `${layer.unit} ${name}`, share, found]);
+    fill([filterNote], [rise ? `n rose from ${rise.map((n) => count.format(n)).join(" to ")}: a cluster broke, its elements are noise now` : ""]);
     const first = silent ? "silent" : count.format(boxes.length);
     fill(filterCells, [first, rounded(size), noise, above, result.maximum[0].toPrecision(4)]);
     slider.setAttribute("aria-valuetext", `${number.textContent} of the maximum: ${found}`);
@@ -152,12 +157,14 @@ export function buildPage() {
       const groups = layer.superclasses.length ? [...new Set(held.map((i) => layer.superclasses[i]))] : [];
       const rest = k === 0 ? "none at this threshold" : `and ${boxes.length - LISTED} more`;
       const names = box ? held.map((i) => layer.names[i]).join(" · ") : rest;
-      fill(parts, [box ? `${box[1]}×${box[1]}` : "", names, groups.map((group) => ` ${group}`).join(",")]);
+      const known = box && shares[k] !== null ? ` found in ${Math.round(100 * shares[k])}% of resamples` : "";
+      const of = groups.length ? ` (${groups.join(", ")})` : "";
+      fill(parts, [box ? `${k + 1}: ${box[1]}×${box[1]}` : "", names, of + known]);
     });
   }
 
   /** Of a layer that is not measured here there are no numbers while the threshold moves: the last ones stay, pale. */
-  function showLayer(numbers, which, layer) {
+  function showLayer(numbers, which, layer, least = 0) {
     if (numbers || shownOf !== layer.layer) shown = numbers;
     if (shownOf !== layer.layer) layerRows(layer.unit).forEach((row, k) => layerHeads[k].replaceChildren(...symbols(row)));
     shownOf = layer.layer;
@@ -171,14 +178,14 @@ export function buildPage() {
     if (!shown) return fill(layerCells, layerCells.map(() => "–"));
     const means = [shown.signal, shown.noise_internal, shown.noise_external].map(average);
     fill(layerCells, [...shown[which].map(rounded), count.format(shown.silent), ...means.map(rounded)]);
-    return drawChart(shown);
+    return drawChart(shown, least);
   }
 
-  function drawChart({ signal, noise_internal: internal, noise_external: external }) {
+  function drawChart({ signal, noise_internal: internal, noise_external: external }, least) {
     const { left, top, bottom, height } = CHART;
     const width = chart.clientWidth || 600;
     const total = Array.from(internal, (value, i) => value + external[i]);
-    const peak = niceCeiling(Math.max(...signal, ...total) || 1);
+    const peak = niceCeiling(Math.max(least ?? 0, ...signal, ...total) || 1);
     const step = (width - left) / signal.length;
     const y = (value) => bottom - (value / peak) * (bottom - top);
     chart.setAttribute("viewBox", `0 0 ${width} ${height}`);
@@ -215,7 +222,7 @@ export function buildPage() {
     return labelNote.replaceChildren(layer.names[i], `: signal ${signal}, `, ...symbols(noise));
   }
 
-  function showCell(cell, { result, silent, cut }, layer, f) {
+  function showCell(cell, { result, silent, cut, labels, boxes }, layer, f) {
     if (!cell) {
       const axes = "Rows are input labels, columns output labels.";
       return fill(told, [`${axes} Point at an element, or focus a panel and use the arrow keys.`, "", "", "", ""]);
@@ -224,19 +231,19 @@ export function buildPage() {
     const k = (f * layer.labels + i) * layer.labels + j;
     const value = layer.fields[k];
     const share = silent ? "" : ` = ${(value / result.maximum[0]).toFixed(3)} of the maximum`;
-    const cluster = result.cluster_of[i]; // numbered as found, as in the tables; boxes are larger ones first
+    const cluster = result.cluster_of[i];
     let role = "not above the threshold";
     if (layer.bits[k] > cut) role = "noise: above the threshold, in no cluster";
     if (cluster !== NO_CLUSTER && cluster === result.cluster_of[j]) {
-      const size = result.cluster_of.reduce((sum, other) => sum + (other === cluster), 0);
-      role = `in cluster ${cluster + 1}, ${plural(size, "label")}`;
+      const which = boxes.findIndex(([from]) => result.cluster_of[labels[from]] === cluster); // larger ones first
+      role = `in cluster ${which + 1}, ${plural(boxes[which][1], "label")}`;
     }
     const what = ` · field ${value.toPrecision(4)}${share} · ${role}`;
     return fill(told, ["input ", layer.names[i], " → output ", layer.names[j], what]);
   }
 
   const style = element("style", {}, CSS);
-  return { style, page, slider, panels, readout, chart, showTheme, showThreshold, showFilter, showLayer, showCell, showLabel };
+  return { style, page, slider, clusterSection, panels, readout, chart, showTheme, showThreshold, showFilter, showLayer, showCell, showLabel };
 }
 
 /** The next of 1, 2, 4, 6, 8 x a power of ten: an axis that seldom changes while a bar grows. */

@@ -4,6 +4,7 @@ import { isSilent, NO_CLUSTER } from "./measure.js";
 
 export const NOISE = [255, 205, 44]; // the paper's: black and white, noise yellow, clusters in red boxes
 export const GROUND = [13, 14, 18];
+export const BOX_COLOUR = "#ff5d54"; // around a cluster
 const NOT_A_NUMBER = [214, 64, 200];
 
 /** Fields -> pixels (side x side), each coloured by the strongest of the elements that share it. */

@@ -8,7 +8,17 @@ import re
 from pathlib import Path
 
 # Each after those that it imports.
-MODULES = ("measure.js", "style.js", "paint.js", "page.js", "save.js", "figure.js", "matrix.js")
+MODULES = (
+    "measure.js",
+    "style.js",
+    "paint.js",
+    "page.js",
+    "layout.js",
+    "corner.js",
+    "save.js",
+    "figure.js",
+    "matrix.js",
+)
 _FOLDER = Path(__file__).parent
 _IMPORT = re.compile(r"^import \{[^}]*\} from \"[^\"]*\";\n", re.MULTILINE)
 

@@ -41,9 +41,9 @@ def beside(file: FileId, names: dict[str, tuple[FileId, str]] | None = None) -> 
     if null == "none":
         return {}
     layers = names or {view.layer: (file, view.layer)}
-    quick = all(load.loaded(*place).is_quick for place in layers.values())
+    quick = all(load.loaded(*place, view.gauge).is_quick for place in layers.values())
     draws = samples(null, quick)
-    unit = words.unit_of_all(load.loaded(*place).layer for place in layers.values())
+    unit = words.unit_of_all(load.loaded(*place, view.gauge).layer for place in layers.values())
     st.subheader("Beside chance")
     key = f"chance {sorted(layers.values())} {null}"
     large = "These layers are large; drawing and measuring them takes a while."
@@ -60,7 +60,8 @@ def beside(file: FileId, names: dict[str, tuple[FileId, str]] | None = None) -> 
                 refused.setdefault(str(error), []).append(name)
     for reason, without in refused.items():
         text.plain(f"No {null}{f' of {frames.joined(without)}' if names else ''}: {reason}")
-    if any(not load.loaded(*layers[name]).fields.has_factors for without in refused.values() for name in without):
+    bare = [name for without in refused.values() for name in without]
+    if any(not load.loaded(*layers[name], view.gauge).fields.has_factors for name in bare):
         st.caption(
             "A packed file has, of each layer, only the smaller of the two; the file that it was packed from has both."
         )
@@ -100,7 +101,7 @@ def rank_distribution(file: FileId, layer: Layer) -> None:
     unit = words.unit_of(layer)
 
     with st.spinner("Computing ranks", show_time=True):
-        found = ranks_of(file, layer)
+        found = ranks_of(file, layer, page.view().gauge)
     st.caption(
         f"The rank of each {unit}'s fields, at most {min(layer.positions, layer.n_labels)}: a field is a sum over "
         f"{words.positions(layer)} of a {unit}."

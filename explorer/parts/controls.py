@@ -11,6 +11,7 @@ from explorer.parts import page
 from explorer.state import NullChoice, Scope, Weights
 from store.file.read import Run
 from store.measure.afcc import SilencingOrder
+from store.measure.gauge import Gauge
 from store.measure.layer import ScanOrder
 from store.measure.summary import Average
 
@@ -109,6 +110,12 @@ def choose_in_sidebar(run: Run) -> None:
         lambda order: "as stored" if order == "stored" else order,
         help="The greedy search for clusters visits the labels in this order. The averages hardly depend on it; single "
         "filters' clusters may.",
+    )  # fmt: skip
+    choose(
+        "Gauge", "gauge", get_args(Gauge),
+        help="What the probe's weights add to all outputs alike changes no prediction, since softmax does not feel it, "
+        f"yet it shifts the fields of a {unit}, and with them clusters and noise. Zero-sum: each row of the fields "
+        "without its mean over outputs. The paper's numbers are as trained.",
     )  # fmt: skip
     choose(
         "Means of n and N_c over", "average", get_args(Average),

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import polars as pl
 import streamlit as st
 
+from explorer import words
+
 if TYPE_CHECKING:
     from explorer.charts.layer import (
         Picture,  # altair takes a third of a second, and the first page has tables before charts
@@ -24,11 +26,11 @@ _FORMATS = {
     "noise_I + noise_E": "%.3f", "Eq. (1)": "%.2f", "Eq. (2)": "%.3f", "Eq. (3)": "%.3f", "SNR_I": "%.1f",
     "Eq. (1)/(2)": "%.1f", "SNR_E": "%.1f", "Eq. (4)": "%.1f", "signal, fields": "%.1f", "noise_I, fields": "%.2f",
     "noise_E, fields": "%.2f", "noise_I + noise_E, fields": "%.2f", "field / maximum": "%.3f",
-    "share of fields": "percent", "mean cluster size": "%.2f", "relative": "percent", "share kept": "percent",
+    "share of fields": "percent", "mean cluster size": "%.2f", "B / A": "×%.3g", "share kept": "%.1f%%",
     "before": "%.3f", "probe trained again": "%.3f", "with the network": "%.3f", "trained again": "%.3f",
     "clusters only": "%.3f", "all weights": "%.3f", "difference": "%.3f", "CSR / dense": "%.3g", "spread": "%.3g",
     "z": "%.1f", "root mean square residual": "%.2g", "at K = 1": "%.3g", "error": "%.3f", "error, sd": "%.3f",
-    "error, paper": "%.3f", "N_c, sd": "%.2f", "C_s, sd": "%.2f",
+    "error, paper": "%.3f", "N_c, sd": "%.2f", "C_s, sd": "%.2f", "common part": "percent",
 }  # fmt: skip
 _FORMATS |= {f"{of}{end}": _FORMATS[of] for of in ("signal", "noise_I", "noise_E") for end in (" A", " B", ", B - A")}
 _FORMATS |= {f"{of}, B - A": _FORMATS[of] for of in ("accuracy", "n", "N_c", "C_s")}
@@ -37,6 +39,8 @@ _FORMATS |= {
     for of in ("n", "N_c", "C_s", "signal", "noise_I", "noise_E", "SNR_I", "SNR_E")
     for what in ("by chance", "z")
 }
+
+_IN_PERCENT = ("share kept",)  # on the page; in the files as parts of 1
 
 _SAVE_CHART = st.components.v2.component(
     "filterscope.save_chart",
@@ -60,14 +64,17 @@ def table(
 ) -> None:
     """A table and its CSV and parquet files; `pick` gets the row that is selected."""
     config = {
-        column: st.column_config.NumberColumn(format=shape)
+        column: st.column_config.NumberColumn(format=number_format(column, frame[column]), help=words.meaning(column))
+        if frame[column].dtype.is_numeric()
+        else st.column_config.Column(help=words.meaning(column))
         for column in frame.columns
-        if (shape := number_format(column, frame[column])) is not None
     }
     more: dict[str, Any] = {}
     if pick is not None:
         more = {"on_select": "rerun", "selection_mode": "single-row", "key": f"table_{name}"}
-    chosen = st.dataframe(frame, hide_index=True, height=height, column_config=config, placeholder="-", **more)
+    shown = frame.with_columns(pl.col(name) * 100 for name in _IN_PERCENT if name in frame.columns)
+    with st.container(key=f"grid_{name}"):  # by which names.js tells what the table is
+        chosen = st.dataframe(shown, hide_index=True, height=height, column_config=config, placeholder="-", **more)
     with st.container(horizontal=True, gap="small"):
         download("CSV", f"{name}.csv", lambda: frame.write_csv().encode(), "text/csv")
         download("Parquet", f"{name}.parquet", lambda: _parquet(frame), "application/vnd.apache.parquet")
@@ -112,10 +119,12 @@ def chart(picture: "Picture", name: str, alt_text: str, **more: Any) -> Any:
 
 def charts(drawn: Iterable[tuple["Picture", str, str]], across: int, gap: Literal["medium", "large"]) -> None:
     """Several, each picture, name and alternative text as `chart` takes them, so many in a row."""
-    columns = st.columns(across, gap=gap)
-    for k, (picture, name, alt_text) in enumerate(drawn):
-        with columns[k % across]:
-            chart(picture, name, alt_text)
+    shown = list(drawn)
+    for first in range(0, len(shown), across):  # a row at a time: on a phone a column stands under the one before it
+        row = shown[first : first + across]
+        for column, (picture, name, alt_text) in zip(st.columns(across, gap=gap), row, strict=False):
+            with column:
+                chart(picture, name, alt_text)
 
 
 def _parquet(frame: pl.DataFrame) -> bytes:

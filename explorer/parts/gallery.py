@@ -3,14 +3,16 @@
 from typing import Any, get_args
 
 import polars as pl
+import streamlit as st
 
 from explorer import words
 from explorer.charts import gallery as pictures
 from explorer.charts import layer as charts
 from explorer.data import load
 from explorer.data.source import FileId
+from explorer.frames.sample import LEAST_SURE
 from explorer.parts import controls, elements, page
-from explorer.state import FilterSort
+from explorer.state import FilterSort, Style
 from store.file.read import Layer, Run
 from store.measure.layer import LayerMeasure
 
@@ -18,12 +20,13 @@ _SORTS = {"filter": "number", "share of fields": "share of the fields"}
 EXPLAINED = {
     "fields": "Bright is the largest field, black is zero, blue is below zero.",
     "clipped": "White: above the threshold and in a cluster; yellow: above it outside the clusters, the noise.",
-    "permuted": "White: the clusters, moved to the upper left; yellow: the noise.",
+    "permuted": "White: the clusters, moved to the upper left; yellow: the noise. Each is cut to the labels with an "
+    "element above the threshold, and enlarged.",
 }
 
 
 def choose_style() -> None:
-    controls.choose("Show", "style", get_args(pictures.Style))
+    controls.choose("Show", "style", get_args(Style))
 
 
 def choose_sort() -> None:
@@ -42,12 +45,22 @@ def choose_label(run: Run) -> None:
 
 
 def choose_conditions(table: pl.DataFrame) -> None:
-    """Which rows of `frames.filters` are shown, and which way round."""
-    controls.choose_range("Clusters", "clusters", _most(table, "clusters"))
-    controls.choose_range("Labels in the largest cluster", "largest", _most(table, "largest cluster"))
-    controls.choose_range("Noise", "noise", _most(table, "noise"))
-    controls.choose_span("Maximum", "maximum", table["maximum"].drop_nulls().to_list())
-    controls.switch("Smallest first", "ascending", gallery_page=1)
+    """Which rows of `frames.filters` are shown, and which way round.
+
+    The controls are drawn while the box is open only. In a box that is closed the browser does not make them; made
+    later, they would start from Streamlit's defaults and write these into the view.
+    """
+    box = st.popover("More conditions", width="stretch", key="conditions", on_change="rerun")
+    if not box.open:
+        return
+    with box:
+        controls.choose_range("Clusters", "clusters", _most(table, "clusters"))
+        controls.choose_range("Labels in the largest cluster", "largest", _most(table, "largest cluster"))
+        controls.choose_range("Noise", "noise", _most(table, "noise"))
+        if LEAST_SURE in table.columns:
+            controls.choose_range("Clusters found in % of resamples, the least sure", "sure", 100)
+        controls.choose_span("Maximum", "maximum", table["maximum"].drop_nulls().to_list())
+        controls.switch("Smallest first", "ascending", gallery_page=1)
 
 
 def _most(table: pl.DataFrame, column: str) -> int:
@@ -70,6 +83,8 @@ def meeting_conditions(table: pl.DataFrame) -> pl.DataFrame:
     ):  # fmt: skip
         if span is not None:
             table = table.filter(pl.col(column).is_between(*span))
+    if view.sure is not None and LEAST_SURE in table.columns:
+        table = table.filter(pl.col(LEAST_SURE).is_between(*view.sure))
     return table
 
 
@@ -93,8 +108,8 @@ def choose_page(last: int) -> int:
 def picture(file: FileId, layer: Layer, tiles: pl.DataFrame, across: int, name: str, **more: Any) -> Any:
     """Draw these rows of `frames.filters` as one picture, to point at and to click; the event of Streamlit's chart."""
     view = page.view()
-    measured = load.measured(file, layer.name, view.threshold, view.order)
-    loaded = load.loaded(file, layer.name)
+    measured = load.measured(file, layer.name, view.threshold, view.order, view.gauge)
+    loaded = load.loaded(file, layer.name, view.gauge)
     shown = tiles["filter"].to_list()
     pixels = pictures.gallery([loaded.fields.matrix(f) for f in shown], shown, measured, view.style, across)
     return elements.chart(

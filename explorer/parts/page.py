@@ -16,6 +16,7 @@ from explorer.state import View, to_address
 from store.file.format import FormatError
 from store.file.read import Run
 from store.file.remote import RemoteError
+from store.file.structure import BEING_WRITTEN
 
 LARGE = "This layer is large; measuring it at 19 thresholds takes a while."
 
@@ -75,12 +76,16 @@ def problems_as_messages() -> Iterator[None]:
         st.error("There is nothing to show here.")
         text.plain(str(error))
         st.markdown("Start it with a result file or a folder of them:")
-        st.code("streamlit run explorer/app.py -- --store PATH", language="bash")
+        st.code("streamlit run explorer/app.py -- --store PATH", language=None)
     except FormatError as error:
-        st.error("This file cannot be shown: it is damaged, or it is not a Filterscope result.")
+        is_being_written = BEING_WRITTEN in str(error)
+        reason = (
+            "another program is writing it" if is_being_written else "it is damaged, or it is not a Filterscope result"
+        )
+        st.error(f"This file cannot be shown: {reason}.")
         text.plain(str(error))
         st.markdown("Choose another run, make it again, or see what is wrong with it:")
-        st.code("python -m store check FILE", language="bash")
+        st.code("python -m store check FILE", language=None)
     except RemoteError as error:
         st.error("The file at this address cannot be read.")
         text.plain(str(error))
@@ -154,7 +159,7 @@ _AT_REST = st.components.v2.component(
 )
 
 
-def go(page: Literal["run", "layer", "filter", "labels", "afcc", "compare"], **values: Any) -> NoReturn:
+def go(page: Literal["overview", "layer", "filter", "labels", "afcc", "compare"], **values: Any) -> NoReturn:
     """Another page, with these values of the view."""
     change(**values)
     st.switch_page(f"views/{page}.py", query_params=to_address(view()))

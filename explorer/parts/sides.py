@@ -28,11 +28,10 @@ class Side:
         return f"{self.letter}: {text.run_title(self.run)}, layer {self.layer.name}"
 
     def measured(self, view: View) -> LayerMeasure:
-        return load.measured(self.file, self.layer.name, view.threshold, view.order)
+        return load.measured(self.file, self.layer.name, view.threshold, view.order, view.gauge)
 
-    @property
-    def loaded(self) -> Loaded:
-        return load.loaded(self.file, self.layer.name)
+    def loaded(self, view: View) -> Loaded:
+        return load.loaded(self.file, self.layer.name, view.gauge)
 
     @property
     def filter_name(self) -> Literal["filter", "filter_b"]:

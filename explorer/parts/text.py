@@ -16,11 +16,13 @@ from explorer import words
 from explorer.data import load
 from explorer.data.source import FileId
 from store.file.read import Layer, Run
+from store.measure.gauge import Gauge
 
 
-def plain(body: str, kind: Literal["heading", "note", "lead"] = "note") -> None:
+def plain(body: str, kind: Literal["heading", "note", "lead", "question"] = "note") -> None:
     """Text from a file, shown letter by letter."""
-    st.html(f'<div class="fs-{kind}">{html.escape(body)}</div>')
+    tag = "h1" if kind == "heading" else "div"  # a page has one title, which a screen reader finds as such
+    st.html(f'<{tag} class="fs-{kind}">{html.escape(body)}</{tag}>')
 
 
 def facts(pairs: Iterable[tuple[str, str]]) -> None:
@@ -29,12 +31,12 @@ def facts(pairs: Iterable[tuple[str, str]]) -> None:
     st.html(f'<dl class="fs-facts">{rows}</dl>')
 
 
-def facts_of_filter(file: FileId, layer: Layer, number: int) -> None:
+def facts_of_filter(file: FileId, layer: Layer, number: int, gauge: Gauge) -> None:
     """A filter's rank, and its share of the layer's fields."""
-    squares, unit = load.loaded(file, layer.name).squares, words.unit_of(layer)
+    squares, unit = load.loaded(file, layer.name, gauge).squares, words.unit_of(layer)
     total = float(squares.sum())
     share = f"{squares[number] / total:.2%}" if 0 < total < math.inf else "-"
-    rank, most = load.rank(file, layer.name, number), min(layer.positions, layer.n_labels)
+    rank, most = load.rank(file, layer.name, number, gauge), min(layer.positions, layer.n_labels)
     shown = "-" if math.isnan(rank) else int(rank)
     facts(
         [
@@ -57,10 +59,11 @@ def not_the_papers(run: Run) -> None:
 
 
 def numbers(pairs: Iterable[tuple[str, float | None, str]]) -> None:
-    """A row of single numbers: symbol, value, format; "-" where it is undefined."""
-    shown = list(pairs)
-    for column, (name, value, shape) in zip(st.columns(len(shown)), shown, strict=True):
-        column.metric(name, "-" if value is None else format(value, shape if abs(value) < 1000 else ",.0f"))
+    """Single numbers, in as many rows as they need: symbol, value, format; "-" where it is undefined."""
+    with st.container(horizontal=True, gap="medium"):
+        for name, value, shape in pairs:
+            shown = "-" if value is None else format(value, shape if abs(value) < 1000 or "%" in shape else ",.0f")
+            st.metric(name, shown, help=words.meaning(name), width="content")
 
 
 _PRINTED = {  # names as the paper prints them

@@ -17,10 +17,20 @@ def main() -> int:
     parser.add_argument("runs", help="the folder with the results of `python -m precompute`, or one of them")
     parser.add_argument("--out", default="report", help="the folder to write into (default: report)")
     parser.add_argument("--threshold", type=float, default=0.3, help="fraction of each filter's maximum (default 0.3)")
+    parser.add_argument(
+        "--gauge", choices=["as trained", "zero-sum"], default="as trained",
+        help="of the fields: as trained, as the paper's are, or without what weights add to all outputs alike",
+    )  # fmt: skip
+    parser.add_argument(
+        "--draws", type=int, default=5, metavar="N",
+        help="of each null model, beside the claims: shuffled labels, rotated filters (default 5; 0: none)",
+    )  # fmt: skip
     parser.add_argument("--no-figures", action="store_true", help="tables alone; needs no extra [report]")
     arguments = parser.parse_args()
     if not 0 <= arguments.threshold <= 1:
         parser.error(f"--threshold is a fraction of the maximum, from 0 to 1, not {arguments.threshold}")
+    if not 0 <= arguments.draws <= 1000:
+        parser.error(f"--draws is a number of draws, from 0 to 1000, not {arguments.draws}")
     try:  # late, as all that is slow to import: `--help` answers at once
         from explorer.report.files import ReportError, write_report
     except ModuleNotFoundError as error:
@@ -29,7 +39,10 @@ def main() -> int:
     from store.tables.printable import printable
 
     try:
-        lines = write_report(Path(arguments.runs), Path(arguments.out), arguments.threshold, not arguments.no_figures)
+        lines = write_report(
+            Path(arguments.runs), Path(arguments.out), arguments.threshold, not arguments.no_figures, arguments.gauge,
+            arguments.draws,
+        )  # fmt: skip
     except ReportError as error:
         print(f"error: {printable(error)}", file=sys.stderr)
         return 1

@@ -13,6 +13,7 @@ from PIL import Image
 
 from explorer.charts import gallery as pictures
 from explorer.charts.layer import NEUTRAL, PLAIN, Picture
+from explorer.frames.telling import cluster_sizes
 from store.measure.layer import LayerMeasure, permutation
 from store.measure.scaling import Fit
 
@@ -42,12 +43,6 @@ def single_filter(matrix: NDArray[np.float32], measured: LayerMeasure, f: int, n
     if len(permuted) >= n_labels:  # else labels share pixels, and there is nothing to magnify
         panels.append(_panel(corner, f"its first {few} labels", _frames(sizes, few), shown))
     return alt.hconcat(*panels, spacing=16)  # type: ignore[return-value]
-
-
-def cluster_sizes(measured: LayerMeasure, f: int) -> list[int]:
-    """Labels of each cluster of a filter, larger before smaller: as `permutation` orders them."""
-    of = measured.cluster_of[f]
-    return sorted(np.bincount(of[of >= 0]).tolist(), reverse=True)
 
 
 def _frames(sizes: list[int], n_labels: int) -> list[tuple[float, float]]:

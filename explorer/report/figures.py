@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-import numpy as np
 import polars as pl
 
 from explorer import words
 from explorer.charts import layer as charts
 from explorer.frames import claims as frames_claims
 from explorer.frames import layer as frames
+from explorer.frames.telling import cluster_sizes, like_the_papers
 from explorer.report import charts as report_charts
 from explorer.report.tables import (
     Setting,
@@ -24,13 +24,14 @@ from explorer.report.tables import (
 )
 from store.file.manifest import defined
 from store.file.read import Layer, Run
+from store.measure.gauge import AS_TRAINED, Gauge
 from store.measure.layer import LayerMeasure, estimates
 from store.measure.scaling import Fit, NotEnough, fits, slopes_within
 from store.paper.published import published, settings
+from store.tables.layers import in_words
 from store.tables.printable import printable
 
 State = Literal["there", "partly", "in its place", "missing"]
-_EXAMPLE = (3, 2, 2)  # cluster sizes of the filter that the paper's Figure 1 shows
 _FAMILY = ("recipe", "is_paper", "weights")  # runs of different K are of one curve if they agree in these
 
 
@@ -62,7 +63,9 @@ SCALING = {
 }
 
 
-def figures(frame: pl.DataFrame, paths: dict[str, Path], folder: Path, threshold: float) -> list[Figure]:
+def figures(
+    frame: pl.DataFrame, paths: dict[str, Path], folder: Path, threshold: float, gauge: Gauge = AS_TRAINED
+) -> list[Figure]:
     """All of them, whatever the runs are. frame: `collection.collect`; paths: of its files.
 
     Raises FormatError, OSError.
@@ -81,7 +84,7 @@ def figures(frame: pl.DataFrame, paths: dict[str, Path], folder: Path, threshold
     else:
         with Run(paths[row["file"]]) as run:
             layer = run.layers[row["layer"]]
-            found = _of_layer(run, layer, layer.measure(threshold), row, _how_to_make(frame, row, folder))
+            found = _of_layer(run, layer, threshold, gauge, row, _how_to_make(frame, row, folder))
     return found + [scaling_figure(frame, key, folder) for key in SCALING]
 
 
@@ -109,20 +112,21 @@ def _how_to_make(frame: pl.DataFrame, row: dict[str, Any], folder: Path) -> tupl
 
 
 def _of_layer(
-    run: Run, layer: Layer, measured: LayerMeasure, row: dict[str, Any], commands: tuple[str, ...]
+    run: Run, layer: Layer, threshold: float, gauge: Gauge, row: dict[str, Any], commands: tuple[str, ...]
 ) -> list[Figure]:
     """Figures 1, 2A and 2B."""
+    measured = layer.measure(threshold, gauge=gauge)
     state: State = "in its place" if commands else "there"
     network = setting_name(row["arch"], row["data"], row["K"])
     place = f"{words.unit_of(layer)}s of layer {printable(layer.name)} of {network}"
-    of_run = f"{place}; {recipe_of(row)}; {printable(row['file'])}."
+    of_run = f"{place}; {recipe_of(row)}; {printable(row['file'])}{in_words(gauge)}."
     other = ["The paper's figure is of layer 10 of VGG-16 on CIFAR-100, which no run here has."] if commands else []
     found = []
-    f = _like_the_papers(measured)
+    f = like_the_papers(measured)
     if f is None:
         found.append(Figure("1", "Single filter performance", "missing", [f"No filter has a cluster: {of_run}"]))
     else:
-        sizes = report_charts.cluster_sizes(measured, f)
+        sizes = cluster_sizes(measured, f)
         listed = " and ".join(", ".join(f"{size}x{size}" for size in sizes).rsplit(", ", 1))
         noise = int(measured.noise[f])
         notes = [
@@ -133,7 +137,7 @@ def _of_layer(
             "and its upper left corner. Of all filters, this one's clusters are most like those of the paper's figure.",
         ]
         picture = report_charts.single_filter(
-            layer.field(f), measured, f, [printable(name) for name in run.label_names]
+            layer.field(f, gauge), measured, f, [printable(name) for name in run.label_names]
         )
         found.append(Figure("1", "Single filter performance", state, notes + other, picture, commands=commands))
     by_label = frames.labels(run, measured)
@@ -145,19 +149,6 @@ def _of_layer(
         title = f"Signal, noise_I and noise_I + noise_E of each label, {what}"
         found.append(Figure(key, title, state, notes + other, picture, by_label, commands=commands))
     return found
-
-
-def _like_the_papers(measured: LayerMeasure) -> int | None:
-    """The filter whose clusters are most like _EXAMPLE, then the one with the least noise."""
-    some = np.flatnonzero(measured.n_clusters > 0).tolist()
-
-    def distance(f: int) -> tuple[int, int, int]:
-        sizes = report_charts.cluster_sizes(measured, f)
-        width = max(len(sizes), len(_EXAMPLE))
-        ours, paper = ([*values, *[0] * (width - len(values))] for values in (sizes, _EXAMPLE))
-        return sum(abs(a - b) for a, b in zip(ours, paper, strict=True)), int(measured.noise[f]), f
-
-    return min(some, key=distance, default=None)
 
 
 def _estimated(layer: Layer, measured: LayerMeasure, row: dict[str, Any]) -> list[str]:

@@ -1,11 +1,9 @@
 """The report as one HTML file: no script, nothing fetched, light or dark as the reader's system is.
 
-Names, recipes and file names come from the runs, which may be a stranger's: all of it goes through `text`.
+Names, recipes and file names come from the runs, which may be a stranger's: all of it goes through `markup.text`.
 """
 
-import html
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -13,10 +11,16 @@ from typing import Any
 
 import polars as pl
 
+from explorer.frames.claims import WORDS, chance, in_other_gauge, verdict_on_chance
 from explorer.frames.runs import Damaged
+from explorer.report.claims import Judged
 from explorer.report.figures import Figure
+from explorer.report.markup import commands, counted, files, rich, signed, text
 from explorer.report.tables import QUANTITIES, Setting, Table, difference, mean_and_deviation, recipe_of
+from store.measure.gauge import Gauge, other_gauge
 from store.paper.citation import PAPER, software
+from store.paper.claims import Finding
+from store.tables.layers import in_words
 from store.tables.printable import printable
 
 _STYLE = Path(__file__).with_name("report.css")
@@ -29,11 +33,14 @@ _DIGITS = {"accuracy": 3, "n": 1, "SNR_E": 1, "signal": 1}
 class Report:
     folder: Path
     threshold: float
+    gauge: Gauge
     runs: pl.DataFrame  # collection.collect
     damaged: list[Damaged]
     tables: list[Table]
     figures: list[Figure]
     drawn: Mapping[str, str]  # SVG for the page by a figure's key; none where figures were not asked for
+    claims: list[Judged]
+    draws: int  # of each null, for the claims
 
 
 def page(report: Report) -> str:
@@ -42,6 +49,7 @@ def page(report: Report) -> str:
         _contents(report),
         *(_table(table, report.folder) for table in report.tables),
         *(_figure(figure, report.drawn.get(figure.key)) for figure in report.figures),
+        _claims(report),
         _all_runs(report),
         _footer(report),
     ]
@@ -58,36 +66,21 @@ def page(report: Report) -> str:
     )
 
 
-def text(value: object) -> str:
-    """Text that may be anybody's, for a page."""
-    return html.escape(printable(value))
-
-
-def rich(value: object) -> str:
-    """The same, with the paper's symbols set as such.
-
-    >>> rich("noise_I + noise_E"), rich("N_c & n"), rich("error = 0.1 K^0.56")
-    ('noise<sub>I</sub> + noise<sub>E</sub>', 'N<sub>c</sub> &amp; n', 'error = 0.1 K<sup>0.56</sup>')
-    """
-    with_lower = re.sub(r"\b(noise|SNR|N|C|F|FC)_([IEcfs])\b", r"\1<sub>\2</sub>", text(value))
-    return re.sub(r"\bK\^(-?[\d.]+)", r"K<sup>\1</sup>", with_lower)
-
-
 def _opening(report: Report) -> str:
     runs = report.runs.unique("file", maintain_order=True)
     lines = [
         "<h1>The paper's tables and figures</h1>",
         f'<p class="faint">{text(PAPER)}.</p>',
-        f"<p>From {_counted(runs.height, 'run')} in the folder {text(report.folder)}, clipped at "
-        f"{report.threshold:g} of each filter's maximum. Each number is a mean over the samples, with their standard "
-        "deviation where there are at least two; beside it the published one, and the difference. What no run gives is "
-        "shown as missing.</p>",
+        f"<p>From {counted(runs.height, 'run')} in the folder {text(report.folder)}, clipped at "
+        f"{report.threshold:g} of each filter's maximum{in_words(report.gauge)}. Each number is a mean over the "
+        "samples, with their standard deviation where there are at least two; beside it the published one, and the "
+        "difference. What no run gives is shown as missing.</p>",
     ]
     used = {file for table in report.tables for one in table.settings for file in one.files}
     ours = runs.filter(pl.col("file").is_in(list(used)) & ~pl.col("is_paper"))
     if ours.height:
         papers = len(used) - ours.height
-        whole = f"Of the {_counted(len(used), 'run')} in the tables {papers or 'none'} {'is' if papers < 2 else 'are'}"
+        whole = f"Of the {counted(len(used), 'run')} in the tables {papers or 'none'} {'is' if papers < 2 else 'are'}"
         lines.append(
             f'<p class="warning"><strong>{whole} of the paper\'s recipe.</strong> {"The others" if papers else "They"} '
             "were trained by a schedule of our own, as is said with each: what differs from the published numbers may "
@@ -95,7 +88,7 @@ def _opening(report: Report) -> str:
         )
     if report.damaged:
         rows = "".join(f"<li>{text(file)}: {text(problem)}</li>" for file, problem in report.damaged)
-        count = _counted(len(report.damaged), "file")
+        count = counted(len(report.damaged), "file")
         lines.append(f'<div class="warning">{count} could not be read, and nothing of it is here:<ul>{rows}</ul></div>')
     return "\n".join(lines) + "\n"
 
@@ -109,6 +102,7 @@ def _contents(report: Report) -> str:
     for figure in report.figures:
         state = {"in its place": "of another run", "partly": "in part"}.get(figure.state, figure.state)
         rows.append((f"figure-{figure.key}", f"Figure {figure.key.upper()}", figure.title, state))
+    rows.append(("claims", "Claims", "the paper's, as tests", f"on {counted(len(report.claims), 'kind')} of runs"))
     cells = "".join(
         f'<tr><td><a href="#{place}">{name}</a></td><td class="text">{rich(title)}</td>'
         f'<td class="text">{state}</td></tr>'
@@ -140,7 +134,7 @@ def _table(table: Table, folder: Path) -> str:
     return (
         f'<section><h2 id="{name}">Table {table.number}. {text(table.title)}</h2>\n'
         f'<div class="wide"><table>{head}{groups}</table></div>\n'
-        f"{_commands(table.commands(folder), 'The rows that are missing')}{_files(name, ('csv', 'tex'))}</section>\n"
+        f"{commands(table.commands(folder), 'The rows that are missing')}{files(name, ('csv', 'tex'))}</section>\n"
     )
 
 
@@ -154,9 +148,9 @@ def _row(row: dict[str, Any]) -> str:
     cells = [text(row["layer"]), row["N_f"], row["F_s"], row["FC_s"], row["samples"] or "–"]
     line = "".join(f"<td>{cell}</td>" for cell in cells)
     for name in QUANTITIES:
-        ours = " &plusmn; ".join(map(_signed, mean_and_deviation(name, row)))
+        ours = " &plusmn; ".join(map(signed, mean_and_deviation(name, row)))
         paper = f'<td class="paper">{row[f"{name}, paper"]:g}</td>'
-        line += f'<td class="first">{ours}</td>{paper}<td>{_signed(difference(name, row))}</td>'
+        line += f'<td class="first">{ours}</td>{paper}<td>{signed(difference(name, row))}</td>'
     return f"<tr{'' if row['samples'] else ' class=missing'}>{line}</tr>"
 
 
@@ -167,11 +161,11 @@ def _figure(figure: Figure, drawn: str | None) -> str:
     tables = "" if figure.fits is None else _fits(figure.fits)
     what = "The runs that are missing"
     kinds = [*(("svg", "png") if drawn else ()), *(("csv",) if figure.data is not None else ())]
-    fits = _files(f"{name}-fits", ("csv",)) if figure.fits is not None else ""
+    fits = files(f"{name}-fits", ("csv",)) if figure.fits is not None else ""
     return (
         f'<section><h2 id="{name}">Figure {figure.key.upper()}. {rich(figure.title)}</h2>\n'
         f"<figure>{shown}<figcaption>{caption}</figcaption></figure>\n"
-        f"{tables}{_commands(figure.commands, what)}{_files(name, kinds)}{fits}</section>\n"
+        f"{tables}{commands(figure.commands, what)}{files(name, kinds)}{fits}</section>\n"
     )
 
 
@@ -192,7 +186,7 @@ def _fits(fits: pl.DataFrame) -> str:
             if row["points"] == 2:
                 numbers[2] = "-"
             formula = rich(row["formula"]).replace("-", "−")
-            cells = [f'<td class="text">{formula}</td>', *(f"<td>{_signed(cell)}</td>" for cell in numbers)]
+            cells = [f'<td class="text">{formula}</td>', *(f"<td>{signed(cell)}</td>" for cell in numbers)]
         rows.append(f'<tr><td>{text(row["of"])}</td><td class="text">{text(row["curve"])}</td>{"".join(cells)}</tr>')
     head = "".join(
         f'<th scope="col"{style}>{name}</th>'
@@ -204,9 +198,46 @@ def _fits(fits: pl.DataFrame) -> str:
     return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>\n'
 
 
-def _signed(number: str) -> str:
-    """With a minus sign, and a dash where there is no number."""
-    return "–" if number == "-" else number.replace("-", "−")
+def _claims(report: Report) -> str:
+    other = other_gauge(report.gauge)
+    by_chance = ["holds by chance"] if report.draws else []
+    columns = ["verdict", "claim", "measured", f"verdict, {other}", *by_chance]
+    head = "".join(f'<th scope="col" class="text">{name}</th>' for name in columns)
+    groups = []
+    for one in report.claims:
+        lines = "".join(
+            f'<tr><td>{WORDS[finding.verdict]}</td><td class="text">{rich(finding.claim.sentence)}</td>'
+            f'<td class="text">{text(finding.numbers or f"needed: {finding.missing}")}</td>'
+            f'<td class="text">{WORDS[there.verdict]}</td>'
+            f"{_by_chance(finding) if by_chance else ''}</tr>"
+            for finding, there in zip(one.found, one.others, strict=True)
+        )
+        summary = in_other_gauge(one.found, one.others, other).partition(":")[0].removesuffix(".")
+        title = f"{text(one.kind)} <span>&middot; {text(summary)}; {text(', '.join(one.files))}</span>"
+        groups.append(
+            f'<tbody class="group"><tr><th colspan="{len(columns)}" scope="rowgroup">{title}</th></tr>{lines}</tbody>'
+        )
+    drawn = ""
+    if report.draws:
+        drawn = (
+            f" Chance: the same test with shuffled labels and with rotated filters, {counted(report.draws, 'draw')} of "
+            "each, and on untrained networks where the folder has some. A claim that holds by chance as well says "
+            "nothing of what these filters have learned."
+        )
+    return (
+        '<section><h2 id="claims">Claims</h2>\n'
+        f'<p class="faint">Each claim as a test{text(in_words(report.gauge))}; how each is tested, and at which '
+        "thresholds it holds, is on the explorer's page Claims. What a probe's weights add to all outputs alike "
+        f"changes no prediction: where a verdict differs without it, it rests on that choice.{drawn}</p>\n"
+        f'<div class="wide"><table class="wrap"><thead><tr>{head}</tr></thead>{"".join(groups)}</table></div>\n'
+        f"{files('claims', ('csv',))}</section>\n"
+    )
+
+
+def _by_chance(finding: Finding) -> str:
+    """How often it holds by chance, and what that means; a dash where chance has nothing to do with the claim."""
+    said = f"{chance(finding)}. {verdict_on_chance(finding)}".strip() if finding.chance else ""
+    return f'<td class="text">{text(said) or "–"}</td>'
 
 
 def _all_runs(report: Report) -> str:
@@ -228,9 +259,9 @@ def _all_runs(report: Report) -> str:
     count = report.runs["file"].n_unique()
     return (
         '<section><h2 id="runs">All runs</h2>\n'
-        f"<details><summary>Every layer of the {_counted(count, 'run')}, those that no table is of among them</summary>"
+        f"<details><summary>Every layer of the {counted(count, 'run')}, those that no table is of among them</summary>"
         f'<div class="wide"><table><thead><tr>{head}</tr></thead>{"".join(groups)}</table></div></details>\n'
-        f"{_files('runs', ('csv',))}</section>\n"
+        f"{files('runs', ('csv',))}</section>\n"
     )
 
 
@@ -254,23 +285,3 @@ def _footer(report: Report) -> str:
         f"{text(ours)}.",
     ]
     return "<footer>" + "".join(f'<p class="faint">{note}</p>' for note in notes) + "</footer>\n"
-
-
-def _commands(commands: Iterable[str], what: str) -> str:
-    lines = "\n".join(text(command) for command in commands)
-    if not lines:
-        return ""
-    note = f"{what} are made by this (add <code>--samples 5</code> for five)."
-    if "--recipe quick" in lines:
-        note += " By the quick recipe, as the runs at hand; without <code>--recipe quick</code>, by the paper's."
-    return f'<p class="faint">{note}</p><pre>{lines}</pre>\n'
-
-
-def _files(name: str, kinds: Iterable[str]) -> str:
-    words = {"csv": "CSV", "tex": "LaTeX", "svg": "SVG", "png": "PNG"}
-    links = [f'<a href="{name}.{kind}">{name}.{kind}</a> ({words[kind]})' for kind in kinds]
-    return f'<p class="files">{", ".join(links)}</p>\n' if links else ""
-
-
-def _counted(count: int, word: str) -> str:
-    return f"{count} {word}{'' if count == 1 else 's'}"

@@ -18,6 +18,7 @@ from store.file.afcc_results import LayerResults
 from store.file.manifest import defined
 from store.file.read import Layer, Run
 from store.measure.afcc import WhatIf
+from store.measure.gauge import AS_TRAINED
 from store.measure.layer import LayerMeasure
 
 _MOST_NAMES = 60  # of labels, in a line of text
@@ -47,7 +48,11 @@ def _everything() -> None:
     )
     controls.choose_threshold()
     view = page.view()
-    measured = load.measured(file, view.layer, view.threshold, view.order)
+    measured = load.measured(file, view.layer, view.threshold, view.order, view.gauge)
+    if view.gauge != AS_TRAINED:
+        st.caption(
+            f"Which weights are kept follows the clusters of the {view.gauge} gauge; the weights are as trained."
+        )
     if layer.has_test_features:
         _accuracies(run, layer, measured, view)
         page.later("one_input", _one_input)  # in here: what is kept of it follows the threshold
@@ -57,10 +62,10 @@ def _everything() -> None:
         _papers(run, layer)
         st.info(
             "This file has no test features of this layer (a packed file has none of any), so accuracies at other "
-            "thresholds cannot be had."
+            "thresholds cannot be computed."
         )
-        st.markdown("The run's own command adds them, and computes nothing anew that is finished:")
-        st.code(f"python -m precompute ... --features {layer.name}", language="bash")
+        st.markdown("The run's own command adds them; what is finished is not computed again:")
+        st.code(f"python -m precompute ... --features {layer.name}", language=None)
     snippets.python_of_layer(
         "kept = afcc_mask(measured.cluster_of)  # (filter, label)",
         *(
@@ -85,8 +90,8 @@ def _weights(layer: Layer, kept: NDArray[np.bool_], measured: LayerMeasure) -> l
     estimate = layer.n_filters * layer.positions * measured.mean_cluster_size * measured.mean_clusters
     return [
         ("weights kept", number, ",.0f"),
-        ("% of all", 100 * number / (kept.size * layer.positions), ".1f"),
-        ("N_f S C_s N_c", defined(estimate), ",.0f"),
+        ("share kept", number / (kept.size * layer.positions), ".1%"),
+        ("N_f F_s C_s N_c", defined(estimate), ",.0f"),
     ]
 
 
@@ -150,8 +155,8 @@ def _silencing(layer: Layer, masked: WhatIf) -> None:
     unit = words.unit_of(layer)
     st.subheader(f"Silencing {unit}s")
     st.caption(
-        f"The test accuracy while more and more {unit}s are silenced. What is silenced here is silent in all the "
-        "numbers above as well, and in what is kept below."
+        f"The test accuracy while more and more {unit}s are silenced. What is silenced here is also silent in "
+        "all numbers above, and in what is kept below."
     )
     columns = st.columns(4, vertical_alignment="bottom")
     with columns[0]:
@@ -242,7 +247,7 @@ def _retrained() -> None:
     results = afcc_results.of_layer(layer.record)
     if results is None:
         st.caption("The run has not trained the masked probe of this layer again. Ask it to:")
-        st.code(f"python -m precompute ... --afcc {layer.name}", language="bash")
+        st.code(f"python -m precompute ... --afcc {layer.name}", language=None)
         return
     at = "-" if results.threshold is None else f"{results.threshold:g}"
     before = "-" if results.accuracy is None else f"{results.accuracy:.3f}"
@@ -257,6 +262,7 @@ def _retrained() -> None:
     elements.table(frames_afcc.masks(results), f"afcc-{layer.name}", "content")
     epochs = frames_afcc.epochs(results)
     if not epochs.is_empty():
+        st.caption("Test accuracy after each epoch. Dashed: trained with the network.")
         elements.chart(charts_afcc.epochs(epochs), "afcc-epochs", "Test accuracy of each mask against the epoch")
         page.folded("The epochs as a table", "epochs_table", lambda: elements.table(epochs, "afcc-epochs", 320))
     left, right = st.columns(2, gap="large")
@@ -289,7 +295,7 @@ def _likeness(file: FileId, layer: Layer, results: LayerResults) -> None:
         f"the mean likeness is {alike} (elements in clusters of both, of those in clusters of either)."
     )
     if results.threshold is not None:
-        of_test = load.measured(file, layer.name, results.threshold, "stored")
+        of_test = load.measured(file, layer.name, results.threshold, "stored", AS_TRAINED)
         elements.table(frames_afcc.train_and_test(results, of_test), "afcc-train", "content")
     if results.alike_of_filter:
         bins = frames_afcc.likeness(results.alike_of_filter)

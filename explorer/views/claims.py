@@ -7,16 +7,16 @@ import streamlit as st
 
 from explorer.data import claims as records
 from explorer.data import load
-from explorer.data.claims import Problem
 from explorer.data.source import FileId, SourceError
 from explorer.frames import claims as frames_claims
+from explorer.frames.runs import UNTRAINED, Damaged
 from explorer.parts import controls, elements, page, snippets, text
 from explorer.state import Scope
 from store.file.format import FormatError
 from store.file.read import Run
-from store.file.remote import RemoteError
+from store.measure.gauge import Gauge, other_gauge
 from store.measure.summary import THRESHOLDS
-from store.paper.claims import Finding, judge
+from store.paper.claims import DRAWS, Finding, judge
 from store.paper.criteria import OF_SEVERAL, Verdict
 from store.paper.records import RunRecord
 
@@ -31,7 +31,7 @@ def show() -> None:
     st.caption(
         "Each claim of the paper as a test on the runs at hand, with the numbers that decide it. The paper's layers "
         "count, up to the one where its accuracy saturates; clusters are searched in the stored order of the labels "
-        "and means are over filters with clusters, whatever the sidebar says."
+        "and means are over filters with clusters, whatever the sidebar says. They are judged in its gauge."
     )
     controls.choose_scope(_SCOPES)
     _everything()
@@ -47,7 +47,7 @@ def _everything() -> None:
         text.plain(text.run_title(run), "lead")
         text.not_the_papers(run)
         found = _judged([file], "this file")
-        _cards(found, run, of_file=True)
+        _cards(found, _in_other_gauge([file], found), run, of_file=True)
         st.subheader("As a table")
         elements.table(frames_claims.ledger({file.name: found}).drop("runs"), "claims", height="content")
     _python(file)
@@ -78,28 +78,30 @@ def _folder() -> None:
             text.plain("; ".join(file.name for file in group))
             text.not_the_papers(load.open_run(group[0]))
             st.caption(
-                "A claim about one run holds of several where it holds of each; measured is what decides it. Where it "
-                "is about K, runs of one K are averaged."
+                "A claim about one run holds for several runs if it holds for each; the numbers are those of the run "
+                "that decides it. For a claim about K, runs of one K are averaged."
             )
-            _cards(everything[names[k]], load.open_run(group[0]), of_file=False)
+            other = _in_other_gauge(group, everything[names[k]])
+            _cards(everything[names[k]], other, load.open_run(group[0]), of_file=False)
         else:
-            everything[names[k]] = judge(_records(group, [page.view().threshold]), page.view().threshold)
+            view = page.view()
+            everything[names[k]] = judge(_records(group, [view.threshold], view.gauge), view.threshold)
     st.subheader("All kinds of runs in this folder")
     ordered = {name: everything[name] for name in names}
     elements.table(frames_claims.ledger(ordered), "claims-of-folder", height=420)
 
 
-def _groups(files: Sequence[FileId]) -> tuple[list[list[FileId]], list[str], list[Problem]]:
+def _groups(files: Sequence[FileId]) -> tuple[list[list[FileId]], list[str], list[Damaged]]:
     """Files of one kind together, what each kind is called, and what cannot be read or is too large."""
-    threshold = page.view().threshold
-    rows, read, problems = records.all_rows(files, threshold)
+    threshold, gauge = page.view().threshold, page.view().gauge
+    rows, read, problems = records.all_rows(files, threshold, gauge)
     measured = []
     for file in read:
         try:
-            records.record(file, [threshold])
+            records.record(file, [threshold], gauge)
             measured.append(file)
-        except (FormatError, RemoteError, SourceError, OSError) as error:
-            problems.append(Problem(file.name, str(error)))
+        except (FormatError, SourceError, OSError) as error:
+            problems.append(Damaged(file.name, str(error)))
     by_name = {file.name: file for file in measured}
     groups, names = [], []
     for name, part in frames_claims.kinds(rows).items():
@@ -110,13 +112,22 @@ def _groups(files: Sequence[FileId]) -> tuple[list[list[FileId]], list[str], lis
     return groups, names, problems
 
 
-def _records(files: Sequence[FileId], thresholds: Sequence[float]) -> list[RunRecord]:
-    return [records.record(file, thresholds) for file in files]
+def _records(files: Sequence[FileId], thresholds: Sequence[float], gauge: Gauge) -> list[RunRecord]:
+    return [records.record(file, thresholds, gauge) for file in files]
+
+
+def _in_other_gauge(files: Sequence[FileId], found: Sequence[Finding]) -> str:
+    """How many verdicts of the same runs differ there."""
+    view = page.view()
+    other = other_gauge(view.gauge)
+    with st.spinner("Measuring in the other gauge", show_time=True):
+        others = judge(_records(files, [view.threshold], other), view.threshold)
+    return frames_claims.in_other_gauge(found, others, other)
 
 
 def _judged(files: Sequence[FileId], what: str) -> list[Finding]:
     """At 19 thresholds and against chance where a person has asked for these."""
-    threshold = page.view().threshold
+    threshold, gauge = page.view().threshold, page.view().gauge
     columns = st.columns(2, gap="large")
     thresholds: Sequence[float] = ()
     null_samples: dict[str, list[list[RunRecord]]] = {}
@@ -125,33 +136,44 @@ def _judged(files: Sequence[FileId], what: str) -> list[Finding]:
         if page.asked(f"claims thresholds {files}", False, caption, "Measure thresholds"):
             thresholds = THRESHOLDS
     with columns[1]:
-        caption = f"Does chance do the same? {records.DRAWS} draws with shuffled labels, and with rotated filters."
+        caption = f"Does chance do the same? {DRAWS} draws with shuffled labels, and with rotated filters."
         if page.asked(f"claims chance {files}", False, caption, "Test chance"):
             with st.spinner("Drawing", show_time=True):
-                null_samples = records.null_samples(files, threshold)
-                readable = records.all_rows(st.session_state["files"], threshold)[1]
-                null_samples[records.UNTRAINED] = records.untrained(readable, files, threshold)
+                null_samples = records.null_samples(files, threshold, gauge)
+                readable = records.all_rows(st.session_state["files"], threshold, gauge)[1]
+                null_samples[UNTRAINED] = records.untrained(readable, files, threshold, gauge)
     with st.spinner("Measuring", show_time=True):
-        return judge(_records(files, sorted({threshold, *thresholds})), threshold, thresholds, null_samples)
+        return judge(_records(files, sorted({threshold, *thresholds}), gauge), threshold, thresholds, null_samples)
 
 
 # ---- What is shown --------------------------------------------------------------------------------------------------
 
 
-def _cards(found: Sequence[Finding], run: Run, of_file: bool) -> None:
+def _cards(found: Sequence[Finding], in_other_gauge: str, run: Run, of_file: bool) -> None:
     words: dict[Verdict, str] = {"holds": "hold", "fails": "fail", "not enough runs": "cannot be tested on these runs"}
     counts = {word: sum(finding.verdict == verdict for finding in found) for verdict, word in words.items()}
     st.markdown(" · ".join(f"**{number}** {word}" for word, number in counts.items()))
+    st.caption(in_other_gauge)
+    _needed(found, run)
     for finding in found:
         left, right = st.columns([1, 4], gap="medium")
         with left:
             st.badge(finding.verdict, icon=_ICONS[finding.verdict], color=_COLOURS[finding.verdict])
         with right:
             text.plain(finding.claim.sentence, "lead")
-            _card(finding, run, of_file)
+            _card(finding, of_file)
 
 
-def _card(finding: Finding, run: Run, of_file: bool) -> None:
+def _needed(found: Sequence[Finding], run: Run) -> None:
+    """What makes the runs that all claims without enough need, as one text to copy."""
+    open_ones = [finding for finding in found if finding.verdict == "not enough runs" and finding.missing]
+    commands = dict.fromkeys(make() for finding in open_ones if (make := _command(finding, run)))
+    if commands:
+        st.caption("These runs would test the rest; what is there already stays as it is:")
+        st.code(" &&\n".join(commands), language=None, wrap_lines=True)
+
+
+def _card(finding: Finding, of_file: bool) -> None:
     pairs = [("Measured", finding.numbers)]
     if finding.seeds.of > 1:
         of = "seeds" if finding.claim.key in OF_SEVERAL else "runs"
@@ -164,11 +186,11 @@ def _card(finding: Finding, run: Run, of_file: bool) -> None:
     text.facts((name, value) for name, value in pairs if value)
     if finding.verdict == "not enough runs" and finding.missing:
         text.plain(f"Needed: {finding.missing}.")
-        if command := _command(finding, run, of_file):
-            st.code(command(), language="bash", wrap_lines=True)
+        if of_file and finding.claim.key in ("scaling", "linear"):
+            st.caption("One file is of one K; the runs of the folder together are tested above, under Runs.")
 
 
-def _command(finding: Finding, run: Run, of_file: bool) -> Callable[[], str] | None:
+def _command(finding: Finding, run: Run) -> Callable[[], str] | None:
     """What makes the runs that a claim needs."""
     match finding.claim.key:
         case "train":
@@ -176,25 +198,23 @@ def _command(finding: Finding, run: Run, of_file: bool) -> Callable[[], str] | N
 
             return lambda: records.with_train_clusters(run, default_layer(run).name)
         case "scaling" | "linear":
-            if of_file:
-                st.caption("One file is of one K; the runs of the folder together are tested above, under Runs.")
             return lambda: records.more_labels(run)
     return None
 
 
-def _problems(problems: Sequence[Problem]) -> None:
+def _problems(problems: Sequence[Damaged]) -> None:
     if problems:
         st.warning("Files that are not in this: they are damaged, or too large for this page.")
         text.facts(problems)
 
 
 def _python(file: FileId) -> None:
-    threshold = page.view().threshold
+    threshold, gauge = page.view().threshold, snippets.gauge_argument()
     snippets.python(
         f"""from store import Run, judge, run_record
 
 with Run({file.path!r}) as run:  # several runs of one network, data set and recipe stand together in the list
-    findings = judge([run_record(run, [{threshold!r}])], threshold={threshold!r})
+    findings = judge([run_record(run, [{threshold!r}]{gauge})], threshold={threshold!r})
 for finding in findings:
     print(finding.verdict, "|", finding.claim.sentence, "|", finding.numbers)"""
     )

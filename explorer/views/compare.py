@@ -18,13 +18,13 @@ from explorer.parts import (
     elements,
     gallery,
     page,
-    sides,  # fmt: skip
+    sides,
     snippets,
     text,
 )
 from explorer.parts.sides import Side
 from explorer.state import View
-from store.measure.layer import scan_order
+from store.measure.layer import LayerMeasure, scan_order
 
 _ACROSS, _DOWN = 4, 4  # matrices of a gallery
 _LARGE = ("signal", "noise_I + noise_E")  # of Figure 2: noise_I is a part of the second
@@ -43,8 +43,8 @@ def show() -> None:
         text.not_the_papers(side.run)
         if side.run.is_untrained:
             st.info(
-                f"{side.letter} is an untrained network, random weights with trained probes: what its numbers are is "
-                "what chance alone gives, and the other's stand against it."
+                f"{side.letter} is an untrained network, random weights with trained probes: its numbers are what "
+                "chance alone gives. Compare the other's with them."
             )
     _everything()
 
@@ -56,8 +56,9 @@ def _everything() -> None:
     view = page.view()
     st.subheader("Differences")
     st.caption(
-        "Every number of the two layers, counted or from the paper's equations, and B - A; relative to A. A dash where "
-        "a number is undefined."
+        "Every number of the two layers, counted or from the paper's equations; B - A, and B as so many times A. A "
+        "dash where a number is undefined.",
+        help=words.meanings("n", "N_c", "C_s", "silent", "signal", "noise_I", "noise_E", "SNR_I", "SNR_E", "FC_s"),
     )
     numbers = [frames.layer_numbers(side.layer, side.measured(view), view.average) for side in (a, b)]
     elements.table(differences.of_numbers(*numbers), "differences", height="content")
@@ -69,12 +70,13 @@ def _everything() -> None:
     page.later("galleries", _galleries)
     page.later("figure_1", _figure_1)
     page.later("figure_2", _figure_2)
+    gauge = snippets.gauge_argument()
     snippets.python(
         f"""from store import Run, scan_order
 
 with Run({a.file.path!r}) as run_a, Run({b.file.path!r}) as run_b:
     a, b = (
-        run.layers[name].measure({view.threshold!r}, scan_order({view.order!r}, run.n_labels))
+        run.layers[name].measure({view.threshold!r}, scan_order({view.order!r}, run.n_labels){gauge})
         for run, name in ((run_a, {a.layer.name!r}), (run_b, {b.layer.name!r}))
     )
     print(b.mean_noise - a.mean_noise, b.mean_clusters - a.mean_clusters)"""
@@ -90,13 +92,14 @@ def _labels(a: Side, b: Side, view: View) -> None:
     st.caption(
         "Each point is a label of both; on the dashed line nothing differs. Below, the largest differences first."
     )
-    for column, quantity in zip(st.columns(3, gap="medium"), ("signal", "noise_I", "noise_E"), strict=True):
-        with column:
-            elements.chart(
-                charts_compare.scatter(changes, quantity),
-                f"compare-labels-{quantity.lower()}",
-                f"{quantity} of each label, A against B",
-            )
+    with st.container(horizontal=True, gap="medium"):  # squares, so many in a row as there is room for
+        for quantity in ("signal", "noise_I", "noise_E"):
+            with st.container(width=310):
+                elements.chart(
+                    charts_compare.scatter(changes, quantity),
+                    f"compare-labels-{quantity.lower()}",
+                    f"{quantity} of each label, A against B",
+                )
     elements.table(changes, "label-differences", height=280)
 
 
@@ -106,7 +109,7 @@ def _runs(a: Side, b: Side, view: View) -> None:
         return
     st.subheader("All layers of the two runs")
     measures = [
-        {name: load.measured(side.file, name, view.threshold, view.order) for name in side.run.layers}
+        {name: load.measured(side.file, name, view.threshold, view.order, view.gauge) for name in side.run.layers}
         for side in (a, b)
     ]
     tables = [frames.paper_table(side.run, of_run, view.average) for side, of_run in zip((a, b), measures, strict=True)]
@@ -162,16 +165,17 @@ def _sweeps() -> None:
     view = page.view()
     st.subheader("Sweep of the threshold")
     asked = f"sweeps {a.file} {a.layer.name} {b.file} {b.layer.name}"
-    quick = all(side.loaded.is_quick for side in (a, b))
+    quick = all(side.loaded(view).is_quick for side in (a, b))
     if not page.asked(asked, quick, page.LARGE, "Measure the sweeps"):
         return
     with st.spinner("Measuring at 19 thresholds", show_time=True):
         left, right = (
-            frames.sweep(load.sweep(side.file, side.layer.name, view.order), view.average) for side in (a, b)
+            frames.sweep(load.sweep(side.file, side.layer.name, view.order, view.gauge), view.average)
+            for side in (a, b)
         )
     unit = words.unit_of_all(side.layer for side in (a, b))
     st.caption(
-        "A solid, B dashed, at thresholds from 0.05 to 0.95. Upright lines: the present threshold, solid, and the "
+        "A solid, B dashed, at thresholds from 0.05 to 0.95. Vertical lines: the present threshold, solid, and the "
         f"paper's 0.3, dashed. n and N_c are means over {words.averaged(view.average, unit)}."
     )
     panels = [
@@ -197,8 +201,8 @@ def _galleries() -> None:
         gallery.choose_style()
     with columns[1]:
         gallery.choose_sort()
-    every = [frames.filters(side.measured(page.view()), side.loaded.squares) for side in (a, b)]
-    with columns[2].popover("More conditions", width="stretch"):
+    every = [frames.filters(side.measured(page.view()), side.loaded(page.view()).squares) for side in (a, b)]
+    with columns[2]:
         gallery.choose_conditions(pl.concat(every))
     tables = [gallery.meeting_conditions(table) for table in every]
     with columns[3]:
@@ -234,6 +238,7 @@ def _figure_1() -> None:
         f"A {unit} of each: its fields, those above the threshold, and the same permuted into its clusters. Either "
         "threshold can be dragged; on release both have it."
     )
+    most = max(_peak(side.measured(view)) for side in (a, b))
     for column, side in zip(st.columns(2, gap="large"), (a, b), strict=True):
         with column:
             text.plain(side.title)
@@ -247,13 +252,20 @@ def _figure_1() -> None:
                 threshold=view.threshold,
                 order=scan_order(view.order, side.run.n_labels),
                 average=view.average,
+                gauge=view.gauge,
                 measure=measured,
                 on_release=lambda threshold: page.change_everywhere(threshold=threshold),
+                peak=most,
                 key=f"live_matrix_{side.letter}",
             )
-            text.facts_of_filter(side.file, side.layer, f)
+            text.facts_of_filter(side.file, side.layer, f, view.gauge)
             clusters = frames.clusters(side.run, measured.cluster_of[f])
             elements.table(clusters, f"compare-clusters-{side.letter.lower()}")
+
+
+def _peak(measured: LayerMeasure) -> float:
+    """The largest number of any label, for one axis of both."""
+    return float(max(measured.signal.max(), (measured.noise_internal + measured.noise_external).max()))
 
 
 def _figure_2() -> None:

@@ -14,6 +14,7 @@ from explorer.state import LabelSort
 from store.file.manifest import defined
 from store.measure.labels import partners as label_partners
 
+_FIGURES = (("", "2a"), (", fields", "2b"))  # the end of the columns' names, and the figure's
 _SORTS: dict[LabelSort, str] = {"label": "as stored"}  # the others by their names
 _ASCENDING = ("label", "name", "super-class")
 
@@ -56,7 +57,7 @@ def _everything() -> None:
 def _figure() -> None:
     file, run = page.opened()
     view = page.view()
-    measured = load.measured(file, view.layer, view.threshold, view.order)
+    measured = load.measured(file, view.layer, view.threshold, view.order, view.gauge)
     sort_by, scale = st.columns([1, 3], vertical_alignment="bottom")
     with sort_by:
         controls.choose("Sort the labels by", "label_sort", get_args(LabelSort), lambda sort: _SORTS.get(sort, sort))
@@ -65,11 +66,11 @@ def _figure() -> None:
     view = page.view()
     descending = view.label_sort not in _ASCENDING
     table = frames.labels(run, measured).sort(view.label_sort, descending=descending, maintain_order=True)
-    for column, (title, explained) in zip(st.columns(2, gap="large"), _PARTS, strict=True):
-        column.markdown(title)
-        column.caption(explained)
-    for column, (suffix, name) in zip(st.columns(2, gap="large"), (("", "2a"), (", fields", "2b")), strict=True):
+    columns = st.columns(2, gap="large", vertical_alignment="bottom")
+    for column, (title, explained), (suffix, name) in zip(columns, _PARTS, _FIGURES, strict=True):
         with column:
+            st.markdown(title)
+            st.caption(explained, help=words.meanings("signal", "noise_I", "noise_E"))
             elements.chart(
                 charts.figure_2(table, suffix, view.log, view.label),
                 f"figure-{name}",
@@ -107,8 +108,8 @@ def _label() -> None:
     view = page.view()
     layer, label = run.layers[view.layer], view.label
     unit = words.unit_of(layer)
-    measured = load.measured(file, view.layer, view.threshold, view.order)
-    loaded = load.loaded(file, view.layer)
+    measured = load.measured(file, view.layer, view.threshold, view.order, view.gauge)
+    loaded = load.loaded(file, view.layer, view.gauge)
     rows = loaded.fields.of_label(label)
     text.plain(run.label_names[label], "lead")
     if run.superclasses[label]:

@@ -6,15 +6,17 @@ import streamlit as st
 from explorer import words
 from explorer.charts import chance as charts_chance
 from explorer.charts import layer as charts
-from explorer.data import load
+from explorer.charts.sample import with_bars
+from explorer.data import load, sample
 from explorer.data.chance import band
 from explorer.data.source import FileId
 from explorer.frames import layer as frames
+from explorer.frames.sample import sweep_bars, with_shares
 from explorer.parts import chance, controls, elements, gallery, page, snippets, text
 from explorer.state import View
 
 _BAND_DRAWS = 5
-_ACROSS = 8  # matrices in a row of the gallery: as many as a laptop shows at a pixel a label
+_ACROSS = 8  # matrices in a row of the gallery: as many as a laptop shows at a pixel a label or more
 
 
 def show() -> None:
@@ -34,7 +36,7 @@ def _everything() -> None:
     view = page.view()
     layer = run.layers[view.layer]
     controls.choose_threshold()
-    measured = load.measured(file, view.layer, view.threshold, view.order)
+    measured = load.measured(file, view.layer, view.threshold, view.order, view.gauge)
     numbers = frames.layer_numbers(layer, measured, view.average)
     text.numbers(
         [
@@ -53,6 +55,7 @@ def _everything() -> None:
     _gallery()
     page.later("distributions", _distributions)
     page.later("sweep", _sweep)
+    page.folded("The sample: resample the test inputs", "resampling", lambda: _resampling(file))
     page.folded(f"Rank of each {words.unit_of(layer)}'s fields", "ranks", lambda: chance.rank_distribution(file, layer))
     snippets.python_of_layer("measured.noise, measured.n_clusters, measured.cluster_of  # one entry a filter")
     with beside:  # last: the draws take longer than all of the page
@@ -64,8 +67,9 @@ def _gallery() -> None:
     file, run = page.opened()
     view = page.view()
     layer, unit = run.layers[view.layer], words.unit_of(run.layers[view.layer])
-    measured = load.measured(file, view.layer, view.threshold, view.order)
-    table = frames.filters(measured, load.loaded(file, view.layer).squares)
+    measured = load.measured(file, view.layer, view.threshold, view.order, view.gauge)
+    filters = frames.filters(measured, load.loaded(file, view.layer, view.gauge).squares)
+    table = with_shares(filters, sample.clusters(file, view), measured)
 
     columns = st.columns(4, vertical_alignment="bottom")
     with columns[0]:
@@ -74,7 +78,7 @@ def _gallery() -> None:
         gallery.choose_sort()
     with columns[2]:
         gallery.choose_label(run)
-    with columns[3].popover("More conditions", width="stretch"):
+    with columns[3]:
         gallery.choose_conditions(table)
     view = page.view()
     shown = gallery.in_order(gallery.holding_label(gallery.meeting_conditions(table), measured))
@@ -110,9 +114,12 @@ def _distributions() -> None:
     file, run = page.opened()
     view = page.view()
     unit = words.unit_of(run.layers[view.layer])
-    measured = load.measured(file, view.layer, view.threshold, view.order)
+    measured = load.measured(file, view.layer, view.threshold, view.order, view.gauge)
     some = measured.n_clusters > 0 if view.average == "clustered" else measured.n_clusters >= 0
-    st.caption(f"How many {unit}s have so much noise and so many clusters, and how many clusters have so many labels.")
+    st.caption(
+        f"How many {unit}s have so much noise and so many clusters, and how many clusters have so many labels.",
+        help=words.meanings("n", "N_c", "C_s"),
+    )
     parts = [
         ("n", "n, noise", measured.noise[some], f"{unit}s"),
         ("n_c", "N_c, clusters", measured.n_clusters[some], f"{unit}s"),
@@ -130,25 +137,35 @@ def _sweep() -> None:
     st.subheader("Sweep of the threshold")
     file, _ = page.opened()
     view = page.view()
-    quick = load.loaded(file, view.layer).is_quick
+    quick = load.loaded(file, view.layer, view.gauge).is_quick
     if not page.asked(f"sweep {file} {view.layer}", quick, page.LARGE, "Measure the sweep"):
         return
     with st.spinner("Measuring at 19 thresholds", show_time=True):
-        points = load.sweep(file, view.layer, view.order)
+        points = load.sweep(file, view.layer, view.order, view.gauge)
     frame = frames.sweep(points, view.average)
     st.caption(
         "The layer at thresholds from 0.05 to 0.95. Solid line: the present threshold; dashed line: the paper's 0.3. "
-        "SNR_I and SNR_E are the mean signal over the mean internal and external noise."
+        "SNR_I and SNR_E are the mean signal over the mean internal and external noise.",
+        help=words.meanings("n", "N_c", "C_s", "SNR_I", "SNR_E"),
     )
+    error_bars = sweep_bars(load.open_run(file).layers[view.layer], frame, view)
     bands = _bands(file, view)
     drawn = []
     for quantities, title, log in charts.OF_A_LAYER:
-        picture = charts.sweep(frame, quantities, title, view.threshold, log)
+        picture = with_bars(
+            charts.sweep(frame, quantities, title, view.threshold, log), error_bars, quantities, "threshold", log
+        )
         if bands is not None:
             picture = charts_chance.under_sweep(picture, bands, quantities, log)
         drawn.append((picture, f"sweep-{'-'.join(quantities).lower()}", f"{title} against the threshold"))
     elements.charts(drawn, across=2, gap="large")
     page.folded("The sweep as a table", "sweep_table", lambda: elements.table(frame, f"sweep-{view.layer}", height=320))
+
+
+def _resampling(file: FileId) -> None:
+    from explorer.parts.sample import resampling  # late: most visitors do not open it
+
+    resampling(file)
 
 
 def _bands(file: FileId, view: View) -> pl.DataFrame | None:

@@ -13,6 +13,7 @@ from explorer.parts import controls, elements, page, snippets, text
 from store.file.read import Run
 from store.measure.scaling import Fit, Kind, NotEnough, fits
 
+_FEWEST = 2  # different K, for a chart
 _NEEDED = 3  # different K: with two, any curve goes through both
 
 _TITLES = {"error": "error of the probe", "N_c": "N_c, clusters per filter", "C_s": "C_s, labels per cluster"}
@@ -37,7 +38,7 @@ def _everything() -> None:
     if not page.asked(f"scaling {files}", records.is_quick(files), large, "Measure them"):
         return
     with st.spinner("Measuring", show_time=True):
-        rows, _, problems = records.all_rows(files, page.view().threshold)
+        rows, _, problems = records.all_rows(files, page.view().threshold, page.view().gauge)
     if problems:
         st.warning("Files that are not in this: they cannot be read.")
         text.facts(problems)
@@ -75,6 +76,9 @@ def _kind(rows: pl.DataFrame, means: pl.DataFrame) -> None:
         "lead",
     )
     text.not_the_papers(_run(rows))
+    _missing(rows, different)
+    if different < _FEWEST:  # a chart would be a point in each
+        return
     shown = here if different >= _NEEDED else papers
     fitted_to = labels if shown is here else paper["K"].to_list()
     lines = [frames_claims.curve(fitted, fitted_to) for fitted in shown.values() if isinstance(fitted, Fit)]
@@ -95,7 +99,6 @@ def _kind(rows: pl.DataFrame, means: pl.DataFrame) -> None:
                 f"scaling-{quantity.lower()}",
                 f"{_TITLES[quantity]} against the number of labels K",
             )
-    _missing(rows, different)
     _fits(here, papers, fitted_to, different)
 
 
@@ -113,10 +116,10 @@ def _missing(rows: pl.DataFrame, different: int) -> None:
             f"A fit needs {_NEEDED} different K; these runs have {different}. This makes the others, and leaves what "
             "is there as it is:"
         )
-        st.code(records.more_labels(run), language="bash", wrap_lines=True)
-    if rows.group_by("K").len()["len"].min() == 1:
-        st.caption("One run of a K says nothing of how much samples differ; this makes five:")
-        st.code(records.more_seeds(run), language="bash", wrap_lines=True)
+        st.code(records.more_labels(run), language=None, wrap_lines=True)
+    if different >= _NEEDED and rows.group_by("K").len()["len"].min() == 1:
+        st.caption("One run for each K says nothing about how much samples differ. This makes five:")
+        st.code(records.more_seeds(run), language=None, wrap_lines=True)
 
 
 def _fits(
@@ -156,7 +159,7 @@ from store import fits
 
 rows, damaged = collect([
 {paths}
-], threshold={page.view().threshold!r})
+], threshold={page.view().threshold!r}{snippets.gauge_argument()})
 print(against_labels(rows))
 for name, runs in kinds(rows).items():
     last = at_saturated(runs)

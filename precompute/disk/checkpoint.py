@@ -8,8 +8,7 @@ from typing import Any
 
 import torch
 
-from precompute.disk.errors import named_in_errors
-from precompute.options import Problem
+from precompute.messages.problem import Problem, named_in_errors
 from store.file.write import replace_file
 
 MAGIC = b"filterscope checkpoint 1\n"

@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from precompute.disk import checkpoint
-from precompute.options import BUSY, Options, Problem
+from precompute.messages.problem import BUSY, Problem
+from precompute.options import Options
 from store.file.format import FormatError
 from store.file.read import Run
 from store.file.write import RunContent
 
 NETWORK = "network"  # the training that outlives the run
 _REPLACED = "replaced"
+_BEFORE_THERE_WAS_A_CHOICE = {"probe_start": "random", "probe_draws": 0}  # of a recipe, and of its options
 _WAY_OUT = "Name another --out, or replace it with --fresh"
 
 
@@ -156,8 +158,10 @@ def _completed(made_with: Any, recipe: dict[str, Any]) -> Any:
     if not isinstance(made_with, dict) or not isinstance(made_with.get("options"), dict):
         return made_with
     made_with, default = json.loads(json.dumps([made_with, Options().recipe_options()]))
+    default |= _BEFORE_THERE_WAS_A_CHOICE
     options = {name: made_with["options"].get(name, default.get(name)) for name in recipe["options"]}
-    completed = made_with | {"options": options}
+    completed: dict[str, Any] = {name: value for name, value in _BEFORE_THERE_WAS_A_CHOICE.items() if name in recipe}
+    completed |= made_with | {"options": options}
     for part in ("network", "probe"):
         if isinstance(completed.get(part), dict):
             completed[part] = {"stage_rates": []} | completed[part]

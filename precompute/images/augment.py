@@ -34,6 +34,14 @@ class Draws:
         return Draws(order.to(device), shift.to(device), flip.to(device), turn.to(device))
 
     @staticmethod
+    def of_epochs(n_inputs: int, seed: int, epochs: int, device: torch.device) -> "Draws":
+        """Those of the first epochs, one after the other."""
+        every = [Draws.of_epoch(n_inputs, seed, epoch, device) for epoch in range(epochs)]
+        order = torch.cat([draws.order + epoch * n_inputs for epoch, draws in enumerate(every)])
+        shift, flip, turn = (torch.cat([getattr(draws, name) for draws in every]) for name in ("shift", "flip", "turn"))
+        return Draws(order, shift, flip, turn)
+
+    @staticmethod
     def empty(n_inputs: int, device: torch.device) -> "Draws":
         """Room for an epoch's draws."""
         order = torch.zeros(n_inputs, dtype=torch.int64, device=device)
@@ -95,15 +103,22 @@ class Images:
             batch = slice(first, min(first + size, len(self)))
             yield batch, self._seen(self.pixels[batch])
 
+    def drawn(self, times: int, seed: int) -> "DrawnImages":
+        """Each image so many times, augmented as in the first epochs of a training with this seed."""
+        return DrawnImages(self, Draws.of_epochs(len(self), seed, times, self.device))
+
     def plain(self, first: int, last: int) -> Tensor:
         """Inputs first..last-1 as they are: (batch, channels, side, side) float32, channels last in memory."""
         assert isinstance(self.pixels, Tensor)
         return self._seen(self.pixels[first:last])
 
     def augmented(self, index: Tensor, draws: Draws) -> Tensor:
-        """The inputs of index (batch,), each shifted, flipped and turned as drawn; what comes in is black."""
+        """The inputs of index (batch,), each shifted, flipped and turned as drawn; what comes in is black.
+
+        Where there are draws for more inputs than there are images, they are those of one round after another.
+        """
         assert isinstance(self.pixels, Tensor), "files are decoded before a network is trained on them"
-        pixels = self.pixels[index.to(self.pixels.device)].to(self.device)
+        pixels = self.pixels[index.to(self.pixels.device) % len(self.pixels)].to(self.device)
         if not self.preprocessing.warps:
             return self._seen(self._shifted(pixels, index, draws))
         images = self._enlarged(pixels)
@@ -140,6 +155,31 @@ class Images:
 
     def _scaled(self, images: Tensor) -> Tensor:
         return images.mul_(self._scale).add_(self._offset)
+
+
+class DrawnImages:
+    """Augmented images in rounds, all images in order in each: what a frozen network passes as if they were data."""
+
+    def __init__(self, images: Images, draws: Draws, rows: slice | None = None) -> None:
+        self._images, self._draws = images, draws
+        self._rows = rows or slice(0, len(draws.flip))
+        self.preprocessing = images.preprocessing
+
+    def __len__(self) -> int:
+        first, last = int(self._rows.start), int(self._rows.stop)
+        return last - first
+
+    def part(self, rows: slice) -> "DrawnImages":
+        """Some of them; as `Images.part`."""
+        start = self._rows.start
+        return DrawnImages(self._images, self._draws, slice(start + rows.start, start + rows.stop))
+
+    def batches(self, size: int) -> Iterator[tuple[slice, Tensor]]:
+        """As `Images.batches`."""
+        for first in range(0, len(self), size):
+            last = min(first + size, len(self))
+            index = torch.arange(self._rows.start + first, self._rows.start + last, device=self._images.device)
+            yield slice(first, last), self._images.augmented(index, self._draws)
 
 
 def _turned(images: Tensor, shift: Tensor, degrees: Tensor) -> Tensor:

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from precompute.images.sources import is_litter
+from precompute.messages.problem import Problem
 from precompute.messages.wording import some
-from precompute.options import LAYOUTS, Problem, check_is_folder
+from precompute.options import LAYOUTS, check_is_folder
 from store.file.format import MAX_LABELS, MAX_NAME_BYTES
 
 SUFFIXES = frozenset(

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from precompute.images import class_folders, imagenet, sources
 from precompute.images.image_files import DECODED_AT_ONCE, ImageFiles
 from precompute.images.subsets import CIFAR10_LABELS, CIFAR100_LABELS, label_subset, superclasses
-from precompute.options import LAYOUTS, Options, Problem, folder_of
+from precompute.messages.problem import Problem
+from precompute.options import LAYOUTS, Options, folder_of
 
 
 @dataclass(frozen=True)

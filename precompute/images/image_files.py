@@ -18,8 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from precompute.disk.errors import named_in_errors
-from precompute.options import Problem, one_line
+from precompute.messages.problem import Problem, named_in_errors, one_line
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -25,7 +25,8 @@ from precompute.images.class_folders import (
     said_of_ignored,
     split,
 )
-from precompute.options import LAYOUTS, Problem, one_line
+from precompute.messages.problem import Problem, one_line
+from precompute.options import LAYOUTS
 
 N_LABELS = 1000
 A_LABEL = 50  # validation images

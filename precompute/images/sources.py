@@ -19,9 +19,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from precompute.messages.problem import Problem, one_line
 from precompute.messages.progress import Progress
 from precompute.messages.wording import some
-from precompute.options import Problem, check_is_folder, one_line
+from precompute.options import check_is_folder
 
 SIDE = 32
 _HUB = {  # data set -> folder on the hub, its column of labels

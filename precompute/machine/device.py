@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from precompute.machine.distributed import ALONE, World
-from precompute.options import Problem
+from precompute.messages.problem import Problem
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ the statistics of batches go from GPU to GPU, through NCCL. Imports torch late, 
 
 import contextlib
 import datetime
+import gc
 import itertools
 import os
 import sys
@@ -16,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from precompute.options import Problem, one_line
+from precompute.messages.problem import Problem, one_line
 
 if TYPE_CHECKING:
     import numpy as np
@@ -111,6 +112,7 @@ class World:
             self._store = None
             self.size, self.local_size = 1, 1
             distributed.destroy_process_group()
+            gc.collect()  # what refers to the group in a circle keeps its threads, which must not outlive Python
 
     @contextlib.contextmanager
     def last_word(self) -> Iterator[bool]:

@@ -10,13 +10,13 @@ from typing import Any, TypeVar
 import torch
 from torch import nn
 
+from precompute.messages.problem import Problem, one_line
 from precompute.networks import attention
 from precompute.networks.arch import Arch
 from precompute.networks.calls import Call, trace
 from precompute.networks.main_path import Looked, Place
 from precompute.networks.stages import End, stage_ends
 from precompute.networks.taps import HEAD, Tap, tap_shapes
-from precompute.options import Problem, one_line
 from store.file.format import LAYER_NAME
 
 _T = TypeVar("_T")

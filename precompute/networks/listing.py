@@ -3,6 +3,7 @@
 from precompute.networks.choose import tap_shapes_of
 from precompute.networks.models import find_arch
 from precompute.options import Options
+from store.tables.printable import aligned
 
 _HEADS = ("layer", "module", "kind", "unit", "N_f", "F_s", "FC_s", "pooling", "by default", "why")
 
@@ -18,6 +19,4 @@ def list_taps(options: Options) -> str:
         numbers = (str(n_units), f"{height}x{width}", str(n_units * height * width))
         default = "yes" if layer in arch.layers else ""
         rows.append((layer, tap.where, tap.kind, tap.unit, *numbers, pooling, default, tap.why))
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADS))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    return "\n".join([f"{arch.name}, images of {arch.side}x{arch.side}", *lines])
+    return "\n".join([f"{arch.name}, images of {arch.side}x{arch.side}", *aligned(rows, left=len(rows[0]))])

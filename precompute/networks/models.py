@@ -3,11 +3,12 @@
 The paper's VGG-16 is ours (`vgg16`); its EfficientNet-B0 and every other network are timm's (`timm_models`).
 """
 
+from precompute.messages.problem import Problem
 from precompute.networks import vgg16
 from precompute.networks.arch import Arch
 from precompute.networks.pooling import with_pool
 from precompute.networks.taps import Tap
-from precompute.options import Options, Problem
+from precompute.options import Options
 
 
 def find_arch(options: Options) -> Arch:

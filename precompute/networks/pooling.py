@@ -4,9 +4,10 @@ import math
 from dataclasses import replace
 from typing import Literal
 
+from precompute.messages.problem import Problem
 from precompute.networks.arch import Arch
 from precompute.networks.choose import grid_side, tap_shapes_of
-from precompute.options import POOL, Problem
+from precompute.options import POOL
 from store.file.format import MAX_POSITIONS
 
 

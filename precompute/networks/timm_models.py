@@ -10,10 +10,11 @@ import timm
 import torch
 from torch import Tensor, nn
 
+from precompute.messages.problem import Problem
 from precompute.networks import choose
 from precompute.networks.arch import Arch
 from precompute.networks.taps import HEAD, Tap
-from precompute.options import Options, Problem
+from precompute.options import Options
 
 # The paper's stages: the stem, seven stages of blocks, the last convolution. (timm's `features_only` taps before some
 # of them, where other widths are.)

@@ -10,8 +10,9 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
+from precompute.messages.problem import Problem, one_line
 from precompute.networks.arch import Arch
-from precompute.options import WEIGHTS, Options, Problem, one_line
+from precompute.options import WEIGHTS, Options
 
 State = dict[str, Tensor]
 _BEGINNING = 200  # bytes that tell what a file is

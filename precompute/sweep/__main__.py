@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from precompute.machine.distributed import say
 from precompute.machine.stopping import Stopped, Stopping
-from precompute.options import Problem
+from precompute.messages.problem import Problem
 from precompute.sweep.options import SweepOptions, parse
 
 if TYPE_CHECKING:

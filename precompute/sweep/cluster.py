@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from precompute.machine.stopping import EXIT_STATUS, Stopped, Stopping
-from precompute.options import BUSY, Problem, one_line
+from precompute.messages.problem import BUSY, Problem, one_line
 from precompute.sweep.pools import Child, Ended, run_module, stop_all
 from precompute.sweep.runs import SweepRun
 

@@ -13,7 +13,8 @@ from dataclasses import asdict, replace
 from precompute.images import data
 from precompute.job import prepare
 from precompute.machine.stopping import Stopping
-from precompute.options import Options, Problem, parse
+from precompute.messages.problem import Problem
+from precompute.options import Options, parse
 from precompute.plan import make_plan
 from precompute.recipes import recipe_for
 from precompute.sweep.plan import Estimate

@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 import tyro
 
-from precompute.options import Problem, optional
+from precompute.messages.problem import Problem
+from precompute.options import optional
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from precompute.options import BUSY
+from precompute.messages.problem import BUSY
 from precompute.sweep.runs import SweepRun
 
 _GRACE = 60.0  # seconds that a run has to save where it is

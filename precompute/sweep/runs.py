@@ -10,7 +10,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from precompute.options import DATA_SETS, Options, Problem, output_path, parse
+from precompute.messages.problem import Problem
+from precompute.options import DATA_SETS, Options, output_path, parse
 
 if TYPE_CHECKING:
     from precompute.networks.arch import Arch

@@ -7,12 +7,10 @@ Several processes take each step together, a part of its batch each: the same st
 draw, such as dropout, so a training may go on with another number of them.
 """
 
-import math
-import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -21,19 +19,13 @@ from torch.nn.functional import cross_entropy
 from precompute.images.augment import Draws
 from precompute.machine.distributed import ALONE, World
 from precompute.machine.stopping import Stopping
-from precompute.messages.progress import Progress
-from precompute.messages.wording import counted
-from precompute.options import Problem
 from precompute.recipes import Schedule
 from precompute.training.graph import GraphedSteps, compiled
+from precompute.training.hooks import Epochs, Hook, LossCheck, Save, Saves, Shown, Stops, moment
 from store.file.format import HISTORY
 
 _EVALUATIONS = 5  # test accuracy is taken about so often in a training: on a CPU each time costs part of an epoch
-_CHECK_EVERY = 100  # steps between looks at the loss on a GPU, where each look waits for the device
 _WORTH_COMPILING = 50_000  # steps: half a minute of compiling against 0.4 ms a step on an H200, more on slower GPUs
-_SAVE_EVERY = 15.0  # seconds between saves on a GPU, where one can take as long as two epochs
-
-Save = Callable[[dict[str, Any]], None]
 
 
 @dataclass
@@ -68,7 +60,7 @@ class Training:
         self.batch_size = min(self.schedule.batch_size, len(self.labels))
         self.steps_an_epoch = len(self.labels) // self.batch_size  # what is left over joins in other epochs
         self.steps = self.steps_an_epoch * self.schedule.epochs
-        self._sums = torch.zeros(2, dtype=torch.float64, device=self._sum_device())  # of this epoch: loss, right ones
+        self.sums = torch.zeros(2, dtype=torch.float64, device=self._sum_device())  # of this epoch: loss, right ones
         self._rate: float | None = None  # that the optimizer has
         self._graphed: GraphedSteps | None = None
         if self.device.type == "cuda" and self.on_device and not self.world.several:
@@ -79,44 +71,37 @@ class Training:
     def run(self, stopping: Stopping, save: Save | None = None) -> dict[str, list[float]]:
         """Train to the end; returns the history, one value an epoch.
 
-        `save` gets the state after each epoch, on a GPU now and then, and in the middle of one when the person stops.
-        Raises Stopped, and Problem at a loss that is not finite: the state saved last is then still the good one.
+        `save` gets the state now and then, and when the person stops (see `hooks.Saves`). Raises Stopped, and Problem
+        at a loss that is not finite: the state saved last is then still the good one.
         """
-        several = self.world.several
-        saved = -math.inf
-        progress = Progress(self.name, self.steps, self.step, shown=self.world.is_first)
-        if self._graphed is not None and self.steps - self.step >= _WORTH_COMPILING:
-            self.compile()
-            progress.note("its kernels are compiled first, which can take a minute")
-        self.model.train()
-        if not self.world.is_first:
-            torch.manual_seed(self.seed + (self.world.rank << 32) + self.step)  # other dropouts for other inputs
+        stops, shown = Stops(self, stopping), Shown(self)
+        hooks: list[Hook] = [stops, LossCheck(self, stops), Epochs(self)]
+        hooks += [Saves(self, stops, save)] if save is not None else []
+        self._begin(shown)
         draws = None
-        with stopping.held() if several else nullcontext():  # who leaves before all agree is waited for in vain
+        with stopping.held() if self.world.several else nullcontext():  # who leaves before all agree is waited for
             while self.step < self.steps:
                 epoch, batch = divmod(self.step, self.steps_an_epoch)
                 if draws is None or batch == 0:
                     draws = Draws.of_epoch(len(self.labels), self.seed, epoch, self.device)
                 with stopping.held():
                     self.take_step(draws, batch)
-                    ended = batch + 1 == self.steps_an_epoch
-                    looks = ended or self.device.type == "cpu" or batch % _CHECK_EVERY == 0
-                    asked = stopping.agreed(self.world) if looks or not several else False
-                    if looks or asked:
-                        self._check_loss(epoch)
-                    if ended:
-                        self._end_epoch(epoch)
-                    is_due = self.device.type != "cuda" or time.monotonic() - saved > _SAVE_EVERY
-                    if save is not None and (asked or (ended and (is_due or self.step == self.steps))):
-                        self._check_weights(epoch, draws)
-                        self._save(save)
-                        saved = time.monotonic()
-                if asked:
-                    stopping.check()
-                progress.step(self.step, f"epoch {epoch + 1} of {self.schedule.epochs}")
+                    now = moment(self, epoch, batch, draws)
+                    for hook in hooks:
+                        hook.after_step(now)
+                stops.check()
+                shown.after_step(now)
         self.model.eval()
-        progress.finish(f"{counted(self.schedule.epochs, 'epoch')}, {self._summary()}")
+        shown.finish()
         return self.history
+
+    def _begin(self, shown: Shown) -> None:
+        if self._graphed is not None and self.steps - self.step >= _WORTH_COMPILING:
+            self.compile()
+            shown.progress.note("its kernels are compiled first, which can take a minute")
+        self.model.train()
+        if not self.world.is_first:
+            torch.manual_seed(self.seed + (self.world.rank << 32) + self.step)  # other dropouts for other inputs
 
     def compile(self) -> None:
         """Let torch's compiler join what follows one another in the network. Takes its time at the first step."""
@@ -136,13 +121,13 @@ class Training:
         """All that the device does in a step."""
         mine = index[self.world.share(len(index))]
         labels = self.labels[mine]
-        fields = self._fields(self._trained, mine, draws)
+        fields = self.fields(self._trained, mine, draws)
         loss = cross_entropy(fields, labels) * (len(mine) / len(index))  # the parts add up to the batch's mean
         self.optimizer.zero_grad(set_to_none=True)
         (loss * self.world.size).backward()  # type: ignore[no-untyped-call]  # since gradients will be averaged
         self.optimizer.step()
         right = (fields.detach().argmax(1) == labels).sum()
-        self._sums += torch.stack([loss.detach(), right]).to(self._sums)
+        self.sums += torch.stack([loss.detach(), right]).to(self.sums)
 
     def _set_rates(self, rate: float) -> None:
         if rate == self._rate:
@@ -166,7 +151,7 @@ class Training:
             "optimizer": self.optimizer.state_dict(),
             "history": self.history,
             "step": self.step,
-            "sums": self.world.total(self._sums),
+            "sums": self.world.total(self.sums),
             "random": torch.get_rng_state(),  # for layers that draw, such as dropout
             "device_random": torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None,
         }
@@ -183,7 +168,7 @@ class Training:
             self._rates_on_device()
         self.history = state["history"]
         self.step = state["step"]
-        self._sums = state["sums"].to(self._sum_device()) * self.world.is_first  # the first process's are everybody's
+        self.sums = state["sums"].to(self._sum_device()) * self.world.is_first  # the first process's are everybody's
         torch.set_rng_state(state["random"])
         if self.device.type == "cuda" and state.get("device_random") is not None:
             torch.cuda.set_rng_state(state["device_random"], self.device)
@@ -204,57 +189,10 @@ class Training:
         synchronize(self.model, self.device)
         return nn.parallel.DistributedDataParallel(self.model)
 
-    def _fields(self, model: nn.Module, index: Tensor, draws: Draws) -> Tensor:
+    def fields(self, model: nn.Module, index: Tensor, draws: Draws) -> Tensor:
         with torch.autocast(self.device.type, self.autocast, enabled=self.autocast is not None):
             fields: Tensor = model(self.inputs(index, draws))
         return fields.float()
-
-    def _save(self, save: Save) -> None:
-        state = self.state()
-        if self.world.is_first:
-            save(state)
-        self.world.barrier()  # torchrun ends those that are left as soon as one has gone
-
-    def _check_loss(self, epoch: int) -> None:
-        if self.world.any(not math.isfinite(self._sums[0].item())):
-            self._diverged("the loss is", epoch)
-
-    @torch.no_grad()
-    def _check_weights(self, epoch: int, draws: Draws) -> None:
-        """What the weights make of a batch: the loss of the last step was taken before it changed them."""
-        self.model.eval()
-        mine = draws.order[: self.batch_size][self.world.share(self.batch_size)]
-        fields = self._fields(self.model, mine, draws)
-        self.model.train()
-        if self.world.any(not bool(fields.isfinite().all())):
-            self._diverged("what the model answers is", epoch)
-
-    def _diverged(self, what: str, epoch: int) -> NoReturn:
-        raise Problem(
-            f"{self.name}: {what} not finite any more in epoch {epoch + 1} (learning rate "
-            f"{self.optimizer.param_groups[0]['lr']:.3g}). The last good checkpoint is kept; the recipe does not suit "
-            "this data, try --recipe quick or another batch size with --fresh"
-        )
-
-    def _end_epoch(self, epoch: int) -> None:
-        loss, right = self.world.total(self._sums).tolist()
-        every = max(1, self.schedule.epochs // self.evaluations)
-        is_due = (self.schedule.epochs - 1 - epoch) % every == 0
-        accuracy = math.nan
-        if self.evaluate is not None and is_due:
-            self.model.eval()
-            accuracy = self.evaluate()
-            self.model.train()
-        rate = self.schedule.rate(self.step - 1, self.steps_an_epoch)
-        train_accuracy = right / (self.steps_an_epoch * self.batch_size)
-        for column, value in zip(HISTORY, (rate, loss / self.steps_an_epoch, train_accuracy, accuracy), strict=True):
-            self.history[column].append(value)
-        self._sums.zero_()
-
-    def _summary(self) -> str:
-        last = {column: values[-1] for column, values in self.history.items()}
-        text = f"loss {last['loss']:.3f}, train accuracy {last['train_accuracy']:.3f}"
-        return text + ("" if math.isnan(last["test_accuracy"]) else f", test accuracy {last['test_accuracy']:.3f}")
 
     def _sum_device(self) -> torch.device:
         """MPS has no float64."""

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 FORMAT = "filterscope"
-VERSION = 2  # the greatest that is read; a file is written as the least that has all of its content
+VERSION = 3  # the greatest that is read; a file is written as the least that has all of its content
 
 MAX_LABELS = 10_000
 MAX_FILTERS = 1 << 16
@@ -29,9 +29,17 @@ HISTORY = ("learning_rate", "loss", "train_accuracy", "test_accuracy")  # one va
 LAYER_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 FIELDS, CLASS_MEANS, PROBE_WEIGHTS, TEST_FEATURES = "fields", "class_means", "probe_weights", "test_features"
 CONFUSION = "confusion"
+CLASS_MEANS_HALF = "class_means_half"  # of every second test input of each label, from its first on
 OF_TEST_INPUT = "labels/of_test_input"
 THUMBNAILS = "thumbnails"  # at its path, and its height and width in the manifest's `data`
-SINCE = {FIELDS: 1, CLASS_MEANS: 1, PROBE_WEIGHTS: 1, TEST_FEATURES: 1, CONFUSION: 2}  # format version of each
+SINCE = {
+    FIELDS: 1,
+    CLASS_MEANS: 1,
+    PROBE_WEIGHTS: 1,
+    TEST_FEATURES: 1,
+    CONFUSION: 2,
+    CLASS_MEANS_HALF: 3,
+}  # format version of each
 UNTRAINED_SINCE = 2  # a network that was probed as it is has no epochs, and no history
 
 _CHUNK_BYTES = 1 << 18  # at most about this much a chunk, where one entry along the first axis is less
@@ -86,6 +94,7 @@ def expected(manifest: dict[str, Any]) -> dict[str, Spec]:
             PROBE_WEIGHTS: Spec("<f4", (n_filters, n_labels, positions)),
             TEST_FEATURES: Spec("<u2", (test_inputs, n_filters, positions)),
             CONFUSION: Spec("<i4", (n_labels, n_labels)),
+            CLASS_MEANS_HALF: Spec("<f4", (n_filters, n_labels, positions)),
         }
         specs |= {f"{group}/{name}": shapes[name] for name in layer["datasets"]}
         specs |= {f"{group}/history/{column}": Spec("<f8", (layer["epochs"],)) for column in HISTORY}
@@ -131,6 +140,8 @@ def check_manifest(manifest: Any) -> None:
             raise FormatError(f"manifest: layer {name}: 'datasets' must list some of {sorted(known)}")
         if FIELDS not in datasets and not {CLASS_MEANS, PROBE_WEIGHTS} <= set(datasets):
             raise FormatError(f"manifest: layer {name}: neither fields nor class means with probe weights")
+        if CLASS_MEANS_HALF in datasets and not {CLASS_MEANS, PROBE_WEIGHTS} <= set(datasets):
+            raise FormatError(f"manifest: layer {name}: class means of one half without those of all inputs")
         largest = n_filters * max(n_labels * n_labels if FIELDS in datasets else 0, n_labels * positions)
         if TEST_FEATURES in datasets:
             largest = max(largest, test_inputs * n_filters * positions)
@@ -162,7 +173,7 @@ def check_confusion(place: str, confusion: np.ndarray[Any, Any], test_inputs: np
 def is_finite(place: str, values: np.ndarray[Any, Any]) -> bool:
     """Whether every field, class mean or weight of a dataset is finite; of other datasets nothing is asked."""
     name = place.rpartition("/")[2]
-    return name not in (FIELDS, CLASS_MEANS, PROBE_WEIGHTS) or bool(np.isfinite(values).all())
+    return name not in (FIELDS, CLASS_MEANS, PROBE_WEIGHTS, CLASS_MEANS_HALF) or bool(np.isfinite(values).all())
 
 
 def _check_optional(manifest: dict[str, Any]) -> None:

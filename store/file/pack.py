@@ -12,18 +12,31 @@ _MOST_BYTES = 4 << 30  # of restored matrices: a small file must not ask for any
 def packed(run: RunContent) -> RunContent:
     """Each layer as its matrices, or class means and probe weights, whichever is less. Test features and images go.
 
+    So do class means of one half, which would be half as much again; how alike the halves' clusters are stays in the
+    layer's record.
+
     Either gives the same fields, to the bit. Class means and weights are what tells a filter's positions apart, and
     what masks of single weights need; where the matrices are less, a packed file has those no more.
     """
     return replace(run, layers=[_packed(layer) for layer in run.layers], label_of_test_input=None, thumbnails=None)
 
 
+def is_packed(run: RunContent) -> bool:
+    """Whether `packed` would leave it as it is."""
+    extra = run.label_of_test_input is not None or run.thumbnails is not None
+    pairs = [(layer, _packed(layer)) for layer in run.layers]
+    return not extra and all(
+        layer.test_features is None and small.fields is layer.fields and small.class_means is layer.class_means
+        for layer, small in pairs
+    )
+
+
 def unpacked(run: RunContent) -> RunContent:
     """Each layer with its matrices beside class means and weights, up to the size to which a run stores them.
 
-    So h5py and viewers find every field without a product to make. What a packed file has no more (test features, and
-    class means and weights of a layer packed as its matrices) does not come back. Raises FormatError where the matrices
-    would take more than 4 GiB.
+    So h5py and viewers find every field without a product to make. What a packed file has no more (test features, one
+    half's class means, and all of them of a layer packed as its matrices) does not come back. Raises FormatError where
+    the matrices would take more than 4 GiB.
     """
     wanted = [_lacks_fields(layer) for layer in run.layers]
     size = sum(
@@ -38,15 +51,16 @@ def unpacked(run: RunContent) -> RunContent:
 
 
 def _packed(layer: LayerContent) -> LayerContent:
+    layer = replace(layer, test_features=None, class_means_half=None)
     means, weights = layer.class_means, layer.probe_weights
     if means is None or weights is None:
-        return replace(layer, test_features=None)
+        return layer
     _, n_labels, positions = means.shape
     if n_labels < 2 * positions:
         fields = fields_from_factors(means, weights) if layer.fields is None else layer.fields
         record = layer.record | {"positions": positions}
-        return replace(layer, class_means=None, probe_weights=None, fields=fields, test_features=None, record=record)
-    return replace(layer, fields=None, test_features=None)
+        return replace(layer, class_means=None, probe_weights=None, fields=fields, record=record)
+    return replace(layer, fields=None)
 
 
 def _lacks_fields(layer: LayerContent) -> bool:

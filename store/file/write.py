@@ -35,6 +35,7 @@ class LayerContent:
     fields: NDArray[np.float32] | None = None  # (N_f, K, K)
     test_features: NDArray[np.uint16] | None = None  # (test inputs, N_f, S): bfloat16 bit patterns
     confusion: NDArray[np.int32] | None = None  # (K, K): test inputs of label i that the probe takes for label j
+    class_means_half: NDArray[np.float32] | None = None  # (N_f, K, S): of every second test input of each label
 
 
 @dataclass
@@ -167,6 +168,7 @@ def _layer_arrays(layer: LayerContent) -> dict[str, NDArray[Any]]:
         fmt.FIELDS: layer.fields,
         fmt.TEST_FEATURES: layer.test_features,
         fmt.CONFUSION: layer.confusion,
+        fmt.CLASS_MEANS_HALF: layer.class_means_half,
     }
     return {name: np.ascontiguousarray(array) for name, array in candidates.items() if array is not None}
 
@@ -199,7 +201,10 @@ def _fixed_text(names: list[str]) -> NDArray[np.bytes_]:
         if len(name) > fmt.MAX_NAME_BYTES or name.endswith(b"\0"):
             shown = name[:80].decode(errors="replace")
             raise fmt.FormatError(f"the name {shown!r} is longer than {fmt.MAX_NAME_BYTES} bytes, or ends with a zero")
-    return np.array(encoded, dtype=h5py.string_dtype("utf-8", max(1, *map(len, encoded))))
+    # As ASCII where it is: Octave leaves out whole groups that hold UTF-8. At least two bytes: xarray takes strings of
+    # one byte for the letters of a single one.
+    charset = "ascii" if all(name.isascii() for name in encoded) else "utf-8"
+    return np.array(encoded, dtype=h5py.string_dtype(charset, max(2, *map(len, encoded))))
 
 
 def _create(file: h5py.File, place: str, array: NDArray[Any], spec: fmt.Spec) -> None:

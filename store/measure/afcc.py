@@ -25,7 +25,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from store.measure import kernels
+from store.measure import probe
 from store.measure.layer import LayerMeasure, clip
 from store.measure.threads import parallel_ranges
 
@@ -268,7 +268,7 @@ def _run(
 
     def task(share: int, first: int, last: int) -> None:
         arguments = weights, starts, outputs, order, stops, predicted, logits
-        kernels.masked_probe(first, last, features.blocks, features.shift, *arguments)
+        probe.masked_probe(first, last, features.blocks, features.shift, *arguments)
 
     parallel_ranges(task, n_blocks, work=features.n_inputs * len(outputs) * weights.shape[2])
     n_inputs = features.n_inputs

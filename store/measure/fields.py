@@ -11,13 +11,19 @@ array([[ 0.8, -0.2],
        [ 0.4, -0.1]], dtype=float32)
 >>> layer.measure(0.3).n_clusters
 array([1])
+>>> layer.in_gauge("zero-sum").matrix(0)  # without what its weights add to all outputs alike
+array([[ 0.5 , -0.5 ],
+       [ 0.25, -0.25]], dtype=float32)
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from store.measure import kernels
+from store.measure.gauge import AS_TRAINED, Gauge, is_zero_sum, zero_sum
 from store.measure.layer import (
     THRESHOLD,
     LayerMeasure,
@@ -25,6 +31,7 @@ from store.measure.layer import (
     measure_factored,
     measure_layer,
 )
+from store.measure.threads import parallel_ranges
 
 Array = NDArray[np.float32]
 Factors = tuple[Array, Array]  # class means and probe weights, (N_f, K, S) each
@@ -34,13 +41,25 @@ class Fields:
     """N_f matrices (K, K) of float32: rows are input labels, columns output labels.
 
     matrices (N_f, K, K), or factors: class means and probe weights (N_f, K, S) each, or a function that gives them
-    where they are needed beside the matrices. With both, they are the same layer.
+    where they are needed beside the matrices. With both, they are the same layer. Both are as trained, whatever the
+    gauge: what is asked of the fields is of the gauge, and is derived where it is asked for.
     """
 
-    def __init__(self, matrices: Array | None = None, factors: Factors | Callable[[], Factors] | None = None) -> None:
+    def __init__(
+        self,
+        matrices: Array | None = None,
+        factors: Factors | Callable[[], Factors] | None = None,
+        gauge: Gauge = AS_TRAINED,
+    ) -> None:
         if matrices is None and (factors is None or callable(factors)):
             raise ValueError("fields: expected matrices, or class means and probe weights")
         self._matrices, self._factors = matrices, factors
+        self.gauge: Gauge = gauge
+        self._zero_sum = is_zero_sum(gauge)
+
+    def in_gauge(self, gauge: Gauge) -> "Fields":
+        """The same layer in another gauge; what is in memory is shared."""
+        return self if gauge == self.gauge else Fields(self._matrices, self._factors, gauge)
 
     @property
     def is_dense(self) -> bool:
@@ -49,12 +68,12 @@ class Fields:
 
     @property
     def arrays(self) -> tuple[Array, ...]:
-        """What is in memory: the matrices alone, or class means and probe weights."""
+        """What is in memory, as trained: the matrices alone, or class means and probe weights. `gauge` goes with it."""
         return self.factors if self._matrices is None else (self._matrices,)
 
     @property
     def factors(self) -> Factors:
-        """Class means and probe weights. Raises ValueError where there are matrices alone."""
+        """Class means and probe weights, as trained. Raises ValueError where there are matrices alone."""
         if self._factors is None:
             raise ValueError("there are matrices alone, without class means and weights")
         return self._factors() if callable(self._factors) else self._factors
@@ -75,60 +94,101 @@ class Fields:
     def matrix(self, filter_index: int) -> Array:
         """One filter's matrix: (K, K)."""
         if self._matrices is not None:
-            matrix: Array = self._matrices[filter_index]
-            return matrix
-        means, weights = (array[filter_index][None] for array in self.factors)
-        product: Array = fields_from_factors(means, weights)[0]
-        return product
+            matrices = self._matrices[filter_index][None]
+        else:
+            means, weights = (array[filter_index][None] for array in self.factors)
+            matrices = fields_from_factors(means, weights)
+        matrix: Array = (zero_sum(matrices) if self._zero_sum else matrices)[0]
+        return matrix
 
     def matrices(self) -> Array:
         """All of them: (N_f, K, K)."""
-        return fields_from_factors(*self.factors) if self._matrices is None else self._matrices
+        matrices = self._as_trained()
+        return zero_sum(matrices) if self._zero_sum else matrices
 
     def as_matrices(self) -> "Fields":
         """The same, with the matrices in memory."""
-        return Fields(self.matrices(), self._factors)
+        return Fields(self._as_trained(), self._factors, self.gauge)
+
+    def _as_trained(self) -> Array:
+        return fields_from_factors(*self.factors) if self._matrices is None else self._matrices
 
     def measure(
         self, threshold: float = THRESHOLD, order: ArrayLike | None = None, counts: ArrayLike | None = None
     ) -> LayerMeasure:
         """Clip, cluster and count (see `measure_layer`)."""
         if self._matrices is not None:
-            return measure_layer(self._matrices, threshold, order, counts)
-        return measure_factored(*self.factors, threshold, order, counts)
+            return measure_layer(self._matrices, threshold, order, counts, self.gauge)
+        return measure_factored(*self.factors, threshold, order, counts, self.gauge)
 
     def of_label(self, label: int) -> tuple[Array, Array]:
         """What a label causes on every output, F[:, label, :], and every label on its output, F[:, :, label].
 
-        (N_f, K) each; from the factors with the same bits as a matrix has: in order over s, rounded once.
+        (N_f, K) each; from the factors with the same bits as a matrix has: in order over s, rounded once. In the
+        zero-sum gauge a column needs the mean of every row: they are computed at the first label, and kept.
         """
         if self._matrices is not None:
-            return self._matrices[:, label, :], self._matrices[:, :, label]
-        means, weights = self.factors
-        row, column = np.zeros((2, *means.shape[:2]))
-        for s in range(means.shape[2]):
-            row += means[:, label, s, None].astype(np.float64) * weights[:, :, s]
-            column += means[:, :, s].astype(np.float64) * weights[:, label, s, None]
-        return row.astype(np.float32), column.astype(np.float32)
+            row, column = self._matrices[:, label, :], self._matrices[:, :, label]
+        else:
+            means, weights = self.factors
+            sums = np.zeros((2, *means.shape[:2]))
+            for s in range(means.shape[2]):
+                sums[0] += means[:, label, s, None].astype(np.float64) * weights[:, :, s]
+                sums[1] += means[:, :, s].astype(np.float64) * weights[:, label, s, None]
+            row, column = _rounded(sums)
+        if not self._zero_sum:
+            return row, column
+        means_of_rows = self._row_means
+        with np.errstate(invalid="ignore"):  # infinite fields
+            return _rounded(row - means_of_rows[:, label, None]), _rounded(column - means_of_rows)
+
+    @cached_property
+    def _row_means(self) -> NDArray[np.float64]:
+        """(N_f, K): the mean over outputs of each row, as trained."""
+        found = np.empty((len(self), self.n_labels))
+
+        def fill(share: int, first: int, last: int) -> None:
+            if self._matrices is not None:
+                kernels.fill_means(first, last, self._matrices, found)
+            else:
+                kernels.fill_means_of_factors(first, last, *self.factors, found)
+
+        parallel_ranges(fill, len(self), work=found.size * self.n_labels)
+        return found
 
     def squares(self) -> NDArray[np.float64]:
         """(N_f,): the sum of F^2 of each filter; from the factors the trace of (A^T A)(w^T w), without a matrix."""
         if self._matrices is not None:
-            flat = self._matrices.reshape(len(self._matrices), -1)
-            return np.array([np.dot(row, row) for row in map(_float64, flat)])
-        pairs = zip(*self.factors, strict=True)
-        return np.array([np.sum((a.T @ a) * (w.T @ w)) for a, w in (map(_float64, pair) for pair in pairs)])
+            rows = (_float64(self.matrix(f)).reshape(-1) for f in range(len(self)))
+            return np.array([np.dot(row, row) for row in rows])
+        return np.array([np.sum((a.T @ a) * (w.T @ w)) for a, w in self._pairs()])
 
     def ranks(self) -> NDArray[np.float64]:
         """Numerical rank of each matrix, (N_f,): singular values above K roundings of a float32.
 
         NaN where a matrix is not finite. A layer of 1x1 filters has fields of rank one, whatever it has learned, so a
         part of its clusters is algebra: what is above the threshold is so by the product of two numbers. With A = QR
-        and w = PT, A w^T has the singular values of R T^T, whose sides are at most S: no matrix of K x K is made.
+        and w = PT, A w^T has the singular values of R T^T, whose sides are at most S: no matrix of K x K is made. In
+        the zero-sum gauge w is without its mean over outputs.
         """
         if not self.has_factors:
             return np.array([_rank(_float64(matrix), self.n_labels) for matrix in self.matrices()])
-        return np.array([_rank_of_product(*map(_float64, pair)) for pair in zip(*self.factors, strict=True)])
+        return np.array([_rank_of_product(*pair) for pair in self._pairs()])
+
+    def _pairs(self) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+        """Class means and weights of each filter, (K, S) each; in the zero-sum gauge weights without their mean."""
+        for a, w in zip(*self.factors, strict=True):
+            means, weights = _float64(a), _float64(w)
+            if self._zero_sum:
+                with np.errstate(invalid="ignore"):  # infinite weights
+                    weights -= weights.mean(axis=0)
+            yield means, weights
+
+
+def _rounded(array: NDArray[np.float64]) -> Array:
+    """To float32, a zero without a sign, as the kernels do it."""
+    with np.errstate(over="ignore"):
+        return array.astype(np.float32) + np.float32(0)
 
 
 def _float64(array: Array) -> NDArray[np.float64]:

@@ -44,6 +44,28 @@ def field_matrix(class_mean: NDArray, weight: NDArray, out: NDArray) -> None:
 
 
 @nb.njit(nogil=True, cache=True)
+def _mean(row: NDArray) -> float:
+    """Summed in order in float64; of float32 (K,)."""
+    total = 0.0
+    for j in range(row.shape[0]):
+        total += np.float64(row[j])
+    return total / row.shape[0]
+
+
+@nb.njit(nogil=True, cache=True)
+def zero_sum_matrix(fields: NDArray, out: NDArray) -> None:
+    """out[i, j] = fields[i, j] - the mean of row i: (K, K) float32 each, which may be the same memory.
+
+    The difference is taken in float64 and rounded once to float32. A zero is written without a sign.
+    """
+    n_labels = fields.shape[0]
+    for i in range(n_labels):
+        mean = _mean(fields[i])
+        for j in range(n_labels):
+            out[i, j] = np.float32(np.float64(fields[i, j]) - mean) + np.float32(0)
+
+
+@nb.njit(nogil=True, cache=True)
 def _maximum(fields: NDArray, bits: NDArray, row_maximum: NDArray) -> np.float32:
     """The largest element of a matrix, NaN if any element is; `bits` is the same memory as int32.
 
@@ -175,21 +197,30 @@ def _measure_filter(f, fields, threshold, order, filters, labels, sums, row_maxi
 
 
 @nb.njit(nogil=True, cache=True)
-def measure_dense(first, last, fields, threshold, order, filters, labels, sums):
-    """Measure the filters first..last-1 of fields (N_f, K, K)."""
-    row_maximum = np.empty(fields.shape[1], np.int32)
+def measure_dense(first, last, fields, threshold, order, filters, labels, sums, zero_sum):
+    """Measure the filters first..last-1 of fields (N_f, K, K), as they are or `zero_sum`."""
+    n_labels = fields.shape[1]
+    row_maximum = np.empty(n_labels, np.int32)
+    side = n_labels if zero_sum else 0
+    matrix = np.empty((side, side), np.float32)
     for f in range(first, last):
-        _measure_filter(f, fields[f], threshold, order, filters, labels, sums, row_maximum)
+        if zero_sum:
+            zero_sum_matrix(fields[f], matrix)
+            _measure_filter(f, matrix, threshold, order, filters, labels, sums, row_maximum)
+        else:
+            _measure_filter(f, fields[f], threshold, order, filters, labels, sums, row_maximum)
 
 
 @nb.njit(nogil=True, cache=True)
-def measure_factors(first, last, class_means, weights, threshold, order, filters, labels, sums):
+def measure_factors(first, last, class_means, weights, threshold, order, filters, labels, sums, zero_sum):
     """Measure the filters first..last-1 of class_means and weights (N_f, K, S) each, one matrix at a time."""
     n_labels = class_means.shape[1]
     matrix = np.empty((n_labels, n_labels), np.float32)
     row_maximum = np.empty(n_labels, np.int32)
     for f in range(first, last):
         field_matrix(class_means[f], np.ascontiguousarray(weights[f].T), matrix)
+        if zero_sum:
+            zero_sum_matrix(matrix, matrix)
         _measure_filter(f, matrix, threshold, order, filters, labels, sums, row_maximum)
 
 
@@ -201,6 +232,32 @@ def fill_fields(first, last, class_means, weights, out):
 
 
 @nb.njit(nogil=True, cache=True)
+def fill_zero_sum(first, last, fields, out):
+    """The matrices first..last-1 of fields (N_f, K, K), zero-sum, into out (N_f, K, K)."""
+    for f in range(first, last):
+        zero_sum_matrix(fields[f], out[f])
+
+
+@nb.njit(nogil=True, cache=True)
+def fill_means(first, last, fields, out):
+    """The means of the rows of the matrices first..last-1 of fields (N_f, K, K) into out (N_f, K)."""
+    for f in range(first, last):
+        for i in range(fields.shape[1]):
+            out[f, i] = _mean(fields[f, i])
+
+
+@nb.njit(nogil=True, cache=True)
+def fill_means_of_factors(first, last, class_means, weights, out):
+    """The same, of the products of class_means and weights (N_f, K, S) each, one matrix at a time."""
+    n_labels = class_means.shape[1]
+    matrix = np.empty((n_labels, n_labels), np.float32)
+    for f in range(first, last):
+        field_matrix(class_means[f], np.ascontiguousarray(weights[f].T), matrix)
+        for i in range(n_labels):
+            out[f, i] = _mean(matrix[i])
+
+
+@nb.njit(nogil=True, cache=True)
 def sum_over_filters(rows: NDArray) -> NDArray:
     """(N_f, K) -> (K,), added filter by filter in order, so that every implementation gets the same bits."""
     total = np.zeros(rows.shape[1], np.float64)
@@ -208,78 +265,6 @@ def sum_over_filters(rows: NDArray) -> NDArray:
         for i in range(rows.shape[1]):
             total[i] += rows[f, i]
     return total
-
-
-@nb.njit(nogil=True, cache=True)
-def _add_filter(f, block, shift, weights, first, last, outputs, logits, bits, values):
-    """Add what filter f gives to the outputs[first:last] of a block of inputs to logits (K, inputs) float64.
-
-    block (N_f * S, inputs) holds float32 bit patterns, or their upper halves (bfloat16) where shift is 16; bits and
-    values (S, inputs) are scratch. Products are exact in float64 and added position by position, in order, so that
-    neither fused multiply-add nor the number of lanes changes a bit.
-    """
-    n_positions, n_inputs = values.shape
-    floats = bits.view(np.float32)
-    for s in range(n_positions):
-        for x in range(n_inputs):
-            bits[s, x] = np.uint32(block[f * n_positions + s, x]) << shift
-        for x in range(n_inputs):
-            values[s, x] = floats[s, x]
-    for place in range(first, last):
-        j = outputs[place]
-        s = 0
-        while s + 4 <= n_positions:  # four at a time: the sums are loaded and stored a fourth as often
-            w0, w1 = np.float64(weights[f, j, s]), np.float64(weights[f, j, s + 1])
-            w2, w3 = np.float64(weights[f, j, s + 2]), np.float64(weights[f, j, s + 3])
-            for x in range(n_inputs):
-                total = logits[j, x] + w0 * values[s, x] + w1 * values[s + 1, x]
-                logits[j, x] = total + w2 * values[s + 2, x] + w3 * values[s + 3, x]
-            s += 4
-        while s < n_positions:
-            w0 = np.float64(weights[f, j, s])
-            for x in range(n_inputs):
-                logits[j, x] += w0 * values[s, x]
-            s += 1
-
-
-@nb.njit(nogil=True, cache=True)
-def masked_probe(first, last, blocks, shift, weights, starts, outputs, order, stops, predicted, logits):
-    """The probe on the blocks first..last-1 of inputs, adding filter after filter in the given order.
-
-    blocks (blocks, N_f * S, inputs) as in `_add_filter`; weights (N_f, K, S); filter f gives to the outputs
-    outputs[starts[f]:starts[f + 1]] alone. After stops[p] filters, writes the output with the largest logit, the first
-    of equals, into predicted (P, blocks, inputs); after the last stop the logits as well: (blocks, inputs, K) float32,
-    rounded once. Compared are the rounded ones.
-    """
-    n_labels, n_positions = weights.shape[1:]
-    n_inputs = blocks.shape[2]
-    totals = np.empty((n_labels, n_inputs), np.float64)
-    bits = np.empty((n_positions, n_inputs), np.uint32)
-    values = np.empty((n_positions, n_inputs), np.float64)
-    largest = np.empty(n_inputs, np.float32)
-    for block in range(first, last):
-        totals[:] = 0.0
-        added = 0
-        for point in range(len(stops)):
-            while added < stops[point]:
-                f = order[added]
-                if starts[f] < starts[f + 1]:
-                    ends = starts[f], starts[f + 1]
-                    _add_filter(f, blocks[block], shift, weights, ends[0], ends[1], outputs, totals, bits, values)
-                added += 1
-            answer = predicted[point, block]
-            for x in range(n_inputs):
-                largest[x] = np.float32(totals[0, x])
-                answer[x] = 0
-            for j in range(1, n_labels):
-                for x in range(n_inputs):
-                    logit = np.float32(totals[j, x])
-                    if logit > largest[x]:
-                        largest[x] = logit
-                        answer[x] = j
-        for x in range(n_inputs):
-            for j in range(n_labels):
-                logits[block, x, j] = np.float32(totals[j, x])
 
 
 @nb.njit(nogil=True, cache=True)

@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from store.measure import kernels
+from store.measure.gauge import AS_TRAINED, Gauge, is_zero_sum
 from store.measure.threads import n_shares, parallel_ranges
 
 THRESHOLD = 0.3  # supplement, "Explanations for Figure 1"
@@ -95,17 +96,19 @@ def measure_layer(
     threshold: float = THRESHOLD,
     order: ArrayLike | None = None,
     counts: ArrayLike | None = None,
+    gauge: Gauge = AS_TRAINED,
 ) -> LayerMeasure:
     """Measure a layer from its field matrices.
 
     fields (N_f, K, K) float32; threshold in [0, 1], a fraction of each filter's maximum; order (K,), the labels in the
     order of the greedy scan (default: as stored); counts (K,), test inputs a label: given, the result has the
-    accumulated fields (Figure 2B) as well. Raises ValueError or TypeError that name the argument.
+    accumulated fields (Figure 2B) as well; gauge: of the fields, as given or zero-sum (see `gauge`). Raises ValueError
+    or TypeError that name the argument.
     """
     fields = _float32("fields", fields, ("filters", "labels", "labels"))
     if fields.shape[1] != fields.shape[2]:
         raise ValueError(f"fields: expected square matrices (filters, labels, labels), got shape {fields.shape}")
-    return _measure(kernels.measure_dense, (fields,), threshold, order, counts)
+    return _measure(kernels.measure_dense, (fields,), threshold, order, counts, gauge)
 
 
 def measure_factored(
@@ -114,6 +117,7 @@ def measure_factored(
     threshold: float = THRESHOLD,
     order: ArrayLike | None = None,
     counts: ArrayLike | None = None,
+    gauge: Gauge = AS_TRAINED,
 ) -> LayerMeasure:
     """Measure a layer from class means and probe weights, (N_f, K, S) float32 each, one matrix a core at a time.
 
@@ -121,7 +125,7 @@ def measure_factored(
     """
     class_means, probe_weights = _factors(class_means, probe_weights)
     arrays = (class_means, probe_weights)
-    return _measure(kernels.measure_factors, arrays, threshold, order, counts)
+    return _measure(kernels.measure_factors, arrays, threshold, order, counts, gauge)
 
 
 def fields_from_factors(class_means: NDArray[np.float32], probe_weights: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -213,10 +217,12 @@ def _measure(
     threshold: float,
     order: ArrayLike | None,
     counts: ArrayLike | None,
+    gauge: Gauge,
 ) -> LayerMeasure:
     n_filters, n_labels = arrays[0].shape[:2]
     threshold = _threshold(threshold)
     order = _order(order, n_labels)
+    zero_sum = is_zero_sum(gauge)
     inputs = None if counts is None else _counts(counts, n_labels)
     maximum = np.empty(n_filters, np.float32)
     silent = np.empty(n_filters, np.bool_)
@@ -228,7 +234,7 @@ def _measure(
     fields = np.zeros((3, n_filters if inputs is not None else 0, n_labels))  # the same, adding up fields
 
     def measure(share: int, first: int, last: int) -> None:
-        kernel(first, last, *arrays, threshold, order, filters, labels[share], fields)
+        kernel(first, last, *arrays, threshold, order, filters, labels[share], fields, zero_sum)
 
     parallel_ranges(measure, n_filters, work=n_filters * n_labels * n_labels)
 

@@ -129,13 +129,14 @@ def shuffled(fields: Fields, seed: Seed, each_filter: bool = False) -> Fields:
     independent of each other, and keep what they have in common, so that the draws differ as layers would. With
     `each_filter` a permutation for each: the same expectation of whatever is added up over filters, but draws that
     differ far less, since what filters share is gone as well; a z-score over those would call anything significant.
-    Matrices and factors are permuted alike.
+    Matrices and factors are permuted alike, as trained; the draw is in the layer's gauge.
     """
     outputs = _permuted(len(fields), fields.n_labels, seed, each_filter)
     if fields.is_dense:
-        return Fields(np.take_along_axis(fields.matrices(), outputs[:, None, :], axis=2))
+        (matrices,) = fields.arrays
+        return Fields(np.take_along_axis(matrices, outputs[:, None, :], axis=2), gauge=fields.gauge)
     means, weights = fields.factors
-    return Fields(factors=(means, np.take_along_axis(weights, outputs[:, :, None], axis=1)))
+    return Fields(factors=(means, np.take_along_axis(weights, outputs[:, :, None], axis=1)), gauge=fields.gauge)
 
 
 def rotation(n_filters: int, seed: Seed) -> NDArray[np.float64]:
@@ -155,8 +156,9 @@ def rotated(fields: Fields, seed: Seed) -> Fields:
     """The layer with its filters mixed by one random rotation: A' = QA, w' = Qw.
 
     The sum over filters of A'[f, i, s] w'[f, j, s] is that of A and w, at each position and so for every logit, since Q
-    is orthogonal. Multiplied in float64, rounded once to float32. Raises ValueError where there are no class means and
-    weights, and where a value is not finite: it would be in every filter.
+    is orthogonal. Multiplied in float64, rounded once to float32. The draw is in the layer's gauge: rotating and taking
+    the mean over outputs may change places. Raises ValueError where there are no class means and weights, and where a
+    value is not finite: it would be in every filter.
     """
     if not fields.has_factors:
         raise ValueError("fields alone cannot be rotated; class means and weights can")
@@ -168,7 +170,7 @@ def rotated(fields: Fields, seed: Seed) -> Fields:
         (q @ array.reshape(len(array), -1).astype(np.float64)).astype(np.float32).reshape(array.shape)
         for array in factors
     )
-    return Fields(factors=(means, weights))
+    return Fields(factors=(means, weights), gauge=fields.gauge)
 
 
 def _permuted(n_filters: int, n_labels: int, seed: Seed, each_filter: bool) -> NDArray[np.int64]:

@@ -13,16 +13,16 @@ claim that holds of these as well says nothing about the network.
 ... ]
 >>> for finding in judge([RunRecord("Table 1", 100, 0, 10_000, "10", layers)], 0.3)[:3]:
 ...     print(finding.verdict, "|", finding.numbers)
-holds | accuracy 0.352, 0.752
-holds | n 988, 16.3
+holds | accuracy 0.352 (layer 2), 0.752 (layer 10)
+holds | n 987.8 (layer 2), 16.3 (layer 10)
 not enough runs | K = 100 alone
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from store.measure.summary import FAR_ABOVE
+from store.measure.summary import FAR_ABOVE, Summary
 from store.paper.criteria import (
     AVERAGES,
     CERTAIN,
@@ -35,7 +35,9 @@ from store.paper.criteria import (
     Outcome,
     Verdict,
 )  # fmt: skip
-from store.paper.records import LayerRecord, RunRecord
+from store.paper.records import CLAIM_NULLS, ClaimNull, LayerRecord, RunRecord
+
+DRAWS = 5  # of each null
 
 
 class Claim(NamedTuple):
@@ -101,7 +103,7 @@ class Finding:
     seeds: Count
     tried: tuple[float, ...]  # thresholds at which there was enough to say; none where the claim has no threshold
     holds_at: tuple[float, ...]
-    chance: Mapping[str, Count]
+    chance: Mapping[str, Count]  # by null; of 0 where it was asked for and a layer that the claim needs cannot be drawn
 
     @property
     def intervals(self) -> list[tuple[float, float]]:
@@ -131,6 +133,11 @@ def judge(
     return [_finding(claim, runs, threshold, thresholds, null_samples or {}) for claim in CLAIMS]
 
 
+def verdicts_that_differ(found: Sequence[Finding], others: Sequence[Finding]) -> list[Finding]:
+    """Those of `found` whose verdict is another among `others`: the same claims on the same runs in the other gauge."""
+    return [one for one, other in zip(found, others, strict=True) if one.verdict != other.verdict]
+
+
 def _finding(
     claim: Claim,
     runs: Sequence[RunRecord],
@@ -153,9 +160,26 @@ def _finding(
         {
             name: counted
             for name, draws in null_samples.items()
-            if (counted := _count([_outcome(claim, draw, threshold) for draw in draws])).of
+            if (counted := _by_chance(claim, runs, draws, threshold)).of or (draws and claim.key in ABOUT_CHANCE)
         },
     )
+
+
+def _by_chance(
+    claim: Claim, runs: Sequence[RunRecord], draws: Sequence[Sequence[RunRecord]], threshold: float
+) -> Count:
+    return _count([_outcome(claim, draw, threshold) for draw in draws if _has_layers(claim, runs, draw)])
+
+
+def _has_layers(claim: Claim, runs: Sequence[RunRecord], draw: Sequence[RunRecord]) -> bool:
+    """Whether a draw has the layers that the claim needs of the runs: the saturated one, or all up to it."""
+    if claim.key not in ABOUT_CHANCE or len(draw) != len(runs):  # an untrained network stands for all runs
+        return True
+    for one, run in zip(draw, runs, strict=True):
+        needed = run.until_saturated if claim.key == "noise" else [run.last] if run.last else []
+        if not {layer.name for layer in needed} <= {layer.name for layer in one.layers}:
+            return False
+    return True
 
 
 def _count(outcomes: Sequence[Outcome]) -> Count:
@@ -181,9 +205,33 @@ def _outcome(claim: Claim, runs: Sequence[RunRecord], threshold: float) -> Outco
     return shown if len(runs) == 1 else Outcome(shown.verdict, f"{name}: {shown.numbers}")
 
 
+ABOUT_CHANCE = {"noise", "scaling", "snr"}  # whose numbers every null has: it has no accuracy or order of its own
 _WITHOUT_THRESHOLD = {"accuracy", "linear", "train"}
 
 
 def without_accuracy(run: RunRecord, layers: Sequence[LayerRecord]) -> RunRecord:
     """The run with stand-ins for its layers: they have no accuracy, other orders or training inputs of their own."""
     return replace(run, layers=[LayerRecord(layer.name, None, layer.at) for layer in layers])
+
+
+def null_samples(
+    runs: Sequence[RunRecord],
+    draw: Callable[[int, str, ClaimNull, int], Summary | None],
+    threshold: float,
+    draws: int = DRAWS,
+) -> dict[str, list[list[RunRecord]]]:
+    """By the name of each null, its draws: each in place of all the runs.
+
+    draw(number of the run, name of its layer, null, seed) gives a layer's stand-in (`records.null_sample`); None where
+    the layer cannot be drawn: it is missing in that draw, and a claim that needs it is not tested.
+    """
+
+    def in_place_of(number: int, null: ClaimNull, seed: int) -> RunRecord:
+        drawn = [(layer.name, draw(number, layer.name, null, seed)) for layer in runs[number].layers]
+        layers = [LayerRecord(name, None, {threshold: at}) for name, at in drawn if at is not None]
+        return without_accuracy(runs[number], layers)
+
+    return {
+        null: [[in_place_of(number, null, seed) for number in range(len(runs))] for seed in range(draws)]
+        for null in CLAIM_NULLS
+    }

@@ -14,7 +14,8 @@ accuracy saturates, and the layers are the paper's where it has any of the netwo
                   K has at least LINEAR of their variance, and the 95% interval of the slope, through all runs, is
                   above zero. At least 3 different K.
     train         The clusters of training inputs share at least SAME of their elements with those of test inputs, as
-                  the mean over filters (Jaccard), in every layer for which the run has both. At one threshold.
+                  the mean over filters (Jaccard), in every layer for which the run has both. At one threshold. The two
+                  halves of the test inputs are the ceiling: nothing but the sample tells these apart.
     order         n, N_c and C_s of every layer change by at most AVERAGES in the reversed and a random scan order.
     order, each   No more than FEW of the filters of any layer have other clusters in these orders.
 """
@@ -51,7 +52,7 @@ def _accuracy(run: RunRecord, threshold: float) -> Outcome:
     known = [(name, accuracy) for name, accuracy in layers if accuracy is not None]
     if len(known) < 2 or run.saturated not in dict(known) or not run.test_inputs:
         return Outcome("not enough runs", "", "accuracies of two layers")
-    numbers = f"accuracy {', '.join(f'{accuracy:.3f}' for _, accuracy in known)}"
+    numbers = f"accuracy {', '.join(f'{accuracy:.3f} (layer {name})' for name, accuracy in known)}"
     best = known[0]
     for name, accuracy in known[1:]:
         if best[1] - accuracy > _spread(best[1], accuracy, run.test_inputs):
@@ -68,7 +69,7 @@ def _noise(run: RunRecord, threshold: float) -> Outcome:
     known = [(name, noise) for name, noise in known if not math.isnan(noise)]
     if len(run.layers) < 2 or not known:
         return Outcome("not enough runs", "", "two layers with clusters")
-    numbers = f"n {', '.join(f'{noise:.3g}' for _, noise in known)}"
+    numbers = f"n {', '.join(f'{noise:,.1f} (layer {name})' for name, noise in known)}"
     if len(known) < 2:
         return Outcome("fails", f"{numbers}: the first layer is the most accurate")
     for (before, more), (name, less) in pairwise(known):
@@ -90,11 +91,13 @@ def _snr(run: RunRecord, threshold: float) -> Outcome:
 
 def _train(run: RunRecord, threshold: float) -> Outcome:
     known = [(layer.name, layer.train) for layer in run.layers if layer.train]
+    ceilings = {layer.name: layer.halves for layer in run.layers if layer.halves is not None}
     if not known:
         return Outcome("not enough runs", "", "clusters of training inputs, which --afcc makes")
     numbers = "; ".join(
         f"layer {name}: {train.alike:.1%} of elements, {train.identical:.1%} of filters identical "
         f"(threshold {train.threshold:g})"
+        + (f"; two halves of the test inputs have {ceilings[name]:.1%} in common" if name in ceilings else "")
         for name, train in known
         if train
     )

@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from store.file.manifest import mapping
 from store.file.read import Layer, Run
+from store.file.sample_results import of_layer
 from store.measure.fields import Fields
+from store.measure.gauge import AS_TRAINED, Gauge
 from store.measure.layer import THRESHOLD, LayerMeasure, scan_order
 from store.measure.nulls import rotated, shuffled
 from store.measure.summary import Summary, summary
@@ -48,6 +50,7 @@ class LayerRecord:
     at: Mapping[float, Summary]  # by threshold
     scans: Mapping[float, Sequence[Scan]] = field(default_factory=dict)
     train: TrainClusters | None = None
+    halves: float | None = None  # how alike the two halves of the test inputs are (Jaccard): the ceiling of `train`
 
 
 @dataclass(frozen=True)
@@ -114,21 +117,28 @@ def measured_at(stored: LayerMeasure, others: Mapping[str, LayerMeasure]) -> At:
     return summary(stored), [scan(order, stored, other) for order, other in others.items()]
 
 
-def measure(layer: Layer, threshold: float) -> At:
-    stored = layer.measure(threshold)
+def measure(layer: Layer, threshold: float, gauge: Gauge = AS_TRAINED) -> At:
+    fields = layer.fields(gauge=gauge)
     orders: tuple[Literal["reversed"], Literal["random"]] = ("reversed", "random")
-    return measured_at(stored, {name: layer.measure(threshold, scan_order(name, layer.n_labels)) for name in orders})
+    stored = fields.measure(threshold)
+    return measured_at(stored, {name: fields.measure(threshold, scan_order(name, layer.n_labels)) for name in orders})
 
 
 def run_record(
-    run: Run, thresholds: Sequence[float] = (THRESHOLD,), measure: Callable[[Layer, float], At] = measure
+    run: Run,
+    thresholds: Sequence[float] = (THRESHOLD,),
+    measure: Callable[[Layer, float, Gauge], At] = measure,
+    gauge: Gauge = AS_TRAINED,
 ) -> RunRecord:
-    """A file's record; what its manifest says may be missing, or be anything. Raises FormatError, OSError."""
+    """A file's record; what its manifest says may be missing, or be anything. Raises FormatError, OSError.
+
+    Clusters of training inputs are those that the run has left in the file: as trained, whatever the gauge.
+    """
     arch = str(mapping(run.manifest["network"]).get("arch"))
     layers = []
     for name in the_papers(arch, list(run.layers)):
         layer = run.layers[name]
-        found = {threshold: measure(layer, threshold) for threshold in thresholds}
+        found = {threshold: measure(layer, threshold, gauge) for threshold in thresholds}
         layers.append(
             LayerRecord(
                 name,
@@ -136,6 +146,7 @@ def run_record(
                 {threshold: at for threshold, (at, _) in found.items()},
                 {threshold: scans for threshold, (_, scans) in found.items()},
                 _train_clusters(mapping(layer.record.get("afcc"))),
+                _halves(layer),
             )
         )
     saturated = saturated_layer(arch, {layer.name: layer.accuracy for layer in layers}) if layers else ""
@@ -150,6 +161,11 @@ def _train_clusters(afcc: dict[str, Any]) -> TrainClusters | None:
     values = [_number(value) for value in (afcc.get("threshold"), alike.get("identical"), alike.get("mean"))]
     threshold, identical, mean = values
     return None if threshold is None or identical is None or mean is None else TrainClusters(threshold, identical, mean)
+
+
+def _halves(layer: Layer) -> float | None:
+    found = of_layer(layer.record)
+    return found.halves.jaccard if found is not None and found.halves is not None else None
 
 
 def _number(value: object) -> float | None:

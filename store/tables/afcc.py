@@ -1,11 +1,9 @@
 """What AFCC left of a run's weights and accuracies, as text, from the file alone."""
 
-from collections.abc import Iterable
-
 from store.file.afcc_results import BATCHES, BetweenResults, Cost, LayerResults, between, of_layer
 from store.file.read import Run
 from store.paper.published import PublishedAFCC, published_afcc
-from store.tables.printable import printable
+from store.tables.printable import aligned, printable
 
 _HEAD = ["mask", "kept", "before", "probe trained", "network trained"]
 
@@ -30,7 +28,7 @@ def _probe(layer: str, results: LayerResults, paper: PublishedAFCC | None) -> st
     lines = [
         f"AFCC at layer {layer}: of {_count(results.weights)} weights those in clusters at threshold "
         f"{_plain(results.threshold)}; accuracy with all of them {_accuracy(results.accuracy)}",
-        *_aligned(rows),
+        *aligned(rows, left=1),
     ]
     if paper is not None:
         lines.append(
@@ -58,13 +56,7 @@ def _between(results: BetweenResults) -> str:
         numbers = [_count(step.weights), _count(step.kept), _accuracy(step.before), _accuracy(step.trained)]
         rows.append([printable(step.mask), printable(step.layers) or "-", *numbers])
     head = f"AFCC between layers, one after another; the network's own accuracy {_accuracy(results.accuracy)}"
-    return "\n".join([head, *_aligned(rows)])
-
-
-def _aligned(rows: list[list[str]]) -> Iterable[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for first, *cells in rows:
-        yield "  ".join([first.ljust(widths[0]), *(c.rjust(w) for c, w in zip(cells, widths[1:], strict=True))])
+    return "\n".join([head, *aligned(rows, left=1)])
 
 
 def _accuracy(value: float | None) -> str:

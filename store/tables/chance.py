@@ -6,21 +6,31 @@ from collections.abc import Sequence
 import numpy as np
 
 from store.file.read import Layer, Run
+from store.measure.gauge import AS_TRAINED, Gauge
 from store.measure.layer import LayerMeasure
 from store.measure.nulls import NULLS, STATISTICS, Chance, NullComparison, against, chance
 from store.measure.semantics import Agreement, Sharing, confusion_agreement, superclass_sharing, together
+from store.tables.layers import in_words
+from store.tables.printable import aligned
 
 _HEAD = ["", "n", "N_c", "C_s", "signal", "noise_I", "noise_E", "SNR_I", "SNR_E"]
 
 
 def chance_table(
-    run: Run, layer: Layer, threshold: float, samples: int, seed: int, untrained: Sequence[LayerMeasure] = ()
+    run: Run,
+    layer: Layer,
+    threshold: float,
+    samples: int,
+    seed: int,
+    untrained: Sequence[LayerMeasure] = (),
+    gauge: Gauge = AS_TRAINED,
 ) -> str:
     """The layer's numbers, under them each null's mean +- standard deviation and z; '-' where one is undefined.
 
-    untrained: the same layer of untrained networks, measured at the same threshold, which then is a null as well.
+    untrained: the same layer of untrained networks, measured at the same threshold and in the same gauge, which then is
+    a null as well.
     """
-    fields = layer.fields()
+    fields = layer.fields(gauge=gauge)
     ranks = fields.ranks()
     rank = "undefined" if np.isnan(ranks).all() else f"{np.nanmean(ranks):.1f}"
     found, notes = list[Chance](), list[str]()
@@ -32,17 +42,13 @@ def chance_table(
                 raise
             notes.append(f"no {null}: {reason}")
     if untrained:
-        found.append(against("untrained network", layer.measure(threshold), untrained))
+        found.append(against("untrained network", fields.measure(threshold), untrained))
     observed = [found[0].of(name).observed for name in STATISTICS]
     rows = [_HEAD, ["measured", *map(_number, observed)], *(row for one in found for row in _rows(one))]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [
-        "  ".join([name.ljust(widths[0]), *(c.rjust(width) for c, width in zip(cells, widths[1:], strict=True))])
-        for name, *cells in rows
-    ]
     draws = "1 draw" if samples == 1 else f"{samples} draws"
-    head = f"layer {layer.name}: threshold {threshold:g}, {draws}, seed {seed}; rank of a filter's fields {rank}"
-    return "\n".join([head, *(line.rstrip() for line in lines), *notes, *meaning(run, layer, threshold, seed)])
+    at = f"threshold {threshold:g}{in_words(gauge)}, {draws}, seed {seed}"
+    head = f"layer {layer.name}: {at}; rank of a filter's fields {rank}"
+    return "\n".join([head, *aligned(rows, left=1), *notes, *meaning(run, layer, threshold, seed, gauge)])
 
 
 def _rows(drawn: Chance) -> list[list[str]]:
@@ -53,9 +59,9 @@ def _rows(drawn: Chance) -> list[list[str]]:
     return rows
 
 
-def meaning(run: Run, layer: Layer, threshold: float, seed: int) -> list[str]:
+def meaning(run: Run, layer: Layer, threshold: float, seed: int, gauge: Gauge = AS_TRAINED) -> list[str]:
     """What labels that share clusters have in common, a line each: super-classes, and the probe's confusions."""
-    pairs = together(layer.measure(threshold).cluster_of)
+    pairs = together(layer.measure(threshold, gauge=gauge).cluster_of)
     lines = []
     if any(run.superclasses):
         lines.append(_sharing(superclass_sharing(pairs, run.superclasses, seed=seed)))

@@ -3,25 +3,39 @@
 import math
 
 from store.file.read import Layer, Run
+from store.file.sample_results import of_layer
+from store.measure.gauge import AS_TRAINED, Gauge
 from store.measure.layer import THRESHOLD
 from store.paper.published import Published, published
-from store.tables.printable import printable
+from store.tables.printable import aligned, printable
 
 _HEAD = ["layer", "N_f", "F_s", "FC_s", "accuracy", "n", "N_c", "C_s", "silent", "signal", "noise_I", "noise_E"]
 
 
-def table(run: Run, threshold: float = THRESHOLD) -> str:
+def table(run: Run, threshold: float = THRESHOLD, gauge: Gauge = AS_TRAINED) -> str:
     """The run's table as text: deepest layer first, as in the paper; '-' where a number is undefined."""
     manifest = run.manifest
     rows = [_HEAD]
     for layer in reversed(run.layers.values()):
-        rows.append(list(cells(layer, threshold).values()))
+        rows.append(list(cells(layer, threshold, gauge).values()))
+        if gauge == AS_TRAINED and (errors := _errors(layer, threshold)):  # which the resamples were measured in
+            rows.append(errors)
         row = published(manifest["network"]["arch"], manifest["data"]["name"], run.n_labels, layer.name)
         if row is not None:
             rows.append(_published(row))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
-    return "\n".join([title(run), f"threshold {threshold:g}; signal and noises are means over the labels", "", *lines])
+    at = f"threshold {threshold:g}{in_words(gauge)}; signal and noises are means over the labels"
+    return "\n".join([title(run), at, "", *aligned(rows)])
+
+
+def in_words(gauge: Gauge) -> str:
+    """What to add to a sentence about numbers; nothing where they are as trained, as the paper's are."""
+    return "" if gauge == AS_TRAINED else f", in the {gauge} gauge"
+
+
+def common_parts(run: Run) -> str:
+    """How much of each layer's probe weights is common to all outputs, deepest first, in a line."""
+    parts = {layer.name: layer.common_part for layer in reversed(run.layers.values())}
+    return ", ".join(f"{name} {_percent(part)}" for name, part in parts.items()) or "-"
 
 
 def title(run: Run) -> str:
@@ -44,9 +58,9 @@ def recipe(run: Run) -> str:
     return f"{printable(record.get('name', '?'))}{note}, {epochs} {'epoch' if epochs == 1 else 'epochs'}"
 
 
-def cells(layer: Layer, threshold: float = THRESHOLD) -> dict[str, str]:
+def cells(layer: Layer, threshold: float = THRESHOLD, gauge: Gauge = AS_TRAINED) -> dict[str, str]:
     """A layer's row: what stands under each head of the table."""
-    measured = layer.measure(threshold)
+    measured = layer.measure(threshold, gauge=gauge)
     row = [
         layer.name,
         str(layer.n_filters),
@@ -64,6 +78,16 @@ def cells(layer: Layer, threshold: float = THRESHOLD) -> dict[str, str]:
     return dict(zip(_HEAD, row, strict=True))
 
 
+def _errors(layer: Layer, threshold: float) -> list[str]:
+    """The standard errors of a layer's row, from the file; none where it has none at this threshold."""
+    found = of_layer(layer.record)
+    columns = ("n", "N_c", "C_s", "signal", "noise_I", "noise_E")
+    errors = {name: found and found.error(threshold, name) for name in columns}
+    if all(error is None for error in errors.values()):
+        return []
+    return ["+-", *("" if errors.get(name) is None else f"{errors[name]:.2g}" for name in _HEAD[1:])]
+
+
 def _published(row: Published) -> list[str]:
     side = f"{row.filter_side}x{row.filter_side}"
     numbers = [f"{row.accuracy:g}", f"{row.noise:g}", f"{row.n_clusters:g}", f"{row.cluster_size:g}"]
@@ -77,3 +101,7 @@ def _size(layer: Layer) -> str:
 
 def _number(value: object, digits: int) -> str:
     return f"{value:.{digits}f}" if isinstance(value, float) and math.isfinite(value) else "-"
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None or not math.isfinite(share) else f"{share:.2%}"

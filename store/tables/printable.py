@@ -1,4 +1,6 @@
-"""Text of a file that may come from a stranger, on a person's terminal."""
+"""Text on a person's terminal: what a file says, which may come from a stranger, and tables."""
+
+from collections.abc import Sequence
 
 _LONGEST = 500  # characters; a manifest may hold a text of 16 MiB
 
@@ -18,3 +20,20 @@ def printable(value: object) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def aligned(rows: Sequence[Sequence[str]], left: int = 0) -> list[str]:
+    """Rows of equally many cells as lines: the first `left` columns flush left, the others flush right.
+
+    >>> print(*aligned([["mask", "kept"], ["clusters", "340"]], left=1), sep="\\n")
+    mask      kept
+    clusters   340
+    """
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            cell.ljust(width) if column < left else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]

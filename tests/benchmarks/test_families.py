@@ -50,7 +50,7 @@ def test_corners_of_taps_follow_the_images(family):
     assert families.with_corners(found(family)).wrong == ()
 
 
-@pytest.mark.families
+@pytest.mark.slow
 @pytest.mark.parametrize("family", MODELS)
 def test_every_familys_corners_follow_the_images(family):
     assert families.with_corners(found(family)).wrong == ()

@@ -4,20 +4,32 @@ import re
 import shlex
 import statistics
 
+import numpy as np
 import pytest
 
-from benchmarks.results import KINDS, ROOT, command, main, section, with_blocks
+from benchmarks.results import KINDS, ROOT, command, how, main, section, with_blocks
+from explorer.frames.claims import WORDS, chance, in_other_gauge
+from precompute.fields import by_filter
 from precompute.networks.models import find_arch
 from precompute.options import parse
+from precompute.probe import initial_probe
 from store.file.read import Run
+from store.measure.fields import Fields
+from store.measure.gauge import GAUGES, common_part, shifted
+from store.measure.layer import measure_factored
 from store.measure.semantics import superclass_sharing, together
+from store.paper.claims import judge, null_samples
+from store.paper.records import null_sample, run_record
 from store.tables.chance import chance_table
+from store.tables.rests_on import DRAWS, cells, rests_on, rests_on_table
 from tests.explorer_runs import make_run
 
 EXAMPLE = ROOT / "explorer" / "example.h5"
 
 
-@pytest.mark.parametrize(("page", "blocks"), [("README.md", 2), ("docs/afcc.md", 2)])
+@pytest.mark.parametrize(
+    ("page", "blocks"), [("README.md", 2), ("docs/afcc.md", 2), ("docs/gauge.md", 1), ("docs/rests-on.md", 2)]
+)
 def test_a_page_shows_the_example_as_it_is(tmp_path, page, blocks):
     (tmp_path / "explorer").mkdir()
     (tmp_path / "explorer" / "example.h5").symlink_to(EXAMPLE)  # alone: what else lies in runs/ here says nothing
@@ -51,6 +63,17 @@ def test_the_example_is_a_whole_result_of_all_of_cifar100():
         accuracies = [layer.record["test_accuracy"] for layer in run.layers.values()]
         assert run.manifest["recipe"]["is_paper"]
         assert accuracies[3] > 0.75 and accuracies[0] < accuracies[1] < accuracies[2] < accuracies[3]
+
+
+@pytest.mark.parametrize("key", ["resumed_at_epoch", "went_on_after"])  # the second is its name in earlier files
+def test_a_run_that_was_resumed_says_so_whatever_its_file_calls_it(key, tmp_path):
+    network = {"arch": "vgg16", "epochs": 30, "test_accuracy": 0.5}
+    durations = {"train_network": 120.0}
+    make_run(tmp_path / "whole.h5", network=network, durations=durations)
+    make_run(tmp_path / "resumed.h5", network=network | {key: 12.5}, durations=durations)
+    with Run(tmp_path / "whole.h5") as whole, Run(tmp_path / "resumed.h5") as resumed:
+        assert "the network 2 min" in how(whole)
+        assert "the network after its first 12.5 epochs 2 min" in how(resumed)
 
 
 def test_the_command_of_the_example_is_what_makes_it():
@@ -94,6 +117,20 @@ def test_a_section_has_the_command_the_table_and_the_time(tmp_path):
     assert "threshold 0.3" in text and "AFCC" in text and not any(line != line.rstrip() for line in text.splitlines())
 
 
+def _assert_without_start(run, shown):
+    """What is left after the regression is at right angles to the start, and is what the last columns measure."""
+    layer = run.layers["4"]
+    start = initial_probe("4", 4, run.n_labels, run.manifest["recipe"]["seed"], "random")
+    initial = by_filter(start.weight.detach().numpy(), 4)
+    weights = layer.probe_weights.astype(np.float64)
+    rest = weights - (initial * weights).sum() / np.square(initial, dtype=np.float64).sum() * initial
+    assert abs((rest * initial).sum()) < 1e-6 * np.linalg.norm(rest) * np.linalg.norm(initial)
+    found = Fields(factors=(layer.class_means, rest.astype(np.float32))).measure()
+    cells = shown.splitlines()[2].split(" | ")
+    assert cells[-3:] == [f"{found.mean_noise:.1f}", f"{found.mean_clusters:.2f}", f"{found.mean_cluster_size:.2f} |"]
+    assert cells[3] == f"{layer.measure().mean_noise:.1f}"
+
+
 @pytest.mark.parametrize("kind", sorted(KINDS.keys() - {"samples"}))
 def test_a_block_shows_its_files(tmp_path, kind):
     for name in ("a.h5", "b.h5"):
@@ -114,9 +151,63 @@ def test_a_block_shows_its_files(tmp_path, kind):
         if kind == "afcc":
             assert shown.count("AFCC at layer 4") == 2
             return
+        if kind == "rests-on":
+            assert shown.count("\n".join(map(str.rstrip, rests_on_table(run).splitlines()))) == 2
+            return
+        if kind == "rests-on-short":
+            row = " | ".join(cells(rests_on(run, run.layers["4"]), DRAWS))
+            assert shown.count(f"| {row.replace('+-', '±')} |") == 2
+            return
+        if kind == "claims":
+            _assert_claims(run, shown)
+            return
+        if kind == "gauge":
+            _assert_gauge(run, shown)
+            return
+        if kind == "without-start":
+            _assert_without_start(run, shown)
+            return
         measured = run.layers["4"].measure()
     for number in (measured.mean_clusters, measured.mean_cluster_size):
         assert shown.count(f" {number:.2f} ") == 2
+
+
+def _assert_claims(run: Run, shown: str) -> None:
+    """Those that one run can say something of, in both gauges; and of noise and signal, five draws of each null."""
+    judged, judged_zero_sum = [judge([run_record(run, gauge=gauge)], 0.3) for gauge in GAUGES]
+    rows = [
+        [cell.strip() for cell in line.split("|")[1:-1]] for line in shown.splitlines() if line.startswith("| a.h5")
+    ]
+    enough = [pair for pair in zip(judged, judged_zero_sum, strict=True) if pair[0].verdict != "not enough runs"]
+    assert [row[1] for row in rows] == [one.claim.sentence for one, _ in enough] != []
+    assert [row[2:4] for row in rows] == [[WORDS[one.verdict], WORDS[other.verdict]] for one, other in enough]
+    fields = run.layers["4"].fields()
+    for (one, _), row in zip(enough, rows, strict=True):
+        if one.claim.key == "snr":
+            found = [run_record(run)]
+            drawn = null_samples(found, lambda _, __, null, seed: null_sample(null, fields, 0.3, seed), 0.3)
+            (again,) = [finding for finding in judge(found, 0.3, (), drawn) if finding.claim.key == "snr"]
+            assert row[4] == chance(again) and " of 5" in row[4]
+
+
+def _assert_gauge(run: Run, shown: str) -> None:
+    """Two runs of the same content: each row twice. As trained by what was added; zero-sum, always the same."""
+    layer = run.layers["4"]
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in shown.splitlines() if line.startswith("| 4 ")]
+    assert [row[1] for row in rows] == ["nothing", "+1 sd", "-1 sd"] * 2
+    zero_sum, one = layer.measure(gauge="zero-sum"), float(layer.probe_weights.std(dtype=np.float64))
+    for (_, _, common, noise, _, size, *of_zero_sum, _), amount in zip(rows, [0, one, -one] * 2, strict=True):
+        weights = shifted(layer.probe_weights, amount)
+        measured = measure_factored(layer.class_means, weights)
+        assert common == f"{common_part(weights):.2%}"
+        assert (noise, size) == (f"{measured.mean_noise:.1f}", f"{measured.mean_cluster_size:.2f}")
+        means = (zero_sum.mean_clusters, zero_sum.mean_cluster_size)
+        assert of_zero_sum == [f"{zero_sum.mean_noise:.1f}", *(f"{mean:.2f}" for mean in means)]
+    assert len({row[3] for row in rows}) == 3
+    judged, judged_zero_sum = [judge([run_record(run, gauge=gauge)], 0.3) for gauge in GAUGES]
+    holds = sum(finding.verdict == "holds" for finding in judged)
+    differ = in_other_gauge(judged, judged_zero_sum, "zero-sum")
+    assert shown.count(f"as trained: holds {holds}, ") == shown.count(differ) == 2
 
 
 def test_samples_are_averaged_beside_the_papers_layer_10(tmp_path):

@@ -1,6 +1,7 @@
 """AFCC: masks are the clusters, and zeros stay zero."""
 
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,9 +12,10 @@ from precompute import afcc
 from precompute.disk import checkpoint
 from precompute.job import Todo
 from precompute.machine.stopping import Stopping
+from precompute.messages.problem import Problem
 from precompute.networks.models import find_arch
 from precompute.networks.taps import Tap
-from precompute.options import Options, Problem
+from precompute.options import Options
 from precompute.probe import probe_training
 from precompute.pruning import BASELINES
 from precompute.recipes import Schedule
@@ -94,7 +96,8 @@ def test_a_masked_training_goes_on_as_if_never_stopped(layer, tmp_path):
         afcc.hold_zero(made.model.get_parameter("weight"), mask)
         return made
 
-    place, kept = tmp_path / "state", []
+    place = tmp_path / "state"
+    kept: list[Any] = []
 
     def keep_first(state):
         if not kept:
@@ -207,10 +210,10 @@ def test_zeros_stay_zero_while_the_network_learns_too():
 
 def test_likeness_of_clusters():
     of_test = np.array([[0, 0, 1, -1], [-1, -1, -1, -1], [0, 0, 0, -1]])
-    assert afcc.alike(of_test, of_test) == {"identical": 1.0, "mean": 1.0, "of_filter": [1.0, 1.0, 1.0]}
+    assert afcc.likeness(of_test, of_test) == {"identical": 1.0, "mean": 1.0, "of_filter": [1.0, 1.0, 1.0]}
     of_train = np.array([[0, 0, -1, -1], [0, -1, -1, -1], [0, 1, 1, -1]])
     # 4 of 5 elements; none of 1; 1 + 4 of 9
-    found = afcc.alike(of_test, of_train)
+    found = afcc.likeness(of_test, of_train)
     assert found["of_filter"] == [0.8, 0.0, round(5 / 9, 4)]
     assert found["identical"] == 0.0
 

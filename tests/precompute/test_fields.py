@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from precompute.activations import record
+from precompute.disk.placement import make_room
 from precompute.fields import by_filter, class_means
 from precompute.images.augment import Images, Preprocessing
 from precompute.machine.device import choose_device
@@ -11,7 +13,7 @@ from precompute.machine.stopping import Stopping
 from precompute.networks.models import choose_taps, find_arch
 from precompute.networks.taps import tap_shapes
 from precompute.options import Options
-from precompute.probe import make_room, probe_training, probe_weights, record
+from precompute.probe import probe_training, probe_weights
 from precompute.recipes import Schedule
 from store.measure.layer import fields_from_factors
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from precompute.options import ARCHS, DATA_SETS, NOT_RECIPE, Options, Problem, output_path, parse
+from precompute.messages.problem import Problem
+from precompute.options import ARCHS, DATA_SETS, NOT_RECIPE, Options, output_path, parse
 from store.file.format import MAX_EPOCHS
 from tests import ROOT
 
@@ -61,7 +62,7 @@ def test_help_waits_for_nothing_that_it_does_not_need():
         "try: runpy.run_module('precompute', run_name='__main__')\n"
         "except SystemExit: print(sorted({'torch', 'numpy', 'h5py', 'numba', 'timm'} & set(sys.modules)))"
     )
-    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=600)
     assert answer.stdout.endswith("[]\n"), answer.stdout[-200:] + answer.stderr
 
 

@@ -3,13 +3,15 @@
 import json
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from precompute.images.data import Sizes, missing_images
-from precompute.options import Options, Problem, parse
+from precompute.messages.problem import Problem
+from precompute.options import Options, parse
 from precompute.recipes import Schedule, recipe_for
 
 SUPPLEMENT_NETWORK = {  # (data set, K) -> eta, mu, alpha, epochs, (q, dt)
@@ -132,8 +134,8 @@ def test_another_batch_size_is_the_probes_as_well():
 def test_where_things_lie_and_what_computes_is_no_part_of_a_recipe():
     plain = Options(arch="vgg16", data="cifar10")
     moved = replace(
-        plain, data_dir="x", device="cpu", layers=("10",), features=("10",), afcc=("10",), out="y", resume=True,
-        fresh=True, dry_run=True,
+        plain, data_dir=Path("x"), device="cpu", layers=("10",), features=("10",), afcc=("10",), out=Path("y"),
+        resume=True, fresh=True, dry_run=True,
     )  # fmt: skip
     assert recipe_for(plain, "none", 10).record(plain) == recipe_for(moved, "none", 10).record(moved)
     for change in ({"seed": 1}, {"label_seed": 1}, {"no_flip": True}, {"labels": 3}):
@@ -179,3 +181,20 @@ def test_fewer_images_than_the_papers_are_a_departure(arguments, sizes, lacking)
     recipe = recipe_for(options, "none", sizes.n_labels, lacking)
     assert recipe.departures == ((lacking,) if lacking else ())
     assert recipe.is_paper == (options.data != "digits" and not lacking)
+
+
+def test_what_is_asked_of_the_probes_is_on_record_and_a_start_is_no_departure():
+    paper = Options(arch="vgg16", data="cifar100")
+    recipes = [recipe_for(options, "none", 100) for options in (paper, replace(paper, probe_start="random"))]
+    assert [recipe.is_paper for recipe in recipes] == [True, True]
+    assert [recipe.probe_start for recipe in recipes] == ["zeros", "random"]
+    asked = replace(paper, probe_epochs=10, probe_decay=1e-3, probe_inputs="augmented", probe_draws=2)
+    recipe = recipe_for(asked, "none", 100)
+    assert (recipe.probe.epochs, recipe.probe.weight_decay, recipe.probe_draws) == (10, 1e-3, 2)
+    assert recipe.departures == (
+        "probe epochs 10 instead of 100",
+        "probe weight_decay 0.001 instead of 1.5e-05",
+        "probes on augmented images, 2 draws",
+    )
+    record = recipe.record(asked)
+    assert record["probe_start"] == "zeros" and record["probe_draws"] == 2 and not record["is_paper"]

@@ -44,12 +44,15 @@ def test_whose_process_was_killed_between_two_files_is_no_fault_of_the_next(guar
     assert guard._process is not None
     guard._process.kill()
     guard._process.wait()
+    killed = guard._process
     guard.check(path)
+    assert guard._process is not killed
 
 
 def test_what_the_system_refuses_is_left_to_who_asked(guard: Guard, tmp_path: Path) -> None:
-    guard.check(tmp_path / "none.h5")
-    guard.check(tmp_path)
+    for path in (tmp_path / "none.h5", tmp_path):
+        guard.check(path)
+        assert guard._process is not None and guard._process.poll() is None  # it answered, and serves the next
 
 
 def program(text: str) -> list[str]:

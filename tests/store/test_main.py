@@ -10,8 +10,10 @@ import pytest
 
 import store.tables.printable
 from store.__main__ import main
+from store.file.pack import packed
 from store.file.read import Run
 from store.file.write import write_run
+from store.measure.gauge import GAUGES, common_part, shifted
 from store.tables.printable import printable
 from tests.builders import edit_manifest, small_run, write_small
 
@@ -72,6 +74,32 @@ def test_info_measures_at_the_threshold_asked_for(result_file: Path, run_main) -
     assert wanted[0] > wanted[1]
     status, text, _ = run_main("info", result_file, "--threshold", "0.1")
     assert (status, row(text, "10")["n"]) == (0, f"{wanted[0]:.2f}")
+
+
+def test_info_measures_in_the_gauge_asked_for_and_says_how_much_is_common(tmp_path: Path, run_main) -> None:
+    content = small_run({"10": (20, 2), "13": (20, 1)}, n_labels=8)
+    moved = content.layers[1]
+    moved.probe_weights[:] = shifted(moved.probe_weights, 0.5)
+    moved.fields = None
+    write_run(tmp_path / "run.h5", content)
+    with Run(tmp_path / "run.h5") as run:
+        of_gauge = [run.layers["13"].measure(gauge=gauge).mean_noise for gauge in GAUGES]
+        common = [common_part(run.layers[name].probe_weights) for name in ("13", "10")]
+    assert of_gauge[0] != of_gauge[1] and common[0] > 0.3
+    said = f"the same to all outputs: 13 {common[0]:.2%}, 10 {common[1]:.2%}\n"
+    status, text, _ = run_main("info", tmp_path / "run.h5", "--gauge", "zero-sum")
+    assert status == 0 and "threshold 0.3, in the zero-sum gauge; signal" in text and said in text
+    assert float(row(text, "13")["n"]) == pytest.approx(of_gauge[1], abs=0.06)
+    status, text, _ = run_main("info", tmp_path / "run.h5")
+    assert status == 0 and "gauge" not in text and said in text
+    assert float(row(text, "13")["n"]) == pytest.approx(of_gauge[0], abs=0.06)
+
+
+def test_a_file_of_matrices_alone_has_no_weights_to_have_a_common_part(tmp_path: Path, run_main) -> None:
+    content = small_run({"10": (3, 9)})
+    write_run(tmp_path / "run.h5", packed(content))
+    status, text, _ = run_main("info", tmp_path / "run.h5", "--gauge", "zero-sum")
+    assert status == 0 and "the same to all outputs: 10 -\n" in text
 
 
 def test_info_prints_the_published_row_under_the_layers_own(tmp_path: Path, run_main) -> None:
@@ -186,6 +214,7 @@ def test_what_is_no_result_is_refused(command: str, name: str, message: str, tmp
         ["info"],
         ["info", "file", "--threshold", "1.5"],
         ["info", "f", "--threshold=x"],
+        ["info", "f", "--gauge", "none"],
         ["info", "f", "--samples", "3"],  # of --nulls
         ["info", "f", "--untrained", "g"],
         ["info", "f", "--layer", "10"],

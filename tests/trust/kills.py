@@ -12,7 +12,7 @@ from collections import Counter
 from pathlib import Path
 
 from precompute.disk import checkpoint
-from precompute.options import Problem
+from precompute.messages.problem import Problem
 from store.file.format import FormatError
 from tests.trust.finding import Finding
 from tests.trust.program import (

@@ -28,9 +28,10 @@ from precompute.disk import checkpoint
 from precompute.disk.workspace import NETWORK, Workspace
 from precompute.images import sources
 from precompute.images.subsets import CIFAR10_LABELS, CIFAR100_LABELS
+from precompute.messages.problem import Problem
 from precompute.networks import weights
 from precompute.networks.models import find_arch
-from precompute.options import Options, Problem
+from precompute.options import Options
 from tests.image_folders import tiny, write_pickles
 from tests.trust.finding import Finding
 from tests.trust.program import ARCH

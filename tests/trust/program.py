@@ -306,7 +306,7 @@ def _child(
         if training.name == "network":
             journal.note(f"step {training.step}")
 
-    Training.take_step = noted_step  # type: ignore[method-assign]
+    Training.take_step = noted_step  # type: ignore[assignment, method-assign]
     sys.argv = ["precompute", *arguments]
     status = main()
     sys.stdout.flush()

@@ -12,7 +12,7 @@ import json
 import re
 import tomllib
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
 from websockets.asyncio.client import connect
@@ -24,7 +24,7 @@ from tests.trust.shown_text import listening
 from tests.trust.visitor import Visitor
 
 SECRET = "secret-network"
-SETTINGS = {
+SETTINGS: dict[str, dict[str, object]] = {
     "browser": {"gatherUsageStats": False},
     "client": {"showErrorDetails": "none", "toolbarMode": "viewer"},
     "server": {
@@ -64,7 +64,7 @@ def findings(full: bool, folder: Path) -> list[Finding]:
     inside, outside = folder / "runs", folder / "outside"
     for made in (inside / "sub", outside):
         made.mkdir(parents=True)
-    secret = {"network": {"arch": SECRET, "epochs": 30, "test_accuracy": 0.5}}
+    secret: dict[str, Any] = {"network": {"arch": SECRET, "epochs": 30, "test_accuracy": 0.5}}
     for path in (outside / "secret.h5", inside / "sub" / "inner.h5", inside / ".hidden.h5"):
         make_run(path, {"4": (4, 1)}, **secret)
     make_run(inside / "other.h5", {"4": (4, 1)})
@@ -182,7 +182,7 @@ class Answered(NamedTuple):
 
 def _ask(app: str, method: str, path: str, body: object = None, headers: dict[str, str] | None = None) -> Answered:
     """As it is, without the tidying of addresses that other clients do."""
-    connection = http.client.HTTPConnection(urlsplit(app).netloc, timeout=60)
+    connection = http.client.HTTPConnection(urlsplit(app).netloc, timeout=600)
     try:
         connection.request(method, path, body, headers or {})  # type: ignore[arg-type]
         answer = connection.getresponse()

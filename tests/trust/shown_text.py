@@ -24,7 +24,7 @@ from tests.browser import CHROMIUM, chromium, eventually, eventually_true, patie
 from tests.explorer_runs import ROOT, make_run, served
 from tests.trust.finding import Finding
 
-PAGES = ["Run", "Layer", "Filter", "Labels", "AFCC", "Compare", "Scaling", "Claims"]
+PAGES = ["Overview", "Layer", "Filter", "Labels", "AFCC", "Compare", "Scaling", "Claims"]
 FILE = "![a](b) <i>c<i> **d**.h5"
 
 # What a text may never become: an element that asks for something, a script that ran, or Markdown that was read. Values
@@ -146,7 +146,7 @@ class Watched:
         self._made: list[str] = []
         self.page.on("dialog", self._dialog)
         local = (own, own.replace("http", "ws"), "data:", "blob:", "about:")
-        self.page.on("request", lambda request: request.url.startswith(local) or asked.append(request.url))
+        self.page.on("request", lambda request: None if request.url.startswith(local) else asked.append(request.url))
         self.page.on("popup", lambda popup: asked.append(f"popup {popup.url}"))
 
     def _dialog(self, dialog: Any) -> None:
@@ -208,7 +208,9 @@ def _of_app(browser: Any, address: str, asked: list[str], runs: Path, labels: li
         page.goto(f"{app}/?threshold=0.1")
         for name in PAGES:
             page.get_by_test_id("stSidebarNav").get_by_role("link", name=name, exact=True).click()
-            page.wait_for_url("**/*threshold=0.1*" if name == "Run" else f"**/{name.lower()}?*", wait_until="commit")
+            page.wait_for_url(
+                "**/*threshold=0.1*" if name == "Overview" else f"**/{name.lower()}?*", wait_until="commit"
+            )
             settle(page, 0.3)
             if full:
                 for part in page.locator("[data-testid=stExpander] summary").all():

@@ -1,10 +1,12 @@
 """A layer as one page: opened from disk in Chromium with the network cut, it measures as `store.measure` does."""
 
+import json
 import math
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,11 @@ import pytest
 
 from explorer.capsule.page import CapsuleError, Shown, capsule
 from store.file.read import Run
+from store.file.write import write_run
+from store.measure.gauge import GAUGES, Gauge
 from store.measure.layer import ScanOrder, scan_order
+from store.measure.nulls import STATISTICS, chance
+from store.paper.records import CLAIM_NULLS
 from tests.browser import CHROMIUM, chromium, eventually, eventually_true, patient
 from tests.explorer_runs import ROOT, cifar100_labels, make_run
 
@@ -36,7 +42,7 @@ def opened(browser: Any, path: Path, scheme: str = "light", hash: str = "") -> A
     """The page from disk; `problems` has every error, and every request for anything but the page itself."""
     context = browser.new_context(viewport={"width": 1200, "height": 1000}, color_scheme=scheme)
     context.set_offline(True)
-    page = patient(context.new_page())
+    page: Any = patient(context.new_page())
     page.problems = []
     page.on("pageerror", lambda error: page.problems.append(str(error)))
     page.on("console", lambda message: page.problems.append(message.text))
@@ -71,8 +77,8 @@ def set_threshold(page: Any, threshold: float) -> None:
         }""",
         str(threshold),
     )
-    told = "(text) => document.querySelector('#layer-table caption').textContent.includes(text)"
-    eventually_true(page, told, f"threshold {threshold};")
+    told = "(start) => document.querySelector('#layer-table caption').textContent.match(start)"
+    eventually_true(page, told, f"^At threshold {threshold}[;,]")
 
 
 def numbers(page: Any) -> list[str]:
@@ -81,8 +87,15 @@ def numbers(page: Any) -> list[str]:
     return cells[5:]
 
 
-def expected(run: Run, layer: str, threshold: float, order: ScanOrder = "stored", over_all: bool = False) -> list[str]:
-    measure = run.layers[layer].measure(threshold, scan_order(order, run.n_labels))
+def expected(
+    run: Run,
+    layer: str,
+    threshold: float,
+    order: ScanOrder = "stored",
+    over_all: bool = False,
+    gauge: Gauge = "as trained",
+) -> list[str]:
+    measure = run.layers[layer].measure(threshold, scan_order(order, run.n_labels), gauge)
     means = [measure.mean_noise, measure.mean_clusters, measure.mean_cluster_size]
     if over_all:
         means = [measure.mean_noise_all, measure.mean_clusters_all, measure.mean_cluster_size_all]
@@ -96,13 +109,56 @@ def fixed(value: float, digits: int) -> str:
     return "–" if math.isnan(value) else str(Decimal(value).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP))
 
 
+def fixed_or_dash(value: float | None, digits: int) -> str:
+    return "–" if value is None else fixed(value, digits)
+
+
+@needs_chromium
+@pytest.mark.parametrize("gauge", GAUGES)
+def test_null_models_stand_beside_the_layer(browser: Any, small: Path, tmp_path: Path, gauge: Gauge) -> None:
+    with Run(small) as run:
+        page = opened(browser, written(run, Shown("7", 3, 0.42, gauge=gauge, draws=4), tmp_path))
+        fields = run.layers["7"].fields(gauge=gauge)
+        wanted = []
+        for name in STATISTICS:
+            beside = [chance(null, fields, threshold=0.42, samples=4).of(name) for null in CLAIM_NULLS]
+            row = [fixed_or_dash(beside[0].observed, 2)]
+            for one in beside:
+                spread = "" if one.mean is None or one.std is None else f" ± {fixed(one.std, 2)}"
+                row += [fixed_or_dash(one.mean, 2) + spread, fixed_or_dash(one.z, 1)]
+            wanted.append(row)
+        shown = page.locator("#chance-table tbody tr")
+        assert [line.locator("td").all_inner_texts() for line in shown.all()] == wanted
+        before = page.locator("#chance-table").inner_text()
+        set_threshold(page, 0.25)  # the nulls are of the page as it was made, and say so
+        assert page.locator("#chance-table").inner_text() == before and "threshold 0.42" in before
+        assert page.problems == []
+        page.context.close()
+
+
+def test_a_page_without_draws_has_no_nulls_and_matrices_alone_cannot_be_rotated(small: Path, tmp_path: Path) -> None:
+    with Run(small) as run:
+        content = run.content()
+        assert content_of(capsule(run, Shown("10", draws=0)))["chance"] is None
+    content.layers = [replace(layer, class_means=None, probe_weights=None) for layer in content.layers]
+    write_run(tmp_path / "matrices.h5", content)
+    with Run(tmp_path / "matrices.h5") as run:
+        (shuffled, rotated) = content_of(capsule(run, Shown("10", draws=2)))["chance"]["rows"]
+    assert len(shuffled["numbers"]) == len(STATISTICS)
+    assert rotated["reason"].startswith("not possible for this file") and "numbers" not in rotated
+
+
+def content_of(page: bytes) -> Any:
+    return json.loads(re.search(rb'id="content">(.*?)</script>', page)[1])  # type: ignore[index]
+
+
 @needs_chromium
 def test_it_measures_what_the_store_measures(browser: Any, small: Path, tmp_path: Path) -> None:
     with Run(small) as run:
         page = opened(browser, written(run, Shown("7", 3, 0.42), tmp_path))
         assert page.locator("h1").inner_text() == "vgg16 on cifar100, 20 labels, layer 7"
         assert numbers(page) == expected(run, "7", 0.42)
-        assert page.locator(".fs section h4").all_inner_texts()[1] == "Filter 3"
+        assert "Filter 3" in page.locator(".fs section h4").all_inner_texts()
         for threshold in (0.05, 0.3, 0.666, 1):
             set_threshold(page, threshold)
             assert numbers(page) == expected(run, "7", threshold)
@@ -119,6 +175,24 @@ def test_it_measures_what_the_store_measures(browser: Any, small: Path, tmp_path
         ]
         assert page.problems == []
         page.context.close()
+
+
+@needs_chromium
+@pytest.mark.parametrize("layer", ["4", "10"])  # as matrices, and as class means and weights
+def test_the_gauge_is_the_pages_and_can_be_switched(browser: Any, small: Path, tmp_path: Path, layer: str) -> None:
+    with Run(small) as run:
+        page = opened(browser, written(run, Shown(layer, gauge="zero-sum"), tmp_path))
+        of_gauge = {gauge: expected(run, layer, 0.3, gauge=gauge) for gauge in GAUGES}
+    assert of_gauge["as trained"] != of_gauge["zero-sum"] == numbers(page)
+    assert "At threshold 0.3, in the zero-sum gauge;" in page.locator("#layer-table caption").inner_text()
+    page.locator("#gauge").select_option("as trained")
+    eventually(page, lambda: numbers(page), of_gauge["as trained"])
+    eventually_true(page, "location.hash === '#gauge=as+trained'")
+    again = opened(browser, tmp_path / "page.html", hash="#gauge=as+trained")
+    assert numbers(again) == of_gauge["as trained"]
+    for each in (page, again):
+        assert each.problems == []
+        each.context.close()
 
 
 @needs_chromium
@@ -201,9 +275,9 @@ def test_a_large_layer_opens(browser: Any, tmp_path: Path) -> None:
     labels = [(f"label {i}", "") for i in range(300)]
     make_run(tmp_path / "large.h5", {"9": (70, 1)}, labels, dense=False)
     with Run(tmp_path / "large.h5") as run:
-        page = opened(browser, written(run, Shown("9", 69, 0.2), tmp_path))
-        assert numbers(page) == expected(run, "9", 0.2)
-        assert page.locator("#filter").is_disabled()
+        page = opened(browser, written(run, Shown("9", 69, 0.2, gauge="zero-sum"), tmp_path))
+        assert numbers(page) == expected(run, "9", 0.2, gauge="zero-sum") != expected(run, "9", 0.2)
+        assert page.locator("#filter").is_disabled() and page.locator("#gauge").is_disabled()
         set_threshold(page, 0.5)
         assert set(numbers(page)) == {"–"}
     assert page.problems == []
@@ -226,9 +300,10 @@ runpy.run_module("explorer.capsule", run_name="__main__")"""
         return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
 
     out = tmp_path / "page.html"
-    done = ran(small, "--layer", "10", "--out", out)
+    done = ran(small, "--layer", "10", "--gauge", "zero-sum", "--out", out)
     assert done.returncode == 0, done.stderr
-    assert out.read_bytes().startswith(b"<!doctype html>")
+    with Run(small) as run:
+        assert out.read_bytes() == capsule(run, Shown("10", gauge="zero-sum"))
     done = ran(small, "--layer", "10", "--out", small)
     assert done.returncode == 1 and "a page is named .html" in done.stderr
     done = ran(tmp_path / "none.h5", "--layer", "10", "--out", out)

@@ -8,9 +8,9 @@ const js = await import(`data:text/javascript;base64,${source}`);
 const [cases, body] = js.unframe(readFileSync(casesPath));
 const found = [];
 let layer;
-for (const { at, size, threshold, order, counts } of cases.cases) {
+for (const { at, size, gauge, threshold, order, counts } of cases.cases) {
   if (at !== undefined) {
-    layer = js.unpackLayer(body.subarray(at, at + size));
+    layer = js.inGauge(js.unpackLayer(body.subarray(at, at + size)), gauge);
     for (let f = 0; f < layer.held; f++) js.prepare(layer, f);
     found.push(layer.fields);
   }

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -19,6 +20,8 @@ from PIL import Image
 from explorer.matrix.pack import LayerData, frame, layer_numbers
 from explorer.matrix.script import MODULES, joined
 from store.file.read import Run
+from store.measure.fields import Fields
+from store.measure.gauge import GAUGES, Gauge, zero_sum
 from store.measure.layer import ScanOrder, fields_from_factors, measure_layer, permutation, scan_order
 from tests import ROOT
 from tests.browser import CHROMIUM, chromium, eventually, patient, two_frames
@@ -41,6 +44,7 @@ class Case:
     threshold: float
     order: NDArray[np.int64]
     counts: NDArray[np.int64] | None = None
+    gauge: Gauge = "as trained"  # of all cases of one layer
 
 
 def assert_same(cases: list[Case], folder: Path) -> None:
@@ -66,8 +70,13 @@ def assert_same(cases: list[Case], folder: Path) -> None:
 
 
 def _measured_here(case: Case, is_new: bool) -> list[tuple[str, Any]]:
-    fields = case.arrays[0] if len(case.arrays) == 1 else fields_from_factors(*case.arrays)
-    measure = measure_layer(fields, case.threshold, case.order, case.counts)
+    dense = len(case.arrays) == 1
+    layer = (
+        Fields(case.arrays[0], gauge=case.gauge)
+        if dense
+        else Fields(None, (case.arrays[0], case.arrays[1]), case.gauge)
+    )
+    fields, measure = layer.matrices(), layer.measure(case.threshold, case.order, case.counts)
     names = ["n_clusters", "noise", "n_above", "maximum", "silent", "cluster_of", "cluster_sizes"]
     names += ["signal", "noise_internal", "noise_external"]
     if case.counts is not None:
@@ -88,7 +97,7 @@ def _measured_by_node(cases: list[Case], folder: Path) -> NDArray[np.float64]:
     headers: list[dict[str, Any]] = []
     messages: list[bytes] = []
     for number, case in enumerate(cases):
-        header: dict[str, Any] = {"threshold": case.threshold, "order": case.order.tolist()}
+        header: dict[str, Any] = {"threshold": case.threshold, "order": case.order.tolist(), "gauge": case.gauge}
         header["counts"] = None if case.counts is None else case.counts.tolist()
         if number == 0 or case.arrays is not cases[number - 1].arrays:
             names = [""] * case.arrays[0].shape[1]
@@ -116,7 +125,7 @@ def _random_layer(rng: np.random.Generator) -> Sequence[NDArray[np.float32]]:
     shape = (n_filters, n_labels, n_labels if is_dense else n_positions)
 
     def draw() -> NDArray[np.float32]:
-        values = rng.normal(size=shape)
+        values: NDArray[Any] = rng.normal(size=shape)
         if kind == "ties":
             values = np.round(values * 3) / rng.choice([2, 3, 10])
         if kind == "tiny":
@@ -127,7 +136,7 @@ def _random_layer(rng: np.random.Generator) -> Sequence[NDArray[np.float32]]:
             values *= rng.choice([0.0, -0.0, 1.0], shape)
         if kind == "negative":
             values = -np.abs(values)
-        values = values.astype(np.float32)
+        values = np.asarray(values, np.float32)
         if kind == "bad":
             values[rng.random(shape) < 0.02] = rng.choice([np.nan, np.inf, -np.inf])
         values[rng.random(n_filters) < 0.1] = rng.choice([0.0, -0.0])
@@ -141,9 +150,11 @@ def _random_layer(rng: np.random.Generator) -> Sequence[NDArray[np.float32]]:
     return [draw(), np.abs(draw()) if kind == "negative" else draw()]
 
 
-def _tied_threshold(rng: np.random.Generator, arrays: Sequence[NDArray[np.float32]]) -> float:
+def _tied_threshold(rng: np.random.Generator, arrays: Sequence[NDArray[np.float32]], gauge: Gauge) -> float:
     """One that an element meets exactly, where there is one between 0 and 1."""
     fields = arrays[0] if len(arrays) == 1 else fields_from_factors(*arrays)
+    if gauge == "zero-sum":
+        fields = zero_sum(fields)
     matrix = fields[rng.integers(len(fields))].astype(np.float64)
     with np.errstate(all="ignore"):
         shares = (matrix / matrix.max()).reshape(-1)
@@ -160,10 +171,11 @@ def test_random_layers_give_the_same_bits(seed: int, tmp_path: Path) -> None:
         with np.errstate(over="ignore"):
             arrays = _random_layer(rng)
         n_labels = arrays[0].shape[1]
-        for threshold in (rng.choice([0.0, 0.3, 1.0]), round(rng.random(), 2), _tied_threshold(rng, arrays)):
+        gauge = GAUGES[rng.integers(2)]
+        for threshold in (rng.choice([0.0, 0.3, 1.0]), round(rng.random(), 2), _tied_threshold(rng, arrays, gauge)):
             order = scan_order(rng.choice(["stored", "reversed", "random"]), n_labels, seed=int(rng.integers(1000)))
-            counts = rng.integers(1, 200, n_labels) if rng.random() < 0.5 else None
-            cases.append(Case(arrays, float(threshold), order, counts))
+            counts = np.asarray(rng.integers(1, 200, n_labels)) if rng.random() < 0.5 else None
+            cases.append(Case(arrays, float(threshold), order, counts, gauge))
     assert_same(cases, tmp_path)
 
 
@@ -173,18 +185,20 @@ def test_a_large_layer_gives_the_same_bits(tmp_path: Path) -> None:
     means = np.abs(rng.normal(size=(40, 300, 4))).astype(np.float32)
     weights = rng.normal(size=(40, 300, 4)).astype(np.float32)
     counts = np.full(300, 50)
-    assert_same([Case([means, weights], t, scan_order("stored", 300), counts) for t in (0.05, 0.3, 0.8)], tmp_path)
+    arrays = [[means, weights], [means, weights + np.float32(0.5)]]  # an own list for each gauge: it is a layer
+    ways = list(product(zip(arrays, GAUGES, strict=True), (0.05, 0.3, 0.8)))
+    assert_same([Case(of, t, scan_order("stored", 300), counts, gauge) for (of, gauge), t in ways], tmp_path)
 
 
 def cases_of(run: Run) -> list[Case]:
-    """Every layer of a file, as the browser gets it, at three thresholds and in two orders."""
+    """Every layer of a file, as the browser gets it, at three thresholds, each in another order, in both gauges."""
     cases = []
-    for layer in run.layers.values():
+    for gauge, layer in product(GAUGES, run.layers.values()):
         dense = layer.has_fields and 2 * layer.positions >= layer.n_labels
         arrays = [layer.fields().matrices()] if dense else [layer.class_means, layer.probe_weights]
         ways: list[tuple[float, ScanOrder]] = [(0.3, "stored"), (0.1, "reversed"), (0.7, "random")]
         for threshold, order in ways:
-            cases.append(Case(arrays, threshold, scan_order(order, layer.n_labels), run.test_inputs))
+            cases.append(Case(arrays, threshold, scan_order(order, layer.n_labels), run.test_inputs, gauge))
     return cases
 
 
@@ -211,6 +225,20 @@ def test_a_difference_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("tests.explorer.matrix.test_matrix.MODULE", changed)
     with pytest.raises(AssertionError, match="case 0, n_clusters"):
         assert_same([case], tmp_path)
+
+
+@needs_node
+def test_a_mean_of_another_rounding_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fields = np.random.default_rng(3).normal(size=(20, 7, 7)).astype(np.float32)
+    case = Case([fields], 0.3, scan_order("stored", 7), gauge="zero-sum")
+    assert_same([case], tmp_path)
+    text = MODULE.read_text("utf-8")
+    for wrong in ("const mean = Math.fround(sum / nLabels)", "const mean = 0"):
+        changed = tmp_path / "changed.js"
+        changed.write_text(text.replace("const mean = sum / nLabels", wrong), "utf-8")
+        monkeypatch.setattr("tests.explorer.matrix.test_matrix.MODULE", changed)
+        with pytest.raises(AssertionError, match=r"case 0, fields"):
+            assert_same([case], tmp_path)
 
 
 def test_a_module_stands_after_those_that_it_imports() -> None:
@@ -258,7 +286,7 @@ def browser() -> Iterator[Any]:
 
 def _show(browser: Any, layer: LayerData, **state: Any) -> Any:
     """A page with the module and a layer in it, as an export has them; `page.requests` is what it asked the net for."""
-    page = patient(browser.new_page(viewport={"width": 1200, "height": 900}))
+    page: Any = patient(browser.new_page(viewport={"width": 1200, "height": 900}))
     page.requests = []
     page.problems = []
     page.on("pageerror", lambda error: page.problems.append(str(error)))
@@ -290,6 +318,31 @@ def _expected(fields: NDArray[np.float32], threshold: float) -> tuple[list[str],
     per_label = [measure.signal.mean(), measure.noise_internal.mean(), measure.noise_external.mean()]
     layer = [f"{value:.2f}" for value in means] + [str(measure.silent.sum())] + [f"{value:.2f}" for value in per_label]
     return [str(value) for value in filter_zero], layer
+
+
+@needs_chromium
+@pytest.mark.parametrize("factored", [False, True])
+def test_the_gauge_is_switched_without_new_bytes(browser: Any, factored: bool) -> None:
+    rng = np.random.default_rng(2)
+    factors = [
+        np.abs(rng.normal(size=(20, 12, 2))).astype(np.float32),
+        rng.normal(0.4, 1, (20, 12, 2)).astype(np.float32),
+    ]
+    fields = fields_from_factors(*factors)
+    arrays = factors if factored else [fields]
+    page = _show(browser, LayerData.pack(arrays, "10", [f"label {i}" for i in range(12)]), gauge="zero-sum")
+
+    def shown() -> tuple[list[str], list[str]]:
+        of_filter = _values(page, "Filter 0")
+        return [of_filter[0], *of_filter[2:4]], _values(page, "Layer 10")
+
+    of_gauge = {"as trained": _expected(fields, 0.3), "zero-sum": _expected(zero_sum(fields), 0.3)}
+    assert of_gauge["as trained"] != of_gauge["zero-sum"]
+    eventually(page, shown, of_gauge["zero-sum"])
+    for gauge in ("as trained", "zero-sum", "as trained"):
+        page.evaluate("(gauge) => view.update((window.state = { ...state, gauge }))", gauge)
+        eventually(page, shown, of_gauge[gauge])
+    assert page.problems == []
 
 
 @needs_chromium
@@ -340,6 +393,7 @@ def test_the_keyboard_reaches_the_threshold_and_every_element(browser: Any) -> N
     # The whole of it: the readout is drawn with the next frame, so that of an earlier key may still stand there.
     wanted = f"input label 1 → output label 1 · field {value}"
     page.wait_for_function(f"document.querySelector('.fs-readout').textContent.startsWith('{wanted}')")
+    assert page.problems == []
     page.close()
 
 
@@ -364,7 +418,7 @@ def test_label_names_are_text_and_cause_no_request(browser: Any) -> None:
 
 @needs_chromium
 def test_the_words_and_the_numbers_are_those_of_the_tables(browser: Any) -> None:
-    """A layer's own word for a filter; a cluster's number is the order in which it was found, from 1."""
+    """A layer's own word for a filter; a cluster's number is its place in the permuted panel, from 1."""
     fields = np.zeros((1, 6, 6), np.float32)
     fields[0][np.ix_([0, 1], [0, 1])] = 1  # found first, shown second
     fields[0][np.ix_([2, 3, 4], [2, 3, 4])] = 1
@@ -375,11 +429,11 @@ def test_the_words_and_the_numbers_are_those_of_the_tables(browser: Any) -> None
     assert "filter" not in text.lower()
     page.locator("canvas").nth(0).focus()
     page.keyboard.press("ArrowDown")  # the first key shows the first element
-    eventually(page, lambda: "in cluster 1, 2 labels" in page.locator(".fs-readout").inner_text(), True)
+    eventually(page, lambda: "in cluster 2, 2 labels" in page.locator(".fs-readout").inner_text(), True)
     for _ in range(2):
         page.keyboard.press("ArrowDown")
         page.keyboard.press("ArrowRight")
-    eventually(page, lambda: "in cluster 2, 3 labels" in page.locator(".fs-readout").inner_text(), True)
+    eventually(page, lambda: "in cluster 1, 3 labels" in page.locator(".fs-readout").inner_text(), True)
     assert page.problems == []
     page.close()
 
@@ -390,6 +444,7 @@ def test_the_chart_of_nothing_has_a_plain_axis(browser: Any) -> None:
     page = _show(browser, LayerData.pack([fields], "10", list("abcde")))
     page.locator("input[type=range]").fill("1")  # nothing is above the maximum
     eventually(page, page.locator(".fs-chart svg text").all_text_contents, ["0", "0.5", "1"])
+    assert page.problems == []
     page.close()
 
 
@@ -427,6 +482,36 @@ def test_the_figure_is_saved_as_png_and_svg(browser: Any, tmp_path: Path, scheme
             assert all(name in text for name in held - {names[3]})
             assert "\u202e" not in text and "\x07" not in text
     assert page.problems == [] and page.requests == ["http://exported.test/"]
+    page.close()
+
+
+@needs_chromium
+def test_a_rise_of_the_noise_is_said_and_a_cluster_says_how_sure_it_is(browser: Any, tmp_path: Path) -> None:
+    fields = np.zeros((1, 6, 6), np.float32)
+    fields[0][np.ix_([0, 1, 2], [0, 1, 2])] = 1
+    fields[0][0, 2] = 0.35  # above 0.3, not above 0.4: label 2 then leaves the cluster, and 3 elements are noise
+    fields[0][4, 4] = 0.9
+    sample = {"threshold": 0.3, "clusters": [["0,1,2", 0.4], ["4", 0.96]]}
+    page = _show(browser, LayerData.pack([fields], "10", [f"label {i}" for i in range(6)]), sample=sample)
+    listed = page.locator(".fs-clusters")
+    eventually(page, lambda: "found in 40% of resamples" in listed.inner_text(), True)
+    assert "found in 96% of resamples" in listed.inner_text()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="SVG").first.click()
+    download.value.save_as(tmp_path / "figure.svg")
+    boxes = [line for line in ElementTree.parse(tmp_path / "figure.svg").iter() if line.get("role") == "cluster"]
+    drawn = (tmp_path / "figure.svg").read_text()
+    assert "in 40% of resamples" in drawn and drawn.count("stroke-dasharray") == 1, boxes
+    said = page.get_by_text("n rose from")
+    assert said.count() == 0
+    page.locator("input[type=range]").focus()
+    page.keyboard.press("PageUp")
+    eventually(page, lambda: page.locator("output").inner_text(), "0.40")
+    eventually(page, said.all_inner_texts, ["n rose from 0 to 3: a cluster broke, its elements are noise now"])
+    assert "resamples" not in listed.inner_text()  # which were counted at 0.3
+    page.keyboard.press("PageDown")
+    eventually(page, said.count, 0)
+    assert page.problems == []
     page.close()
 
 
@@ -497,12 +582,12 @@ def test_the_browser_keeps_a_layer_and_asks_for_one_that_it_lost(browser: Any) -
     assert page.evaluate("events") == [["missing", layer.key]] and page.locator("canvas").count() == 0
     page.evaluate("(data) => { window.first = show('one', data); }", data(layer.message))
     page.evaluate("(data) => { window.second = show('one', data); show('two', data); }", data(b"", filter=1))
-    assert len(page.evaluate("events")) == 1 and page.locator("#one canvas").count() == 3
+    assert len(page.evaluate("events")) == 1 and page.locator("#one canvas").count() == 4
     page.wait_for_function("document.querySelector('#one h4 + small').textContent === 'filter 1'")
     page.evaluate("first()")  # the clean-up of a call that a later one has taken over from
-    assert page.locator("#one canvas").count() == 3
+    assert page.locator("#one canvas").count() == 4
     page.evaluate("second()")
-    assert page.locator("#one canvas").count() == 0 and page.locator("#two canvas").count() == 3
+    assert page.locator("#one canvas").count() == 0 and page.locator("#two canvas").count() == 4
     page.close()
 
 
@@ -518,7 +603,7 @@ def _app() -> None:
 
 def test_a_layer_goes_to_the_browser_once() -> None:
     testing = pytest.importorskip("streamlit.testing.v1", reason="no streamlit")
-    app = testing.AppTest.from_function(_app, default_timeout=300)
+    app = testing.AppTest.from_function(_app, default_timeout=600)
 
     def sent() -> tuple[dict[str, Any], bytes]:
         app.run()

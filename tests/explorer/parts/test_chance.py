@@ -71,7 +71,7 @@ def test_every_page_opens_with_a_null_in_its_address(open_app, folder: Path, pag
     assert at.selectbox(key="choose_null").value == "labels shuffled"
 
 
-@pytest.mark.parametrize(("page", "rows"), [("run", ["10", "4"]), ("compare", ["A", "B"])])
+@pytest.mark.parametrize(("page", "rows"), [("overview", ["10", "4"]), ("compare", ["A", "B"])])
 def test_several_layers_are_drawn_when_asked_for(open_app, folder: Path, page: str, rows: list[str]) -> None:  # noqa: F811
     at = open_app("--store", folder, page=page, layer="4", null="labels shuffled")
     assert not [frame for frame in at.dataframe if "n, z" in frame.value]
@@ -81,7 +81,7 @@ def test_several_layers_are_drawn_when_asked_for(open_app, folder: Path, page: s
     with Run(folder / "run.h5") as run:
         layer = run.layers["4"]
         expected = chance("labels shuffled", layer.fields(), samples=20, seed=0)
-    four = found.iloc[1 if page == "run" else 0]
+    four = found.iloc[1 if page == "overview" else 0]
     assert four["n, by chance"] == expected.of("noise").mean and four["N_c, z"] == expected.of("n_clusters").z
 
 
@@ -99,7 +99,7 @@ def test_with_depth_the_numbers_stand_over_the_bands_of_chance(open_app, folder:
         return banded
 
     monkeypatch.setattr("explorer.charts.chance.under_depth", seen)
-    at = open_app("--store", folder, page="run", null=null)
+    at = open_app("--store", folder, page="overview", null=null)
     assert not drawn
     press(at, "Draw")
     unharmed(at)
@@ -118,7 +118,7 @@ def test_with_depth_the_numbers_stand_over_the_bands_of_chance(open_app, folder:
 
 
 def test_layers_that_cannot_be_rotated_do_not_keep_the_others_back(open_app) -> None:  # noqa: F811
-    at = open_app("--store", ROOT / "explorer" / "example.h5", page="run", null="rotated filters")
+    at = open_app("--store", ROOT / "explorer" / "example.h5", page="overview", null="rotated filters")
     press(at, "Draw")
     unharmed(at)
     with Run(ROOT / "explorer" / "example.h5") as run:

@@ -7,6 +7,7 @@ import statistics
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -14,18 +15,23 @@ from typing import Any
 import numpy as np
 import pytest
 
-from store.measure.layer import measure_layer
+from store.file.read import Run
+from store.file.write import write_run
+from store.measure.gauge import GAUGES, Gauge, other_gauge
+from store.paper.claims import judge, null_samples
 from store.paper.published import layers, published, settings
+from store.paper.records import null_sample, run_record
 from tests.browser import CHROMIUM, chromium, patient
 from tests.explorer_runs import SMALL, cifar100_labels, make_run
 
 pl = pytest.importorskip("polars", reason="polars is in the extra [explore]")
 pytest.importorskip("altair", reason="altair is in the extra [explore]")
 
+from explorer.frames.claims import WORDS, chance
 from explorer.frames.runs import collect
 from explorer.report import __main__ as report
 from explorer.report import pictures as report_pictures
-from explorer.report.figures import SCALING, _like_the_papers, figures, scaling_figure
+from explorer.report.figures import SCALING, figures, scaling_figure
 from explorer.report.tables import chosen, latex, tables, tex
 
 drawn = pytest.mark.skipif(not report_pictures.can_draw(), reason="vl-convert is in the extra [report]")
@@ -215,18 +221,6 @@ def test_nothing_on_a_page_or_in_a_table_is_nan(made: Path) -> None:
         assert not re.search(r"\b(nan|NaN|None|null|inf)\b", text), path.name
 
 
-def test_the_filter_that_is_shown_is_most_like_the_papers() -> None:
-    fields = np.zeros((4, 10, 10), np.float32)
-    for f, sizes in enumerate([(5,), (2, 3, 2), (2, 2, 3), (1, 1)]):
-        start = 0
-        for size in sizes:
-            fields[f, start : start + size, start : start + size] = 1
-            start += size
-    fields[1, 0, 9] = 1  # one element of noise more than filter 2
-    assert _like_the_papers(measure_layer(fields)) == 2
-    assert _like_the_papers(measure_layer(np.zeros((2, 5, 5), np.float32))) is None
-
-
 def test_another_run_stands_in_for_figures_1_and_2_and_says_so(runs: Path, tmp_path: Path) -> None:
     for file in ("other.h5", "k20-untrained.h5"):
         shutil.copy(runs / file, tmp_path)
@@ -250,6 +244,80 @@ def test_each_figure_is_a_picture_of_its_own(made: Path) -> None:
         assert (made / f"figure-{key}.png").read_bytes().startswith(b"\x89PNG")
         assert ET.parse(made / f"figure-{key}.svg").getroot().tag.endswith("svg")
     assert (made / "figure-1.svg").read_text().count("data:image/png") == 4  # fields, clipped, permuted, corner
+
+
+# ---- Claims and the gauge -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("gauge", GAUGES)
+def test_everything_is_of_the_gauge_and_claims_are_judged_in_both(
+    runs: Path, tmp_path: Path, gauge: Gauge, monkeypatch: Any, capsys: Any
+) -> None:
+    folder, out = tmp_path / "runs", tmp_path / "out"
+    folder.mkdir()
+    for name in ("k20.h5", "k20-untrained.h5"):
+        shutil.copy(runs / name, folder)
+    arguments = [str(folder), "--out", str(out), "--no-figures", "--gauge", gauge]
+    assert command(*arguments, monkeypatch=monkeypatch) == 0
+    page, printed = (out / "index.html").read_text(), capsys.readouterr().out
+    with Run(folder / "k20.h5") as run_of_20:
+        measures = {each: run_of_20.layers["10"].measure(gauge=each) for each in GAUGES}
+        found = {each: judge([run_record(run_of_20, gauge=each)], 0.3) for each in GAUGES}
+    assert measures["as trained"].mean_noise != measures["zero-sum"].mean_noise
+    layer = next(row for row in rows(out / "runs.csv") if (row["file"], row["layer"]) == ("k20.h5", "10"))
+    assert float(layer["n"]) == measures[gauge].mean_noise
+    of_label = [float(row["signal"]) for row in rows(out / "figure-2a.csv")]
+    assert of_label == measures[gauge].signal.tolist()
+    ledger = [row for row in rows(out / "claims.csv") if "untrained" not in row["runs"]]
+    other = other_gauge(gauge)
+    assert [row["verdict"] for row in ledger] == [WORDS[finding.verdict] for finding in found[gauge]]
+    assert [row[f"verdict, {other}"] for row in ledger] == [WORDS[finding.verdict] for finding in found[other]]
+    differ = sum(row["verdict"] != row[f"verdict, {other}"] for row in ledger)
+    there = "As trained," if other == "as trained" else "In the zero-sum gauge,"
+    said = f"{there} {differ} of 8 verdicts differ" if differ else f"{there} all 8 verdicts are the same"
+    assert said in page and said in printed
+    assert ("maximum, in the zero-sum gauge." in page) == (gauge == "zero-sum")
+
+
+@pytest.mark.parametrize("gauge", GAUGES)
+def test_claims_are_tested_against_chance(runs: Path, tmp_path: Path, gauge: Gauge, monkeypatch: Any) -> None:
+    folder, out = tmp_path / "runs", tmp_path / "out"
+    folder.mkdir()
+    for name in ("k20.h5", "k20-untrained.h5"):
+        shutil.copy(runs / name, folder)
+    arguments = [str(folder), "--out", str(out), "--no-figures", "--gauge", gauge]
+    assert command(*arguments, "--draws", "3", monkeypatch=monkeypatch) == 0
+    with Run(folder / "k20.h5") as trained, Run(folder / "k20-untrained.h5") as untrained:
+        record = run_record(trained, gauge=gauge)
+        fields = {name: layer.fields(gauge=gauge) for name, layer in trained.layers.items()}
+        drawn = null_samples([record], lambda _, layer, null, seed: null_sample(null, fields[layer], 0.3, seed), 0.3, 3)
+        drawn["untrained network"] = [[run_record(untrained, gauge=gauge)]]
+        found = judge([record], 0.3, (), drawn)
+    said = {row["claim"]: row["holds by chance"] for row in rows(out / "claims.csv") if "untrained" not in row["runs"]}
+    assert said == {finding.claim.sentence: chance(finding) for finding in found}
+    (noise,) = [finding for finding in found if finding.claim.key == "noise"]
+    assert {name: counted.of for name, counted in noise.chance.items()} == {
+        "labels shuffled": 3, "rotated filters": 3, "untrained network": 1,
+    }  # fmt: skip
+    page = (out / "index.html").read_text()
+    assert "holds by chance" in page and "3 draws of each" in page and chance(noise) in page
+    assert command(*arguments, "--draws", "0", monkeypatch=monkeypatch) == 0
+    assert "holds by chance" not in (out / "index.html").read_text()
+    assert {row["holds by chance"] for row in rows(out / "claims.csv")} == {""}
+
+
+def test_what_cannot_be_rotated_is_said(tmp_path: Path, monkeypatch: Any) -> None:
+    with Run(run(tmp_path / "whole.h5", 20)) as whole:
+        content = whole.content()
+    content.layers = [
+        replace(layer, class_means=None, probe_weights=None, class_means_half=None) for layer in content.layers
+    ]
+    folder, out = tmp_path / "runs", tmp_path / "out"
+    folder.mkdir()
+    write_run(folder / "matrices.h5", content)
+    assert command(str(folder), "--out", str(out), "--no-figures", monkeypatch=monkeypatch) == 0
+    (said,) = [row["holds by chance"] for row in rows(out / "claims.csv") if row["claim"].startswith("The noise per")]
+    assert re.fullmatch(r"labels shuffled \d of 5, rotated filters: not possible for this file", said)
 
 
 # ---- The page -------------------------------------------------------------------------------------------------------
@@ -310,7 +378,14 @@ def test_the_page_fetches_nothing_and_links_to_what_is_there(made: Path) -> None
             assert value[1:] in found.ids
 
 
+def note_traffic(page: Any, requests: list[str], said: list[str]) -> None:
+    """What a page asks for, and what it says in its console."""
+    page.on("request", lambda request: requests.append(request.url))
+    page.on("console", lambda message: said.append(message.text))
+
+
 @drawn
+@pytest.mark.browser
 def test_it_is_readable_in_light_and_dark_without_a_network(made: Path) -> None:
     pytest.importorskip("playwright.sync_api", reason="playwright is in the extra [dev]")
     if CHROMIUM is None:
@@ -321,8 +396,7 @@ def test_it_is_readable_in_light_and_dark_without_a_network(made: Path) -> None:
             page = patient(browser.new_page(color_scheme=scheme, viewport={"width": 390, "height": 800}))
             requests: list[str] = []
             said: list[str] = []
-            page.on("request", lambda request, to=requests: to.append(request.url))
-            page.on("console", lambda message, to=said: to.append(message.text))
+            note_traffic(page, requests, said)
             page.goto((made / "index.html").as_uri())
             assert said == [] and len([url for url in requests if not url.startswith("data:")]) == 1
             assert page.evaluate("document.documentElement.scrollWidth") <= 390

@@ -21,8 +21,6 @@ pytest.importorskip("streamlit.testing.v1", reason="Streamlit is in the extra [e
 from explorer.charts import afcc as charts_afcc
 from explorer.data import source
 from explorer.data import what_if as page_what_if
-from explorer.data.cache import LRUCache
-from explorer.example import EXAMPLE
 from explorer.frames import afcc as frames_afcc
 from explorer.state import View
 from tests.explorer.views.test_pages import HOSTILE, address, open_app, shown, table, unfold, unharmed  # noqa: F401
@@ -74,7 +72,7 @@ def test_the_weights_kept_stand_beside_the_papers_estimate(open_app, folder: Pat
     estimate = layer.n_filters * layer.positions * measured.mean_cluster_size * measured.mean_clusters
     found = metrics(at)
     assert found["weights kept"] == f"{(measured.cluster_of >= 0).sum() * layer.positions:,}"
-    assert found["N_f S C_s N_c"] == f"{estimate:,.0f}"
+    assert found["N_f F_s C_s N_c"] == f"{estimate:,.0f}"
 
 
 def test_the_papers_stands_beside_ours(open_app, tmp_path: Path) -> None:  # noqa: F811
@@ -309,28 +307,9 @@ def test_results_do_not_keep_their_logits(folder: Path) -> None:
     assert page_what_if.unmasked(file, "7").logits.size == 0
 
 
-def test_kept_forgets_what_was_not_used() -> None:
-    kept: LRUCache[int, bytes] = LRUCache(20, len)
-    for key in (1, 2, 1, 3):
-        kept.get(key, lambda: b"x" * 9)
-    assert kept.has(1) and kept.has(3) and not kept.has(2)
-    kept.get(4, lambda: b"x" * 99)  # one is kept, however large
-    assert kept.values() == [b"x" * 99]
-
-
 @pytest.mark.parametrize("kept", [False, True])
 def test_the_image_of_the_input_is_shown_where_the_run_kept_it(kept: bool, open_app, tmp_path: Path) -> None:  # noqa: F811
     make_run(tmp_path / "run.h5", {"4": (4, 1)}, features=("4",), thumbnails=kept)
     at = open_app("--store", tmp_path, page="afcc", layer="4", test_input="3")
     unharmed(at)
     assert len(at.get("image")) == kept
-
-
-def test_every_mask_has_a_colour_of_its_own() -> None:
-    with Run(EXAMPLE) as run:
-        results = afcc_results.of_layer(run.layers["10"].record)
-    assert results is not None
-    picture = charts_afcc.epochs(frames_afcc.epochs(results)).to_dict()
-    colours = picture["layer"][0]["encoding"]["color"]["scale"]
-    assert len(colours["domain"]) == 7
-    assert len(set(colours["range"])) == 7

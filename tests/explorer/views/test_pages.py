@@ -1,5 +1,6 @@
 """Each page and each control of the explorer, run without a browser."""
 
+import functools
 import re
 import shutil
 import sys
@@ -17,8 +18,9 @@ from store.measure.layer import fields_from_factors, permutation, scan_order
 from tests.explorer_runs import ROOT, SMALL, cifar100_labels, make_run
 
 AppTest = pytest.importorskip("streamlit.testing.v1", reason="Streamlit is in the extra [explore]").AppTest
+from streamlit.components.v2 import manifest_scanner
 
-PAGES_OF_LAYERS = ["run", "layer", "filter", "labels", "afcc", "compare"]
+PAGES_OF_LAYERS = ["overview", "layer", "filter", "labels", "afcc", "compare"]
 PAGES = [*PAGES_OF_LAYERS, "scaling", "claims"]
 HOSTILE = [
     "<img src=https://evil.example/a.png onerror=alert(1)>",
@@ -41,56 +43,61 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+scanned = functools.cache(manifest_scanner.scan_component_manifests)
+
+
 @pytest.fixture
-def open_app(monkeypatch: pytest.MonkeyPatch) -> Callable[..., "AppTest"]:
+def open_app(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     # Outside of a server, Streamlit asks at its first element whether it runs in a REPL, and looks for that at the
     # source of every module: half a minute in a test run.
     monkeypatch.setattr("streamlit.delta_generator._use_warning_has_been_displayed", True)
+    # Each app reads the metadata of every installed package, to find components in it; they stay the same.
+    monkeypatch.setattr("streamlit.components.v2.manifest_scanner.scan_component_manifests", scanned)
 
-    def open_app(*arguments: object, page: str = "run", **address: str) -> "AppTest":
+    def open_app(*arguments: object, page: str = "overview", **address: str) -> Any:
         monkeypatch.setattr(sys, "argv", ["app.py", *map(str, arguments)])
-        at = AppTest.from_file(str(ROOT / "explorer" / "app.py"), default_timeout=300)
+        at = AppTest.from_file(str(ROOT / "explorer" / "app.py"), default_timeout=600)
         at.session_state["has drawn"] = True  # as a browser says that it has
         for name, value in address.items():
             at.query_params[name] = value
+        if page != "overview":  # opened by its address: Overview is not drawn first
+            at.switch_page(f"views/{page}.py")
         at.run()
-        if page != "run":
-            at.switch_page(f"views/{page}.py").run()
         return at
 
     return open_app
 
 
-def shown(at: "AppTest") -> str:
+def shown(at: Any) -> str:
     """Everything that is text on the page."""
     kinds = ("html", "markdown", "caption", "text", "code", "subheader", "error", "info", "warning")
     elements = [(kind, element) for kind in kinds for element in at.get(kind)]
     return "\n".join(str(element.proto.body if kind == "html" else element.value) for kind, element in elements)
 
 
-def unharmed(at: "AppTest") -> None:
+def unharmed(at: Any) -> None:
     assert not at.exception, [str(error) for error in at.exception]
     assert not at.error, [error.value for error in at.error]
 
 
-def unfold(at: "AppTest", key: str) -> None:
+def unfold(at: Any, key: str) -> None:
     """Open what is drawn only then."""
     at.session_state[key] = True
     at.run()
     unharmed(at)
 
 
-def press(at: "AppTest", label: str) -> None:
+def press(at: Any, label: str) -> None:
     next(button for button in at.button if button.label == label).click().run()
     unharmed(at)
 
 
-def table(at: "AppTest", column: str) -> Any:
+def table(at: Any, column: str) -> Any:
     """The first table that has this column."""
     return next(frame.value for frame in at.dataframe if column in frame.value)
 
 
-def address(at: "AppTest") -> dict[str, str]:
+def address(at: Any) -> dict[str, str]:
     return {name: values[0] if isinstance(values, list) else values for name, values in at.query_params.items()}
 
 
@@ -107,9 +114,10 @@ def test_every_page_opens_on_the_newest_file_of_a_folder(open_app, folder: Path,
 def test_the_python_text_runs_and_has_the_present_view(open_app, folder: Path, page: str, capsys) -> None:
     at = open_app("--store", folder, page=page, layer="7", filter="3", order="reversed")
     unfold(at, "python")
-    if page != "filter":  # its threshold is the live matrix's
+    is_live = page in ("filter", "overview")  # their threshold is the live matrix's
+    if not is_live:
         at.slider(key="choose_threshold").set_value(0.45).run()
-    threshold = 0.3 if page == "filter" else 0.45
+    threshold = 0.3 if is_live else 0.45
     (code,) = [block.value for block in at.code if "import" in block.value]
     names: dict[str, Any] = {}
     exec(code, names)
@@ -127,7 +135,9 @@ def test_the_python_text_runs_and_has_the_present_view(open_app, folder: Path, p
 
 @pytest.mark.parametrize("page", PAGES)
 def test_every_page_opens_a_single_file_with_factors_only(open_app, folder: Path, page: str) -> None:
-    unharmed(open_app("--store", folder / "second.h5", page=page))
+    at = open_app("--store", folder / "second.h5", page=page)
+    unharmed(at)
+    assert address(at)["store"] == "second.h5"
 
 
 def test_the_table_holds_the_measure_and_the_published_row(open_app, folder: Path) -> None:
@@ -143,7 +153,8 @@ def test_the_table_holds_the_measure_and_the_published_row(open_app, folder: Pat
 def test_a_threshold_measures_everything_again_and_is_in_the_address(open_app, folder: Path) -> None:
     at = open_app("--store", folder)
     before = at.dataframe[0].value["n"].tolist()
-    at.slider(key="choose_threshold").set_value(0.55).run()
+    at.query_params["threshold"] = "0.55"
+    at.run()
     unharmed(at)
     assert address(at)["threshold"] == "0.55"
     assert at.dataframe[0].value["n"].tolist() != before
@@ -212,6 +223,7 @@ def test_the_filter_page_tells_rank_and_clusters(open_app, folder: Path) -> None
         layer = run.layers["10"]
         assert np.array_equal(layer.field(2), fields_from_factors(layer.class_means, layer.probe_weights)[2])
     assert "1, of at most 1" in shown(at) and "a sum over the one position of a filter" in shown(at)
+    unfold(at, "clusters")
     assert at.dataframe[0].value["labels"].sum() == (measured.cluster_of[2] >= 0).sum()
 
 
@@ -235,6 +247,7 @@ def test_the_address_holds_what_the_gallery_shows(open_app, folder: Path) -> Non
     at = open_app("--store", folder, page="layer", layer="4", threshold="0.2")
     at.selectbox(key="choose_style").set_value("fields")
     at.selectbox(key="choose_sort").set_value("maximum")
+    unfold(at, "conditions")
     at.toggle(key="choose_ascending").set_value(True).run()
     slider = next(slider for slider in at.slider if slider.key.startswith("choose_clusters"))
     most = int(slider.max)
@@ -255,12 +268,14 @@ def test_filters_are_shown_by_their_maximum(open_app, folder: Path) -> None:
     with Run(folder / "first.h5") as run:
         maximum = run.layers["4"].measure(0.3).maximum
     middle = float(np.median(maximum))
+    unfold(at, "conditions")
     at.number_input(key="choose_maximum_from").set_value(middle).run()
     unharmed(at)
     assert address(at)["maximum"] == f"{middle}~{float(maximum.max())}"
     unfold(at, "all_filters")
     assert at.dataframe[0].value["filter"].tolist() == np.flatnonzero(maximum >= middle).tolist()
     other = open_app("--store", folder, page="layer", **address(at))
+    unfold(other, "conditions")
     assert other.number_input(key="choose_maximum_from").value == middle
     at.number_input(key="choose_maximum_from").set_value(float(maximum.min())).run()
     assert "maximum" not in address(at)
@@ -288,7 +303,9 @@ def test_another_condition_shows_the_first_page(open_app, tmp_path: Path) -> Non
     [("layer", {"gallery_page": "99", "holds": "99", "noise": "500000-900000"}), ("labels", {"label_sort": "x"})],
 )
 def test_what_the_file_does_not_have_is_not_shown(open_app, folder: Path, page: str, bad: dict[str, str]) -> None:
-    unharmed(open_app("--store", folder, page=page, **bad))
+    at = open_app("--store", folder, page=page, **bad)
+    unharmed(at)
+    assert not {"holds", "label_sort"} & set(address(at))
 
 
 def test_a_gallery_with_nothing_in_it_says_so(open_app, folder: Path) -> None:
@@ -327,6 +344,7 @@ def test_the_gallery_shows_what_meets_the_conditions(open_app, folder: Path, pag
     with Run(folder / "first.h5") as a, Run(folder / "second.h5") as b:
         both = [run.layers["10"].measure(0.3) for run in (a, b)][: 1 if page == "layer" else 2]
     most = max(int(measured.noise.max()) for measured in both)
+    unfold(at, "conditions")
     at.slider(key=f"choose_noise_{most}").set_range(1, most).run()
     unharmed(at)
     assert address(at)["noise"] == f"1-{most}"
@@ -344,7 +362,7 @@ def test_the_gallery_shows_what_meets_the_conditions(open_app, folder: Path, pag
 
 
 def test_a_threshold_between_the_sliders_steps_is_shown_as_it_is(open_app, folder: Path) -> None:
-    at = open_app("--store", folder, threshold="0.305")
+    at = open_app("--store", folder, page="layer", threshold="0.305")
     slider = at.slider(key="choose_threshold")
     assert slider.value == 0.305 and slider.proto.format == "%.4g"
 
@@ -451,7 +469,9 @@ def test_one_layer_two_labels_and_a_bare_manifest_are_enough(open_app, tmp_path:
         network={"arch": "net", "epochs": 30}, recipe=None, software=7, durations="long",
         device=None, created={"odd": True}, planned_layers=["only"], generator=["x"],
     )  # fmt: skip
-    unharmed(open_app("--store", tmp_path, page=page, threshold="1.0"))
+    at = open_app("--store", tmp_path, page=page, threshold="1.0")
+    unharmed(at)
+    assert address(at).items() >= {"store": "bare.h5", "layer": "only", "threshold": "1.0"}.items()
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -489,7 +509,7 @@ def test_a_wrong_argument_is_a_message(open_app, arguments: list[str], says: str
 
 
 @pytest.mark.parametrize("damage", ["empty", "text", "cut", "flipped"])
-@pytest.mark.parametrize("page", ["run", "filter"])
+@pytest.mark.parametrize("page", ["overview", "filter"])
 def test_a_damaged_file_is_a_message(open_app, tmp_path: Path, damage: str, page: str) -> None:
     path = make_run(tmp_path / "damaged.h5")
     whole = bytearray(path.read_bytes())
@@ -497,7 +517,13 @@ def test_a_damaged_file_is_a_message(open_app, tmp_path: Path, damage: str, page
         with Run(path) as run:
             needle = run.layers["10"].field(0).tobytes()[:64]
         whole[whole.index(needle) + 5] ^= 0x10
-    path.write_bytes({"empty": b"", "text": b"hello", "cut": whole[: len(whole) // 2], "flipped": whole}[damage])
+    damages: dict[str, bytes | bytearray] = {
+        "empty": b"",
+        "text": b"hello",
+        "cut": whole[: len(whole) // 2],
+        "flipped": whole,
+    }
+    path.write_bytes(damages[damage])
     at = open_app("--store", path, page=page)
     assert not at.exception
     assert at.error and "damaged.h5" in shown(at) and "store check" in shown(at)

@@ -4,6 +4,7 @@ import os
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,17 +15,19 @@ from PIL import Image
 from precompute.images import class_folders, data
 from precompute.images.class_folders import split
 from precompute.images.data import DataSet
-from precompute.options import Options, Problem, output_path, parse
+from precompute.images.image_files import ImageFiles
+from precompute.messages.problem import Problem
+from precompute.options import Options, output_path, parse
 from tests.image_trees import message, save, write_folder
 
 COUNTS = {"cats": 10, "dogs": 4, "größe [1] *": 2, "train": 3}
 
 
-def loaded(folder: Path, **options: object) -> DataSet:
+def loaded(folder: Path, **options: Any) -> DataSet:
     return data.load(Options(data="folder", data_dir=folder, **options), side=4)
 
 
-def numbers(of: data.Split) -> list[int]:
+def numbers(of: Any) -> list[int]:
     """Which images these are, by their pixels."""
     return of.images.decoded()[:, 0, 0, 0].tolist()
 
@@ -146,6 +149,7 @@ def test_side_and_crop_are_the_networks(tmp_path):
     folder = write_folder(tmp_path, COUNTS)
     found = data.load(Options(data="folder", data_dir=folder), side=6, crop=0.5)
     for of in (found.train, found.test):
+        assert isinstance(of.images, ImageFiles)
         assert (of.images.side, of.images.crop) == (6, 0.5)
         assert of.images.batch([0]).shape == (1, 6, 6, 3)
     assert found.sizes.image_shape == (3, 6, 6)
@@ -193,6 +197,7 @@ def test_images_of_every_kind_side_by_side(tmp_path):
             grey.convert(mode).resize((9 + number, 7)).save(tmp_path / label / name)
     found = loaded(tmp_path)
     assert len(found.train) + len(found.test) == 10
+    assert isinstance(found.train.images, ImageFiles)
     assert found.train.images.decoded().shape == (8, 4, 4, 3)
 
 
@@ -273,7 +278,8 @@ def test_file_names_may_be_anything(tmp_path):
     if sys.platform != "darwin":
         (folder / "cats" / "image 000.png").rename(folder / "cats" / os.fsdecode(b"c\xe4t\n.png"))
         assert loaded(folder).checksums != before
-        assert len(loaded(folder).train.images.decoded()) == 2
+        images = loaded(folder).train.images
+        assert isinstance(images, ImageFiles) and len(images.decoded()) == 2
 
 
 # The command line

@@ -11,6 +11,7 @@ import warnings
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,10 +19,10 @@ from PIL import ExifTags, Image, ImageOps
 
 from precompute.images import image_files
 from precompute.images.image_files import ImageFiles, decode
-from precompute.options import Problem
+from precompute.messages.problem import Problem
 
 
-def saved(path: Path, image: Image.Image, **how: object) -> Path:
+def saved(path: Path, image: Image.Image, **how: Any) -> Path:
     image.save(path, **how)
     return path
 
@@ -73,7 +74,7 @@ def test_the_shorter_side_is_scaled_and_the_middle_kept(size, side, crop, tmp_pa
     path = saved(tmp_path / "image.png", noise(*size).point(lambda value: 64 + value // 2))  # nothing is cut off
     shorter = math.floor(side / crop)
     with Image.open(path) as image:  # in two steps, as torchvision and timm do it
-        whole = tuple(int(shorter * length / min(size)) for length in size)
+        whole = int(shorter * size[0] / min(size)), int(shorter * size[1] / min(size))
         left, top = (round((length - side) / 2) for length in whole)
         expected = image.resize(whole, Image.Resampling.BICUBIC).crop((left, top, left + side, top + side))
     difference = np.abs(decode(path, side, crop).astype(int) - np.asarray(expected))
@@ -285,7 +286,7 @@ def wait_for(begun: list[Path], number: int) -> None:
 def test_a_batch_does_not_wait_for_the_next_one(files, monkeypatch):
     may_go_on = threading.Event()
 
-    def decode_when_allowed(path: Path, *how: object) -> np.ndarray:
+    def decode_when_allowed(path: Path, *how: Any) -> np.ndarray:
         assert path in files.paths[:4] or may_go_on.wait(120)
         return decode(path, *how)
 
@@ -314,7 +315,7 @@ def test_threads_end_with_the_iterator(files):
 def test_what_waits_is_not_decoded_after_the_iterator_was_left(files, monkeypatch):
     begun, left = [], threading.Event()
 
-    def decode_ten(path: Path, *how: object) -> np.ndarray:
+    def decode_ten(path: Path, *how: Any) -> np.ndarray:
         begun.append(path)
         assert len(begun) <= 10 or left.wait(120)  # one of the next batch is on its way when the iterator is left
         return decode(path, *how)

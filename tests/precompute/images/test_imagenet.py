@@ -3,6 +3,7 @@
 import shutil
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,8 @@ import pytest
 from precompute.images import data, imagenet
 from precompute.images.data import DataSet
 from precompute.images.image_files import ImageFiles
-from precompute.options import Options, Problem
+from precompute.messages.problem import Problem
+from precompute.options import Options
 from tests.image_trees import (
     ABOVE,
     LAYOUTS,
@@ -26,7 +28,7 @@ from tests.image_trees import (
 )
 
 
-def loaded(folder: Path, **options: object) -> DataSet:
+def loaded(folder: Path, **options: Any) -> DataSet:
     return data.load(Options(data="imagenet", data_dir=folder, **options), side=8, crop=0.875)
 
 

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from precompute.options import Problem
+from precompute.messages.problem import Problem
 from tests.image_folders import (
     WRITERS,
     parquet_frame,

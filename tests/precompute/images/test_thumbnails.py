@@ -9,7 +9,8 @@ from PIL import Image
 from precompute.images.data import Sizes
 from precompute.images.image_files import ImageFiles
 from precompute.images.thumbnails import SIDE, thumbnail_bytes, thumbnails
-from precompute.options import Problem, parse
+from precompute.messages.problem import Problem
+from precompute.options import parse
 from store.file import format as fmt
 from store.file.pack import packed
 from store.file.read import Run

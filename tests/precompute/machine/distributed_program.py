@@ -1,11 +1,10 @@
-"""What the processes of `test_distributed` do together; alone, the same with one.
-
-python -m torch.distributed.run --standalone --nproc-per-node 3 -m tests.precompute.machine.distributed_program FOLDER
-"""
+"""What the processes of `test_distributed` do together; alone, the same with one."""
 
 import copy
+import multiprocessing
+import os
 import signal
-import sys
+import socket
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -15,14 +14,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from precompute.activations import Activations, record
 from precompute.images.augment import Draws, Images, Preprocessing
 from precompute.images.image_files import ImageFiles
 from precompute.machine.device import Device
 from precompute.machine.distributed import World
 from precompute.machine.stopping import Stopped, Stopping
+from precompute.messages.problem import Problem
 from precompute.networks.taps import Tap
-from precompute.options import Problem
-from precompute.probe import Activations, record
 from precompute.recipes import Schedule
 from precompute.training.loop import Training
 
@@ -84,7 +83,8 @@ def not_synchronized(world: World) -> dict[str, Any]:
 
 def stopped(world: World) -> dict[str, Any]:
     """The last process alone gets a signal, in its third step."""
-    stopping, saved = Stopping(), []
+    stopping = Stopping()
+    saved: list[Any] = []
     one = training(world)
     take_step = one.take_step
 
@@ -110,7 +110,7 @@ def diverged(world: World) -> dict[str, Any]:
     def with_a_bad_loss(draws: Draws, batch: int) -> None:
         take_step(draws, batch)
         if one.step == 3 and world.rank == world.size - 1:
-            one._sums[0] = torch.inf
+            one.sums[0] = torch.inf
 
     one.take_step = with_a_bad_loss  # type: ignore[method-assign]
     try:
@@ -175,6 +175,33 @@ def everything(world: World, folder: Path) -> dict[str, Any]:
     return done | {"used alone": used_alone(model), "threads left": threads_of_the_group()}
 
 
+def together(n: int, folder: Path) -> str:
+    """So many processes, as torchrun tells them who they are -> what they print as errors.
+
+    They are forked from one that has done Python's imports: each of them would take as long as all that is tested.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    processes = [context.Process(target=_one_of_them, args=(rank, n, port, folder)) for rank in range(n)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(600)
+    said = "".join((folder / f"{rank} of {n}.txt").read_text() for rank in range(n))
+    return said + "".join(f"{p.name}: exit status {p.exitcode}\n" for p in processes if p.exitcode != 0)
+
+
+def _one_of_them(rank: int, n: int, port: int, folder: Path) -> None:
+    own = os.open(folder / f"{rank} of {n}.txt", os.O_WRONLY | os.O_CREAT)
+    os.dup2(own, 2)
+    several = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": n, "LOCAL_WORLD_SIZE": n, "MASTER_PORT": port}
+    os.environ.update({name: str(value) for name, value in several.items()} | {"MASTER_ADDR": "127.0.0.1"})
+    main(folder)
+
+
 def main(folder: Path) -> None:
     torch.set_num_threads(1)
     world = World.of_environment()
@@ -182,7 +209,3 @@ def main(folder: Path) -> None:
     with world.connected("cpu"):
         done = everything(world, folder)
     torch.save(done, folder / name)
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]))

@@ -8,7 +8,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,8 +21,9 @@ from precompute.job import prepare
 from precompute.machine.device import choose_device
 from precompute.machine.distributed import World
 from precompute.machine.stopping import Stopping
+from precompute.messages.problem import Problem
 from precompute.messages.wording import counted
-from precompute.options import Problem, parse
+from precompute.options import parse
 from store.file.read import Run
 from tests import ROOT
 from tests.commands import ENVIRONMENT, run_here
@@ -110,10 +113,8 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def together(images: Path) -> list[dict]:
     """What each process has made."""
-    process = torchrun(N, "tests.precompute.machine.distributed_program", [str(images)], images)
-    _, errors = process.communicate(timeout=200)
-    assert process.returncode == 0, errors
-    assert "Traceback" not in errors and "Warning" not in errors, errors
+    errors = program.together(N, images)
+    assert not [word for word in ("Traceback", "Warning", "exit status") if word in errors], errors
     return [torch.load(images / f"{rank} of {N}.pt") for rank in range(N)]
 
 
@@ -128,7 +129,7 @@ def alone(images: Path, together: list[dict]) -> Iterator[dict]:
 def assert_close(state: dict, other: dict) -> None:
     assert state["model"].keys() == other["model"].keys()
     for name, value in state["model"].items():
-        torch.testing.assert_close(value, other["model"][name], rtol=1e-4, atol=1e-5, msg=lambda text, n=name: n + text)
+        torch.testing.assert_close(value, other["model"][name], rtol=1e-4, atol=1e-5, msg=partial("{}{}".format, name))
     for column, values in state["history"].items():
         assert values == pytest.approx(other["history"][column], rel=1e-4, nan_ok=True), column
 
@@ -207,10 +208,11 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     shutil.rmtree(tmp_path / "run.work", ignore_errors=True)
 
 
+@pytest.mark.processes
 def test_two_processes_make_the_file_that_one_makes(place, capfd):
     command = [*QUICK.split(), "--data", "digits", "--labels", "4", "--epochs", "0", "--out"]
     process = torchrun(2, "precompute", [*command, "two.h5"], place)
-    out, errors = process.communicate(timeout=200)
+    out, errors = process.communicate(timeout=600)
     assert process.returncode == 0, errors
     assert out.count("in all about") == 1
     assert "(2 processes, each on " in out
@@ -222,6 +224,7 @@ def test_two_processes_make_the_file_that_one_makes(place, capfd):
         assert two.content_sha256 == one.content_sha256
 
 
+@pytest.mark.processes
 def test_two_processes_train_the_network_that_one_trains(place, capfd, monkeypatch):
     """But for rounding: what a batch is divided into, and the order of the sums.
 
@@ -230,7 +233,7 @@ def test_two_processes_train_the_network_that_one_trains(place, capfd, monkeypat
     monkeypatch.setattr("precompute.machine.device._has_fast_bfloat16", lambda: False)
     command = [*QUICK.split(), "--data", "digits", "--labels", "4", "--epochs", "1", "--batch-size", "280", "--out"]
     process = torchrun(2, "precompute", [*command, "two.h5"], place, ONEDNN_MAX_CPU_ISA="AVX2")  # has no bfloat16
-    out, errors = process.communicate(timeout=200)
+    out, errors = process.communicate(timeout=600)
     assert process.returncode == 0, errors
     if ", float32; " not in out:
         pytest.skip("this processor computes in bfloat16 in any case")
@@ -239,24 +242,26 @@ def test_two_processes_train_the_network_that_one_trains(place, capfd, monkeypat
     with Run(place / "two.h5") as two, Run(place / "one.h5") as one:
         ours, theirs = two.layers[LAYER], one.layers[LAYER]
         for column, values in one.history(None).items():
-            rounding = {"abs": 0.01} if column.endswith("accuracy") else {"rel": 2e-3}  # an input or two in between
+            # An input or two in between.
+            rounding: dict[str, Any] = {"abs": 0.01} if column.endswith("accuracy") else {"rel": 2e-3}
             assert two.history(None)[column] == pytest.approx(values, **rounding), column
         for made, alone in ((ours.class_means, theirs.class_means), (ours.probe_weights, theirs.probe_weights)):
             assert np.abs(made - alone).max() < 0.015 * np.abs(alone).max()  # 0.006; by each part's own statistics 0.03
         assert ours.record["test_accuracy"] == pytest.approx(theirs.record["test_accuracy"], abs=0.03)
 
 
+@pytest.mark.processes
 def test_two_processes_train_are_stopped_and_one_goes_on(place, capfd):
     write_image_folder(place / "images", "cifar10", tiny("cifar10", 4, 2))
     recipe = "--data cifar10 --data-dir images --epochs 60 --batch-size 9 --out run.h5"
     command = [*QUICK.split(), *recipe.split()]
     process = torchrun(2, "precompute", command, place)
-    until = time.monotonic() + 200
+    until = time.monotonic() + 600
     while not (place / "run.work" / "network.ckpt").exists():
         assert process.poll() is None and time.monotonic() < until, process.communicate()
         time.sleep(0.02)
     process.send_signal(signal.SIGTERM)
-    _, errors = process.communicate(timeout=200)
+    _, errors = process.communicate(timeout=600)
     assert process.returncode != 0
     assert own_words(errors) == ["stopped (SIGTERM). What is done is kept; the same command goes on:"]
     torchruns = next(line for line in errors.splitlines() if line.startswith("  torchrun "))
@@ -272,13 +277,14 @@ def test_two_processes_train_are_stopped_and_one_goes_on(place, capfd):
     )
 
 
+@pytest.mark.processes
 def test_a_problem_of_one_process_is_said_once_and_ends_all(place):
     folder = write_image_folder(place / "images", "cifar10", tiny("cifar10", 2, 1))
     last = sorted((folder / "train").rglob("*.png"))[-1]
     last.write_bytes(last.read_bytes()[:40])
     command = [*QUICK.split(), "--data", "folder", "--data-dir", "images", "--epochs", "1", "--out", "run.h5"]
     process = torchrun(2, "precompute", command, place)
-    _, errors = process.communicate(timeout=200)
+    _, errors = process.communicate(timeout=600)
     assert process.returncode != 0
     assert [words[:30] for words in own_words(errors)] == [f"error: {last.relative_to(place)}"[:30]]
     assert not list(place.rglob("*.h5"))

@@ -4,6 +4,7 @@ import doctest
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -82,7 +83,7 @@ def test_without_proc_and_on_this_machine(tmp_path):
 
 
 def test_one_half_of_what_is_free_serves_all():
-    needs = {name: {"device": 40, "memory": 40, "disk": 0} for name in ("train", "test", "activations")}
+    needs: Any = {name: {"device": 40, "memory": 40, "disk": 0} for name in ("train", "test", "activations")}
     for on_device, in_memory, expected in [
         (240, 0, ["device"] * 3),
         (239, 0, ["device", "device", "disk"]),
@@ -141,9 +142,9 @@ def test_decoded_images_are_in_the_plan_and_where_it_says(free, expected, folder
     data = DataOnDevice(job, made.places)
     files = [job.work.pixel_file(split) for split in ("train", "test")]
     assert [path.exists() for path in files] == [expected[split] == "disk" for split in ("train", "test")]
-    for split, images in ((job.data.train, data.train), (job.data.test, data.test)):
-        assert isinstance(images, Images)
-        assert (images.pixels.numpy() == split.images.batch(slice(None))).all()
+    for split, placed in ((job.data.train, data.train), (job.data.test, data.test)):
+        assert isinstance(placed, Images) and isinstance(placed.pixels, torch.Tensor)
+        assert (placed.pixels.numpy() == split.images.batch(slice(None))).all()
 
 
 def test_files_of_a_single_pass_are_not_kept(folder):

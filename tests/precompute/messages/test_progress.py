@@ -4,14 +4,13 @@ import io
 
 import pytest
 
-from precompute.messages import progress
 from precompute.messages.progress import Progress, seconds
 
 
 class Clock:
     def __init__(self, monkeypatch):
         self.now = 1000.0
-        monkeypatch.setattr(progress.time, "monotonic", lambda: self.now)
+        monkeypatch.setattr("time.monotonic", lambda: self.now)
 
 
 class Terminal(io.StringIO):
@@ -39,7 +38,7 @@ def test_plain_lines_now_and_then_where_there_is_no_terminal(monkeypatch, capsys
 
 def test_a_live_line_on_a_terminal(monkeypatch):
     clock, terminal = Clock(monkeypatch), Terminal()
-    monkeypatch.setattr(progress.sys, "stderr", terminal)
+    monkeypatch.setattr("sys.stderr", terminal)
     shown = Progress("network", total=10)
     for done in range(1, 10):
         clock.now += 1

@@ -29,6 +29,6 @@ def test_a_shape_tells_the_layout(shape, grid):
 
 def test_a_network_that_says_how_many_tokens_come_first_is_believed():
     network = nn.Identity()
-    network.num_prefix_tokens = 5
+    setattr(network, "num_prefix_tokens", 5)  # noqa: B010  (an attribute that nn.Module does not declare)
     assert grid_of((2, 5 + 256, 8), network, 2) == Grid("tokens", 8, 16, 5)
     assert grid_of((2, 256, 8), network, 2) == Grid("tokens", 8, 16)  # before they are added

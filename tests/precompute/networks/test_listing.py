@@ -1,10 +1,12 @@
 """--list-taps, as a person sees it."""
 
+from typing import Any
+
 from precompute.networks.listing import list_taps
 from precompute.options import Options
 
 
-def table(**options: object) -> tuple[list[str], dict[str, str]]:
+def table(**options: Any) -> tuple[list[str], dict[str, str]]:
     _, heads, *lines = list_taps(Options(data="digits", **options)).splitlines()
     return heads.split(), {line.split()[0]: line for line in lines}
 

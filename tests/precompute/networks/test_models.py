@@ -3,9 +3,10 @@
 import pytest
 import torch
 
+from precompute.messages.problem import Problem
 from precompute.networks.models import choose_layers, choose_taps, find_arch
 from precompute.networks.taps import tap_shapes, watch
-from precompute.options import Options, Problem
+from precompute.options import Options
 from store.paper.published import published
 
 VGG16 = find_arch(Options(arch="vgg16"))

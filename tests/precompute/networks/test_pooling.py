@@ -1,14 +1,17 @@
 """--pool, on any network."""
 
+from typing import Any
+
 import pytest
 
+from precompute.messages.problem import Problem
 from precompute.networks.choose import tap_shapes_of
 from precompute.networks.models import find_arch
 from precompute.networks.pooling import parse_pool
-from precompute.options import Options, Problem, output_path, parse
+from precompute.options import Options, output_path, parse
 
 
-def shapes(arch: str, pool: str | None, **more: object) -> dict[str, tuple[int, int, int]]:
+def shapes(arch: str, pool: str | None, **more: Any) -> dict[str, tuple[int, int, int]]:
     found = find_arch(Options(arch=arch, data="digits", pool=pool, **more))
     return tap_shapes_of(found, list(found.taps.values()))
 

@@ -1,15 +1,18 @@
 """timm's networks: the paper's EfficientNet-B0 against its tables, and others by name."""
 
+from typing import Any
+
 import pytest
 import torch
 
+from precompute.messages.problem import Problem
 from precompute.networks.models import choose_taps, find_arch
 from precompute.networks.taps import tap_shapes, watch
-from precompute.options import Options, Problem
+from precompute.options import Options
 from store.file.write import stores_fields
 from store.paper.published import published
 
-SMALL = {"data": "digits", "image_size": 64, "weights": "none"}
+SMALL: dict[str, Any] = {"data": "digits", "image_size": 64, "weights": "none"}
 
 
 def shapes_of(**options):

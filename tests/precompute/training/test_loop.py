@@ -2,13 +2,15 @@
 
 import math
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
 from precompute.machine.stopping import Stopped, Stopping
-from precompute.options import Problem, parse
+from precompute.messages.problem import Problem
+from precompute.options import parse
 from precompute.recipes import Schedule, recipe_for
 from precompute.training.graph import compiled
 from precompute.training.loop import Training
@@ -59,7 +61,7 @@ def assert_same(state, other):
 
 @pytest.mark.parametrize("step", range(1, 13))
 def test_going_on_after_a_stop_at_any_step_ends_with_the_same_bits(step):
-    saved = []
+    saved: list[Any] = []
     with pytest.raises(Stopped) as stopped:
         training().run(StopsAfter(step), saved.append)
     assert stopped.value.exit_status == 130
@@ -78,7 +80,7 @@ def test_another_seed_trains_otherwise():
 
 
 def test_a_checkpoint_after_each_epoch():
-    saved = []
+    saved: list[Any] = []
     training().run(Stopping(), lambda state: saved.append(state["step"]))
     assert saved == [4, 8, 12]
 
@@ -98,7 +100,7 @@ def test_it_learns():
 
 
 def test_a_loss_that_is_not_finite_stops_at_once_and_saves_nothing_after_it():
-    saved = []
+    saved: list[Any] = []
     steep = training()
     steep.schedule = Schedule("test", 1e30, 0.9, 0, epochs=3, batch_size=8)
     with pytest.raises(Problem, match=r"test: the loss is not finite any more in epoch 1"):

@@ -2,7 +2,9 @@
 
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -12,8 +14,9 @@ from hypothesis import strategies as st
 
 from store.file import format as fmt
 from store.file.format import FormatError
+from store.file.pack import packed
 from store.file.read import Run
-from store.file.write import RunContent, file_image, write_run
+from store.file.write import LayerContent, RunContent, file_image, write_run
 from tests import DATA
 from tests.builders import assert_holds, small_image, small_run, write_small
 
@@ -85,6 +88,27 @@ def confused(content: RunContent) -> np.ndarray:
     return np.stack([random.multinomial(count, [1 / 4] * 4) for count in content.test_inputs]).astype(np.int32)
 
 
+def half_of(layer: LayerContent) -> np.ndarray:
+    return (layer.class_means * np.float32(0.75)).astype(np.float32)
+
+
+def test_class_means_of_one_half_are_kept_need_version_3_and_are_not_packed(tmp_path: Path) -> None:
+    content = small_run()
+    content.layers[0].class_means_half = half_of(content.layers[0])
+    write_run(tmp_path / "run.h5", content)
+    with Run(tmp_path / "run.h5") as run:
+        assert run.manifest["version"] == 3 and run.layers["13"].class_means_half is None
+        assert_holds(run, content)
+        assert np.array_equal(run.layers["10"].class_means_half, content.layers[0].class_means_half)
+        assert file_image(run.content()) == (tmp_path / "run.h5").read_bytes()
+        write_run(tmp_path / "packed.h5", packed(run.content()))
+    with Run(tmp_path / "packed.h5") as run:
+        assert run.manifest["version"] == 1 and run.layers["10"].class_means_half is None
+    content.layers[0].class_means_half[0, 0, 0] = np.inf
+    with pytest.raises(FormatError, match="layers/10/class_means_half: holds values that are infinite"):
+        write_run(tmp_path / "run.h5", content)
+
+
 def test_a_confusion_matrix_is_kept_and_needs_version_2(tmp_path: Path) -> None:
     content = small_run()
     content.layers[1].confusion = confused(content)
@@ -100,6 +124,8 @@ def test_a_confusion_matrix_is_kept_and_needs_version_2(tmp_path: Path) -> None:
 def content_of_version(version: int) -> RunContent:
     """What tests/data/format-VERSION.h5 was written from, by the first program that knew the version."""
     content = small_run()
+    if version == 3:
+        content.layers[0].class_means_half = half_of(content.layers[0])
     if version == 2:
         content.layers[1].confusion = confused(content)
         content.manifest["network"]["epochs"] = 0
@@ -166,7 +192,8 @@ def test_the_same_content_gives_the_same_bytes() -> None:
 
 def test_content_checksum_is_of_the_data_alone(tmp_path: Path) -> None:
     sums = []
-    for number, options in enumerate(({}, {"manifest": {"durations": {"train": 7}}}, {"seed": 1})):
+    changes: list[dict[str, Any]] = [{}, {"manifest": {"durations": {"train": 7}}}, {"seed": 1}]
+    for number, options in enumerate(changes):
         with Run(write_small(tmp_path / f"{number}.h5", **options)) as run:
             sums.append(run.content_sha256)
     assert sums[0] == sums[1] != sums[2]
@@ -216,7 +243,7 @@ def surrogate(content: RunContent) -> None:
 
 
 def short_history(content: RunContent) -> None:
-    content.layers[0].history["loss"] = [0.5]
+    content.layers[0].history["loss"] = [0.5]  # type: ignore[index]
 
 
 def missing_name(content: RunContent) -> None:
@@ -282,14 +309,15 @@ def test_data_that_is_not_what_was_written_is_refused_when_first_read(access: st
         file["layers/10/fields"][0, 0, 0] += 1  # with a checksum of HDF5's that fits
     with Run(result_file) as run:
         assert run.layers["13"].measure().n_above.any()  # the other layer is none the worse
+        reads: dict[str, Callable[[], object]] = {
+            "field": lambda: run.layers["10"].field(5),
+            "fields": run.layers["10"].fields,
+            "measure": run.layers["10"].measure,
+            "verify_fields": run.layers["10"].verify_fields,
+            "verify": run.verify,
+        }
         with pytest.raises(FormatError, match=r"run\.h5: layers/10/fields: .*sha256"):
-            {
-                "field": lambda: run.layers["10"].field(5),
-                "fields": run.layers["10"].fields,
-                "measure": run.layers["10"].measure,
-                "verify_fields": run.layers["10"].verify_fields,
-                "verify": run.verify,
-            }[access]()
+            reads[access]()
 
 
 def test_fields_that_are_not_the_product_are_refused_by_verify(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import errno
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 from store.__main__ import main
 from store.file import pack, write
 from store.file.format import FormatError
-from store.file.pack import packed, unpacked
+from store.file.pack import is_packed, packed, unpacked
 from store.file.read import Run
 from store.file.write import file_image, write_run
 from store.measure.layer import fields_from_factors
@@ -185,7 +186,7 @@ def test_a_full_disk_leaves_no_part_of_a_file(
     def full(descriptor: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(write.os, "fsync", full)
+    monkeypatch.setattr("os.fsync", full)
     status, text, errors = run_main(command, result_file)
     assert (status, text, errors) == (1, "", f"error: {result_file}: No space left on device\n")
     assert [path.name for path in result_file.parent.iterdir()] == [result_file.name]
@@ -201,3 +202,17 @@ def test_a_damaged_file_is_neither_packed_nor_unpacked(command: str, result_file
     status, text, errors = run_main(command, result_file)
     assert (status, text) == (1, "") and errors.startswith(f"error: {result_file}: layers/13/probe_weights: damaged")
     assert [path.name for path in result_file.parent.iterdir()] == [result_file.name]
+
+
+def test_a_packed_file_is_said_to_be_packed_and_nothing_is_written(tmp_path: Path, run_main) -> None:
+    source = tmp_path / "run.h5"
+    write_run(source, packed(small_run()))
+    status, output, _ = run_main("pack", source)
+    assert status == 0 and "packed already" in output and "nothing was written" in output
+    assert list(tmp_path.iterdir()) == [source]
+
+
+def test_what_packing_would_change_is_not_packed() -> None:
+    assert is_packed(packed(small_run()))
+    assert not is_packed(small_run())
+    assert not is_packed(replace(packed(small_run()), thumbnails=np.zeros((1, 2, 2, 3), np.uint8)))

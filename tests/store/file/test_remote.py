@@ -201,7 +201,7 @@ def test_what_goes_wrong_is_said(server: Server, answer: Any, message: str) -> N
 
 
 def test_a_server_that_fails_in_between_is_not_damage(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(remote_module.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
     with Run(f"{server.address}/run.h5") as run:
         server.answer = refuse(503)
         with pytest.raises(RemoteError, match="status 503"):
@@ -214,7 +214,7 @@ def test_a_server_that_fails_in_between_is_not_damage(server: Server, monkeypatc
 
 
 def test_nobody_there_and_no_address(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(remote_module.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
     for address in ("http://127.0.0.1:9/a.h5", "https://localhost:9/a.h5"):
         with pytest.raises(RemoteError, match="cannot be reached"):
             Run(address)
@@ -303,7 +303,7 @@ def test_the_explorer_shows_an_address_of_the_command_line_alone(
     assert "secret" not in page_text(at) and address in page_text(at)
     paths = {path for _, path in server.requests}
     assert paths == {"/small.h5?signature=secret"}
-    at = open_app("--store", address, page="run", store=f"{server.address}/run.h5")
+    at = open_app("--store", address, page="overview", store=f"{server.address}/run.h5")
     unharmed(at)
     assert not [path for _, path in server.requests if "run.h5" in path]
 

@@ -11,7 +11,6 @@ from pathlib import Path
 import h5py
 import pytest
 
-from store.file import write
 from store.file.read import Run
 from tests.builders import assert_holds, small_run, write_small
 
@@ -47,7 +46,7 @@ def test_a_failing_step_leaves_the_old_file(step: str, result_file: Path, monkey
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as patched:
-        patched.setattr(write.os, step, fail)
+        patched.setattr(f"os.{step}", fail)
         with pytest.raises(OSError, match="No space left"):
             write_small(result_file, seed=1)
     assert result_file.read_bytes() == before
@@ -58,7 +57,7 @@ def test_an_interrupt_leaves_the_old_file(result_file: Path, monkeypatch: pytest
     def interrupt(descriptor: int) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(write.os, "fsync", interrupt)
+    monkeypatch.setattr("os.fsync", interrupt)
     with pytest.raises(KeyboardInterrupt):
         write_small(result_file, seed=1)
     assert [path.name for path in result_file.parent.iterdir()] == [result_file.name]
@@ -74,7 +73,7 @@ def test_content_reaches_the_disk_before_its_name(tmp_path: Path, monkeypatch: p
             steps.append(f"{step} folder" if folder else step)
             real(*arguments)
 
-        monkeypatch.setattr(write.os, step, noted)
+        monkeypatch.setattr(f"os.{step}", noted)
     write_small(tmp_path / "run.h5")
     assert steps == ["fsync", "replace", "fsync folder" if os.path.isdir("/proc/self/fd") else "fsync"]
 

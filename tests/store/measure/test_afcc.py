@@ -2,6 +2,7 @@
 
 import doctest
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -109,7 +110,7 @@ def test_what_if_is_what_torch_answers(share: float) -> None:
 def test_an_input_that_meets_no_kept_weight_gets_the_first_label_as_from_torch() -> None:
     features = np.zeros((3, 2, 1), np.float32)
     features[2] = 1
-    weights = np.float32([[[1], [2], [2]], [[0], [1], [1]]])
+    weights = np.array([[[1], [2], [2]], [[0], [1], [1]]], np.float32)
     found = what_if(to_blocks(features), weights, [0, 1, 2], np.ones((2, 3), bool))
     assert found.predicted.tolist() == [0, 0, 1]  # all equal; and outputs 1 and 2 equal
     assert found.predicted.tolist() == torch.from_numpy(found.logits).argmax(1).tolist()
@@ -119,7 +120,7 @@ def test_an_input_that_meets_no_kept_weight_gets_the_first_label_as_from_torch()
 def test_logits_are_summed_in_float64_in_order_and_rounded_once() -> None:
     large = np.float32(2**60)
     features = np.ones((1, 4), np.float32)
-    weights = np.float32([[[large, 1, -large, 1], [1, 2**-30, 0, -1]]])
+    weights = np.array([[[large, 1, -large, 1], [1, 2**-30, 0, -1]]], np.float32)
     found = what_if(to_blocks(features), weights, [0], np.ones((1, 2), bool))
     assert found.logits.tolist() == [[1, 2**-30]]
 
@@ -196,7 +197,7 @@ def test_orders_of_silencing() -> None:
     assert sorted(random) == [0, 1, 2, 3] and random.tolist() == silencing_order("random", measured, seed=3).tolist()
     assert len({tuple(silencing_order("random", measured, seed)) for seed in range(9)}) > 1
     with pytest.raises(ValueError, match="'noisiest'"):
-        silencing_order("loudest", measured)
+        silencing_order("loudest", measured)  # type: ignore[arg-type]
 
 
 # ---- one input
@@ -242,7 +243,7 @@ def test_the_split_of_one_input_adds_up_to_its_logits() -> None:
 # ---- refused
 
 
-def good() -> dict[str, object]:
+def good() -> dict[str, Any]:
     bits, weights, labels, _ = layer(5, 10, 3, 4, 2)
     return {"features": to_blocks(bits), "probe_weights": weights, "labels": labels, "mask": np.ones((3, 4), bool)}
 
@@ -261,7 +262,7 @@ def good() -> dict[str, object]:
         ({"mask": np.ones((4, 3), bool)}, ValueError, "mask"),
     ],
 )
-def test_what_does_not_fit_is_refused_by_name(changes: dict[str, object], error: type, message: str) -> None:
+def test_what_does_not_fit_is_refused_by_name(changes: dict[str, Any], error: type, message: str) -> None:
     assert what_if(**good()).accuracy >= 0
     with pytest.raises(error, match=message):
         what_if(**(good() | changes))
@@ -285,7 +286,7 @@ def test_features_that_are_not_finite_are_refused(value: float, as_bits: bool) -
 
 def test_features_of_another_type_or_shape_are_refused() -> None:
     with pytest.raises(TypeError, match="float32, or bfloat16"):
-        to_blocks(np.ones((2, 2)))
+        to_blocks(np.ones((2, 2)))  # type: ignore[arg-type]
     for shape in [(4,), (0, 4), (1, 2, 3, 4)]:
         with pytest.raises(ValueError, match="features"):
             to_blocks(np.ones(shape, np.float32))

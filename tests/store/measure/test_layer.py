@@ -115,11 +115,11 @@ def test_factored_equals_dense_to_the_bit(
 
 
 def test_a_field_is_summed_in_float64_in_order_and_rounded_once() -> None:
-    large = np.float32(2**60)
+    large = 2.0**60
     means, weights = np.ones((1, 2, 4), np.float32), np.ones((1, 2, 4), np.float32)
     means[0, 0] = [large, 1, -large, 1]  # in float64: large + 1 is large, so what is left is the last 1
     means[0, 1] = [1, 2**-30, 0, -1]  # lost in float32
-    assert np.array_equal(fields_from_factors(means, weights)[0], np.float32([[1, 1], [2**-30, 2**-30]]))
+    assert np.array_equal(fields_from_factors(means, weights)[0], np.array([[1, 1], [2**-30, 2**-30]], np.float32))
     product = fields_from_factors(np.full((1, 2, 1), 3.3, np.float32), np.full((1, 2, 1), 1e38, np.float32))
     assert np.array_equal(product, np.full((1, 2, 2), np.float32(3.3) * np.float32(1e38)))
 
@@ -184,23 +184,23 @@ def test_a_tie_with_the_threshold_is_not_above() -> None:
     assert (layer.n_above[0], layer.noise[0], layer.cluster_of[0].tolist()) == (2, 1, [0, -1])
     assert measure_layer(np.array([[[ten, tie], [tie, ten]]]), 0.3).cluster_of[0].tolist() == [0, 1]
     # 0.3 as float32 is 0.300000012, more than 0.3: above, unless the comparison is made in float32
-    assert measure_layer(np.float32([[[1, 0.3], [0, 0]]]), 0.3).n_above[0] == 2
-    assert measure_layer(np.float32([[[1, 0.3], [0, 0]]]), float(np.float32(0.3))).n_above[0] == 1
+    assert measure_layer(np.array([[[1, 0.3], [0, 0]]], np.float32), 0.3).n_above[0] == 2
+    assert measure_layer(np.array([[[1, 0.3], [0, 0]]], np.float32), float(np.float32(0.3))).n_above[0] == 1
 
 
 @pytest.mark.parametrize("threshold", [-0.0, 0.0, 0])
 def test_at_threshold_zero_only_positive_elements_are_above(threshold: float) -> None:
-    fields = np.float32([[[1, -0.0], [-1, 0]], [[-0.0, SUBNORMAL], [0, 0]]])
+    fields = np.array([[[1, -0.0], [-1, 0]], [[-0.0, SUBNORMAL], [0, 0]]], np.float32)
     assert measure_layer(fields, threshold).n_above.tolist() == [1, 1]
 
 
 def test_the_scan_goes_in_the_given_order() -> None:
     # 0 agrees with 1, 1 with 2, but not 0 with 2: who comes first takes label 1
-    fields = np.float32([[[1, 1, 0], [1, 1, 1], [0, 1, 1]]])
+    fields = np.array([[[1, 1, 0], [1, 1, 1], [0, 1, 1]]], np.float32)
     assert measure_layer(fields).cluster_of[0].tolist() == [0, 0, 1]
     assert measure_layer(fields, order=scan_order("reversed", 3)).cluster_of[0].tolist() == [1, 0, 0]
     assert measure_layer(fields, order=[1, 2, 0]).cluster_of[0].tolist() == [1, 0, 0]
-    one_way = np.float32([[[1, 1], [0, 1]]])  # 1 in one direction only: no cluster of two
+    one_way = np.array([[[1, 1], [0, 1]]], np.float32)  # 1 in one direction only: no cluster of two
     assert measure_layer(one_way).cluster_of[0].tolist() == [0, 1]
 
 

@@ -84,7 +84,7 @@ REFUSED = {
     "threshold: negative": lambda: measure_layer(ONE, -0.1),
     "threshold: above 1": lambda: measure_layer(ONE, 1.1),
     "threshold: NaN": lambda: measure_layer(ONE, math.nan),
-    "threshold: text": lambda: measure_layer(ONE, "0.3"),
+    "threshold: text": lambda: measure_layer(ONE, "0.3"),  # type: ignore[arg-type]
     "threshold: none": lambda: measure_layer(ONE, None),
     "order: a label missing": lambda: measure_layer(ONE, order=[0, 1]),
     "order: a label twice": lambda: measure_layer(ONE, order=[0, 1, 1]),
@@ -92,7 +92,7 @@ REFUSED = {
     "order: two axes": lambda: measure_layer(ONE, order=[[0, 1, 2]]),
     "order: fractions": lambda: measure_layer(ONE, order=[0.9, 1.2, 2.0]),
     "order: text": lambda: measure_layer(ONE, order=["a", "b", "c"]),
-    "order: unknown word": lambda: scan_order("sideways", 3),
+    "order: unknown word": lambda: scan_order("sideways", 3),  # type: ignore[arg-type]
     "counts: a label missing": lambda: measure_layer(ONE, counts=[1, 2]),
     "counts: a number": lambda: measure_layer(ONE, counts=3),
     "counts: text": lambda: measure_layer(ONE, counts=["a", "b", "c"]),

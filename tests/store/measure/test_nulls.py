@@ -1,6 +1,7 @@
 """Null models: what they keep, what they change, and that a number that is undefined is None."""
 
 import doctest
+from typing import Any
 
 import numpy as np
 import pytest
@@ -237,9 +238,9 @@ def test_other_layers_can_be_the_null() -> None:
         ({"null": "rotated filters"}, "fields alone cannot be rotated"),
     ],
 )
-def test_what_cannot_be_drawn_is_refused(arguments: dict[str, object], message: str) -> None:
+def test_what_cannot_be_drawn_is_refused(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        chance(**({"fields": Fields(np.ones((2, 3, 3), np.float32))} | arguments))
+        chance(fields=Fields(np.ones((2, 3, 3), np.float32)), **arguments)
 
 
 def test_drawing_leaves_the_layer_as_it_was() -> None:

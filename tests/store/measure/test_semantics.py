@@ -1,6 +1,7 @@
 """Super-classes and confusions of labels that share clusters, against chance counted by hand."""
 
 import doctest
+from collections.abc import Sequence
 from itertools import combinations, permutations
 
 import numpy as np
@@ -98,7 +99,7 @@ def test_a_confusion_matrix_counts_every_input_once() -> None:
     assert found.tolist() == [[1, 1, 0, 0], [0, 0, 0, 0], [1, 0, 2, 0], [0, 0, 0, 0]]
 
 
-def spearman_by_hand(first: list[float], second: list[float]) -> float:
+def spearman_by_hand(first: Sequence[float], second: Sequence[float]) -> float:
     a, b = (np.array([sum(v < x for v in of) + (of.count(x) + 1) / 2 for x in of]) for of in (first, second))
     return float(np.corrcoef(a, b)[0, 1])
 

@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 
 from store.file.read import Run
+from store.file.write import write_run
 from store.measure.fields import Fields
+from store.measure.gauge import GAUGES, shifted
 from store.measure.layer import measure_layer
 from store.measure.summary import THRESHOLDS, Summary, summary
-from store.paper.claims import CLAIMS, Count, Finding, judge, without_accuracy
+from store.paper.claims import CLAIMS, Count, Finding, judge, verdicts_that_differ, without_accuracy
 from store.paper.criteria import HARDLY
 from store.paper.published import published, settings
 from store.paper.records import (
@@ -25,6 +27,7 @@ from store.paper.records import (
     scan,
     the_papers,
 )
+from tests.builders import small_run
 from tests.explorer_runs import SMALL, make_run
 
 INPUTS = {"cifar10": 1000, "cifar100": 100, "imagenet": 10}  # test inputs a label
@@ -112,7 +115,7 @@ def test_a_claim_about_one_run_holds_of_several_where_it_holds_of_each() -> None
     bad = [layer("2", 0.5, 10), layer("10", 0.8, 50)]
     found = of(judge([run(*good), run(*bad, seed=1), run(*good, seed=2)], 0.3), "noise")
     assert (found.verdict, found.seeds) == ("fails", Count(2, 3))
-    assert found.numbers == "10-1: n 10, 50: it rises from layer 2 to 10"
+    assert found.numbers == "10-1: n 10.0 (layer 2), 50.0 (layer 10): it rises from layer 2 to 10"
 
 
 @pytest.mark.parametrize(("size", "verdict"), [(2.2, "holds"), (4.0, "fails"), (1.0, "fails")])
@@ -208,6 +211,24 @@ def test_stand_ins_are_tested_like_the_runs() -> None:
     assert of(found, "accuracy").chance == {"labels shuffled": Count(1, 1)}  # the first has no accuracies
 
 
+def test_a_claim_is_tested_by_chance_where_the_layers_that_it_needs_can_be() -> None:
+    good = run(layer("2", 0.5, 50), layer("10", 0.8, 10), layer("13", 0.8, 40))
+    saturated_alone = without_accuracy(good, [layer("10", 0.8, 10)])  # the others have matrices alone
+    up_to_it = without_accuracy(good, [layer("2", 0.5, 50), layer("10", 0.8, 10)])
+    found = judge([good], 0.3, (), {"rotated filters": [[saturated_alone], [up_to_it]]})
+    assert of(found, "snr").chance["rotated filters"].of == 2
+    assert of(found, "noise").chance == {"rotated filters": Count(1, 1)}
+    without = judge([good], 0.3, (), {"rotated filters": [[without_accuracy(good, [layer("13", 0.8, 40)])]]})
+    assert of(without, "noise").chance == of(without, "snr").chance == {"rotated filters": Count(0, 0)}
+    assert of(without, "order").chance == {}  # which no null can be asked
+
+
+def test_the_halves_of_the_test_inputs_are_the_ceiling_of_training_inputs() -> None:
+    train = TrainClusters(0.3, 0.4, 0.77)
+    record = LayerRecord("10", 0.8, {}, train=train, halves=0.7)
+    assert "two halves of the test inputs have 70.0% in common" in of(judge([run(record)], 0.3), "train").numbers
+
+
 def test_a_layer_with_its_labels_shuffled_has_lost_its_signal() -> None:
     fields = np.stack([np.eye(6, dtype=np.float32)] * 5)
     shuffled = null_sample("labels shuffled", Fields(fields), 0.3, 1)
@@ -246,6 +267,27 @@ def test_the_record_of_a_file(tmp_path: Path) -> None:
     assert [each.order for each in last.scans[0.3]] == ["reversed", "random"]
     assert last.train == TrainClusters(0.3, alike["identical"], alike["mean"])
     assert verdicts(judge([record], 0.3))["train"] != "not enough runs"
+
+
+def test_claims_are_judged_in_a_gauge(tmp_path: Path) -> None:
+    """What is added to all outputs alike is noise as trained, and is gone in the zero-sum gauge."""
+    content = small_run({"4": (12, 2), "10": (12, 2)}, n_labels=6)
+    own = np.eye(6, dtype=np.float32)[np.arange(12) % 6][:, :, None]  # each filter is for a label
+    for layer, means_of_others, amount in zip(content.layers, (0.5, 0.2), (0.0, 3.0), strict=True):
+        layer.class_means[:] = own + np.float32(means_of_others)
+        layer.probe_weights[:] = shifted(np.broadcast_to(own, layer.probe_weights.shape), amount)
+        layer.fields = None
+    write_run(tmp_path / "a.h5", content)
+    with Run(tmp_path / "a.h5") as opened:
+        records = {gauge: run_record(opened, gauge=gauge) for gauge in GAUGES}
+        for gauge, record in records.items():
+            assert record.last and record.last.at[0.3] == summary(opened.layers["10"].measure(gauge=gauge))
+    found = {gauge: judge([record], 0.3) for gauge, record in records.items()}
+    assert verdicts(found["as trained"])["noise"] == "fails" and verdicts(found["zero-sum"])["noise"] == "holds"
+    differ = verdicts_that_differ(found["as trained"], found["zero-sum"])
+    assert "noise" in [finding.claim.key for finding in differ]
+    assert [finding.verdict for finding in differ if finding.claim.key == "noise"] == ["fails"]
+    assert verdicts_that_differ(found["zero-sum"], found["zero-sum"]) == []
 
 
 def test_a_manifest_of_anything_is_a_record(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from store.paper.published import Published, published, published_afcc
 
 
 def rows() -> list[dict[str, str]]:
-    with (resources.files("store.paper") / "published.csv").open(newline="") as file:
+    with (resources.files("store.paper") / "published.csv").open() as file:
         return list(csv.DictReader(file))
 
 

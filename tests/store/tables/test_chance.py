@@ -10,6 +10,7 @@ from store.file.pack import packed
 from store.file.read import Run
 from store.file.write import RunContent, write_run
 from store.measure.nulls import NULLS, STATISTICS, chance
+from store.tables.chance import meaning
 from tests.builders import small_run, write_small
 
 COLUMNS = ["n", "N_c", "C_s", "signal", "noise_I", "noise_E", "SNR_I", "SNR_E"]
@@ -73,6 +74,25 @@ def test_each_layers_numbers_stand_beside_each_null(tmp_path: Path, nulls) -> No
             assert "super-classes: shared by " in lines[-1]  # even and odd
 
 
+def test_all_of_it_is_of_the_gauge(tmp_path: Path, nulls) -> None:
+    path = write_small(tmp_path / "run.h5", layers={"13": (30, 1)}, n_labels=8)
+    status, text, errors = nulls(path, "--samples", "4", "--gauge", "zero-sum")
+    (lines,) = layers(text).values()
+    assert (status, errors) == (0, "") and lines[0].startswith(
+        "layer 13: threshold 0.3, in the zero-sum gauge, 4 draws"
+    )
+    with Run(path) as run:
+        layer = run.layers["13"]
+        for null in NULLS:
+            drawn, trained = (
+                chance(null, layer.fields(gauge=gauge), samples=4).of("noise") for gauge in ("zero-sum", "as trained")
+            )
+            assert cells(lines, null)["n"].partition("+-")[0] == shown(drawn.mean) and drawn.mean != trained.mean
+        assert cells(lines, "measured")["n"] == shown(layer.measure(gauge="zero-sum").mean_noise)
+        of_zero_sum, of_trained = (meaning(run, layer, 0.3, 0, gauge) for gauge in ("zero-sum", "as trained"))
+    assert lines[-len(of_zero_sum) :] == of_zero_sum != of_trained
+
+
 def test_untrained_networks_are_a_null_of_their_own(tmp_path: Path, nulls) -> None:
     path = write_small(tmp_path / "run.h5", layers={"10": (40, 4), "13": (30, 1)}, n_labels=8)
     random = {"arch": "vgg16", "epochs": 0, "weights": {"from": "none"}}
@@ -88,7 +108,7 @@ def test_untrained_networks_are_a_null_of_their_own(tmp_path: Path, nulls) -> No
     with Run(others[0]) as a, Run(others[1]) as b:
         noise = [run.layers["10"].measure().mean_noise for run in (a, b)]
     row = cells(found["10"], "untrained network")
-    assert row["n"].startswith(f"{shown(np.mean(noise))}+-") and noise[0] != noise[1]
+    assert row["n"].startswith(f"{shown(float(np.mean(noise)))}+-") and noise[0] != noise[1]
     assert any(line.startswith("  z") for line in found["10"][-2:])
     status, text, errors = nulls(path, "--untrained", path)
     assert status == 1 and "not an untrained network of 8 labels" in errors

@@ -1,13 +1,16 @@
 """What only an NVIDIA GPU can show: captured steps train as steps on a processor do; a run from images to the file."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
 
 from precompute.afcc import hold_zero
+from precompute.disk.placement import make_room
 from precompute.images.augment import Images, Preprocessing
 from precompute.machine.stopping import Stopped, Stopping
-from precompute.probe import make_room, probe_answers, probe_training
+from precompute.probe import probe_answers, probe_training
 from precompute.recipes import Schedule
 from precompute.training.loop import Training
 from store.file.read import Run
@@ -80,7 +83,7 @@ def test_going_on_takes_the_captured_steps_that_were_left():
     whole = training("cuda")
     whole.run(Stopping())
     for stop in (2, 9, 13):  # before a step is captured, and after; within an epoch and in another
-        saved = []
+        saved: list[Any] = []
         with pytest.raises(Stopped):
             training("cuda").run(StopsAfter(stop), saved.append)
         assert saved[-1]["step"] == stop
@@ -113,7 +116,8 @@ def test_every_captured_step_draws_anew():
 
 
 def test_going_on_drops_what_would_have_been_dropped():
-    whole, saved = of_features(nn.Dropout(0.5)), []
+    whole = of_features(nn.Dropout(0.5))
+    saved: list[Any] = []
     whole.run(Stopping())
     with pytest.raises(Stopped):
         of_features(nn.Dropout(0.5)).run(StopsAfter(9), saved.append)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from precompute.__main__ import run
+from precompute.__main__ import measure_filters
+from precompute.cli import run
 from precompute.machine.distributed import ALONE
 from precompute.machine.stopping import Stopping
 from precompute.options import parse
@@ -36,7 +37,7 @@ def result(tmp_path_factory):
     )
     options = parse([*command.split(), "--data-dir", str(folder / "cifar100"), "--out", str(out)])
     with Stopping() as stopping:
-        run(options, stopping, ALONE)
+        run(measure_filters, options, stopping, ALONE)
     with Run(out) as opened:
         yield opened
 

@@ -11,7 +11,8 @@ import torchvision
 
 from precompute.images import data
 from precompute.machine.stopping import Stopped
-from precompute.options import Options, Problem
+from precompute.messages.problem import Problem
+from precompute.options import Options
 from tests.image_folders import parquet_frame, tiny, write_pickles
 
 KINDS = {"cifar10": torchvision.datasets.CIFAR10, "cifar100": torchvision.datasets.CIFAR100}
@@ -65,7 +66,8 @@ def load(name: str) -> data.DataSet:
 
 
 def test_the_stand_in_is_called_as_torchvision_can_be(name):
-    inspect.signature(KINDS[name]).bind("a folder", download=True)
+    given = inspect.signature(KINDS[name]).bind("a folder", download=True)
+    assert given.arguments == {"root": "a folder", "download": True}
 
 
 def test_from_the_hub_and_only_once(name, servers):

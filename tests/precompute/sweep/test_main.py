@@ -1,8 +1,6 @@
 """`python -m precompute.sweep`: which runs, and that each becomes a file whatever happens to the others."""
 
 import contextlib
-import csv
-import doctest
 import fcntl
 import json
 import os
@@ -16,37 +14,25 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-import precompute.sweep.runs
-from precompute.options import Problem
-from precompute.options import parse as parse_run
 from precompute.sweep import __main__ as sweep
 from precompute.sweep import cluster
 from precompute.sweep.cluster import last_owner
-from precompute.sweep.plan import Estimate
-from precompute.sweep.pools import Ended
-from precompute.sweep.progress import SweepProgress
-from precompute.sweep.runs import Standing, SweepRun, expand, standing
+from precompute.sweep.runs import Standing, standing
 from store.file.read import Run
 from tests import ROOT
 from tests.commands import ENVIRONMENT
 from tests.image_folders import tiny, write_image_folder
+from tests.precompute.sweep.test_runs import runs_of
 
 QUICK = "--recipe quick --epochs 2 --batch-size 10 --layers 13 --device cpu --data-dir images"
 THREE = f"runs --data cifar10 --labels 3 --seeds 0..2 {QUICK}".split()
 NAMES = [f"vgg16-cifar10-3-quick{sample}" for sample in ("", "-labels1-seed1", "-labels2-seed2")]
-
-
-def runs_of(command: str) -> list[SweepRun]:
-    return expand(sweep.parse(shlex.split(command)))
-
-
-def names_of(command: str) -> list[str]:
-    return [run.name for run in runs_of(command)]
+pytestmark = pytest.mark.processes
 
 
 def in_folder(folder: Path, arguments: list[str]) -> subprocess.Popen[str]:
@@ -67,147 +53,6 @@ def content(folder: Path, name: str) -> str:
         assert run.unfinished == []
         run.verify()
         return run.content_sha256
-
-
-# Which runs
-
-
-@pytest.mark.parametrize("tables", ["1", "2", "4", "5", "6", "1,4,6", "2,5"])
-def test_the_runs_cover_every_row_of_the_tables(tables):
-    found = {
-        (run.options.arch, run.options.data, run.options.labels or precompute.sweep.runs.LABELS[run.options.data])
-        for run in runs_of(f"tables --tables {tables} --samples 2")
-    }
-    with (resources.files("store.paper") / "published.csv").open(newline="") as file:
-        rows = [row for row in csv.DictReader(file) if row["table"] in tables.split(",")]
-    assert found == {(row["arch"], row["data"], int(row["labels"])) for row in rows}
-
-
-def test_imagenet_needs_its_folder(tmp_path):
-    with pytest.raises(Problem, match="--data imagenet needs --data-dir"):
-        runs_of("tables --tables 3")
-    (run,) = runs_of(f"tables --tables 3 --data-dir {tmp_path}")
-    assert (run.options.arch, run.options.labels, run.options.data_dir) == ("efficientnet_b0", None, tmp_path)
-
-
-def test_the_first_samples_come_first_and_each_has_its_own_labels():
-    assert names_of("tables --tables 1,4 --samples 2 --labels 10,100 --recipe quick") == [
-        "vgg16-cifar100-quick",  # all labels: named as the single run is, which has no choice of labels
-        "vgg16-cifar100-10-quick",
-        "vgg16-cifar100-quick-seed1",
-        "vgg16-cifar100-10-quick-labels1-seed1",
-    ]
-    assert len(runs_of("tables --tables 1,4,6 --samples 5")) == 45
-    assert names_of("runs --labels 3 --seeds 0,4 --label-seed 2") == [
-        "vgg16-digits-3-labels2",
-        "vgg16-digits-3-labels2-seed4",
-    ]
-
-
-def test_the_issues_other_form():
-    named = "--arch vgg16 --data cifar100 --labels 10,20,40,60,100 --seeds 0..4"
-    runs = runs_of(named)
-    assert [run.name for run in runs] == names_of(f"runs {named}")
-    assert len(runs) == 25
-    assert {run.name for run in runs} == {run.name for run in runs_of("tables --tables 1,4 --samples 5")}
-
-
-def test_a_run_is_a_command_that_makes_the_same_file():
-    for run in runs_of(
-        "tables --tables 4,6 --samples 2 --recipe quick --epochs 3 --layers 10 13 --afcc 10 --out-dir a/b"
-    ):
-        assert parse_run(list(run.arguments)) == run.options
-        assert run.out == run.options.out == Path("a/b") / run.out.name
-        assert (run.options.epochs, run.options.layers, run.options.afcc) == (3, ("10", "13"), ("10",))
-
-
-def test_folders_of_several_data_sets():
-    command = "runs --data cifar10,cifar100 --data-dir"
-    runs = runs_of(f"{command} cifar10=x cifar100=y")
-    assert [str(run.options.data_dir) for run in runs] == ["x", "y"]
-    with pytest.raises(Problem, match="of which data set"):
-        runs_of(f"{command} x")
-
-
-@pytest.mark.parametrize(
-    ("command", "message"),
-    [
-        ("tables --tables 7", "Tables 1 to 6"),
-        ("tables --tables one", "takes whole numbers"),
-        ("tables --tables 1 --labels 20", "no row of these tables"),
-        ("tables --samples 0", "must be at least 1"),
-        ("tables --samples 2 --seeds 0..1", "give one of them"),
-        ("runs --tables 1", "is for `python -m precompute.sweep tables`"),
-        ("runs --seeds 4..0", "from the smaller to the larger"),
-        ("runs --labels 11", "digits has 10 labels"),
-        ("runs --arch vgg17", "unknown network"),
-        ("runs --jobs 0", "must be at least 1"),
-        ("runs --jobs 2 --ray local", "--cpus-per-run and --gpus-per-run"),
-        ("runs --gpus-per-run 0.5", "is for --ray"),
-        ("runs --ray local --gpus-per-run 1.5", "a part of one"),
-        ("runs --ray local --cpus-per-run 0", "must be at least 1"),
-        ("runs --ray local --retries -1", "must be at least 0"),
-    ],
-)
-def test_what_cannot_be_meant_is_said(command, message):
-    with pytest.raises(Problem, match=re.escape(message)):
-        runs_of(command)
-
-
-def test_the_commands_of_the_documentation_are_understood(tmp_path):
-    text = (ROOT / "docs" / "cluster.md").read_text()
-    commands = re.findall(r"python -m precompute\.sweep ([^`'\n]*--[^`'\n]*)", text)
-    assert len(commands) == 4
-    assert all(runs_of(command) for command in commands)
-
-
-def test_docstrings_hold():
-    assert doctest.testmod(precompute.sweep.runs) == (0, 1)
-
-
-# The time that is left
-
-
-def test_the_time_left_is_the_estimates_corrected_by_what_runs_took(capsys):
-    runs = runs_of("runs --seeds 0..3")
-    progress = SweepProgress(4, runs, {run: Estimate(100.0, 0, 0) for run in runs})
-    assert progress.time_left(slots=2) == 200
-    for run in runs:
-        progress.started(run, slots=2)  # two of them wait their turn
-    assert progress.time_left(slots=2) == pytest.approx(200, abs=1)
-    progress.ended(runs[0], Ended(0, 50.0, ()), Standing("done"), slots=2)
-    assert progress.time_left(slots=2) == pytest.approx(75, abs=1)  # three of 50 s, two at a time
-    assert capsys.readouterr().out == "vgg16-digits: made in 50 s (1 of 4 there, about 75 s left)\n"
-
-
-def test_a_run_that_takes_longer_than_was_estimated_makes_the_others_longer_too(monkeypatch):
-    now = 0.0
-    monkeypatch.setattr("time.monotonic", lambda: now)
-    runs = runs_of("runs --seeds 0..2")
-    progress = SweepProgress(3, runs, {run: Estimate(100.0, 0, 0) for run in runs})
-    progress.started(runs[0], slots=1)
-    now = 90.0
-    assert progress.time_left(slots=1) == 210
-    now = 150.0
-    assert progress.time_left(slots=1) == 300  # two more of 150 s
-
-
-def test_without_estimates_the_runs_that_ended_are_the_measure(capsys):
-    runs = runs_of("runs --seeds 0..2")
-    progress = SweepProgress(3, runs, {})
-    progress.started(runs[0], slots=1)
-    assert progress.time_left(slots=1) is None
-    progress.ended(runs[0], Ended(0, 30.0, ()), Standing("done"), slots=1)
-    assert progress.time_left(slots=1) == pytest.approx(60, abs=1)
-
-
-def test_a_run_that_a_signal_ended_says_so(capsys):
-    (run,) = runs_of("runs")
-    progress = SweepProgress(1, [run], {})
-    progress.ended(run, Ended(-9, 1.0, ("the last words",)), Standing("to do"), slots=1)
-    printed = capsys.readouterr().out
-    assert "FAILED (ended by signal 9, as the system does when memory runs out)" in printed
-    assert "    the last words\n" in printed
 
 
 # On this machine
@@ -299,7 +144,7 @@ def test_what_another_recipe_or_a_stopped_run_left_is_told_apart(made, place):
 
 
 def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
-    until = time.monotonic() + 300
+    until = time.monotonic() + 600
     while not path.exists():
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < until
@@ -322,7 +167,7 @@ def test_a_stopped_sweep_stops_its_runs_and_says_how_to_go_on(number, status, wh
     lock = place / "runs" / f"{NAMES[0]}.work" / "lock"
     wait_for(lock, process)
     process.send_signal(number)
-    _, errors = process.communicate(timeout=120)
+    _, errors = process.communicate(timeout=600)
     assert process.returncode == status
     assert errors == (
         f"stopped ({number.name}). What is done is kept; the same command goes on:\n"
@@ -366,7 +211,7 @@ time.sleep(100)
     os.kill(child, 0)
     parent.kill()
     parent.communicate()
-    until = time.monotonic() + 200
+    until = time.monotonic() + 600
     while is_running(child):
         assert time.monotonic() < until
         time.sleep(0.05)
@@ -381,7 +226,7 @@ def test_a_cluster_whose_workers_and_machines_die_makes_the_same_files(made, pla
     pytest.importorskip("ray", reason="the extra [cluster] is not installed")
     from ray.cluster_utils import Cluster
 
-    small = {"num_cpus": 1, "object_store_memory": 80 << 20}
+    small: dict[str, Any] = {"num_cpus": 1, "object_store_memory": 80 << 20}
     machines = Cluster(initialize_head=True, head_node_args={**small, "include_dashboard": False})
     try:
         other = machines.add_node(**small)
@@ -403,13 +248,13 @@ def test_a_cluster_whose_workers_and_machines_die_makes_the_same_files(made, pla
     assert not [path for pattern in ("*.alive*", "*.work/lock") for path in (place / "runs").glob(pattern)]
 
 
-def held_in_the_middle(place: Path, node: object, process: subprocess.Popen[str]) -> tuple[int, int]:
+def held_in_the_middle(place: Path, node: Any, process: subprocess.Popen[str]) -> tuple[int, int]:
     """A Ray node's task, and the process of its run, which has trained for an epoch, has no layer yet, and is stopped.
 
     A run that went on could have ended before what is done to it is felt.
     """
     raylet = node.all_processes["raylet"][0].process.pid
-    until = time.monotonic() + 300
+    until = time.monotonic() + 600
     while time.monotonic() < until:
         assert process.poll() is None, process.communicate()
         for life in (place / "runs").glob("*.alive"):

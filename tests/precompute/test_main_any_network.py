@@ -60,9 +60,10 @@ def test_the_fields_of_all_units_add_up_to_the_probes_outputs(network, capfd):
 
 def test_a_network_that_was_trained_is_probed_as_it_is(capfd):
     """What a person has trained elsewhere: here our own run's, whose network is kept beside its file."""
-    train = "--data digits --labels 3 --arch vgg16 --layers 10 --epochs 1 --out trained.h5"
+    same = "--data digits --labels 3 --arch timm:test_resnet --image-size 32 --layers layer4"
+    train = f"{same} --weights none --epochs 1 --out trained.h5"
     assert run_here(train.split(), capfd)[0] == 0
-    probe = "--data digits --labels 3 --arch vgg16 --layers 10 --checkpoint trained.work/network.ckpt --out probed.h5"
+    probe = f"{same} --checkpoint trained.work/network.ckpt --out probed.h5"
     status, printed, errors = run_here(probe.split(), capfd)
     assert status == 0, errors
     assert "probed as it is, without training" in printed
@@ -71,8 +72,8 @@ def test_a_network_that_was_trained_is_probed_as_it_is(capfd):
         assert probed.manifest["network"]["weights"]["name"] == "network.ckpt"
         assert probed.manifest["network"]["test_accuracy"] == trained.manifest["network"]["test_accuracy"]
         assert all(len(column) == 0 for column in probed.history().values())
-        assert np.array_equal(probed.layers["10"].class_means, trained.layers["10"].class_means)
-        assert np.array_equal(probed.layers["10"].probe_weights, trained.layers["10"].probe_weights)
+        assert np.array_equal(probed.layers["layer4"].class_means, trained.layers["layer4"].class_means)
+        assert np.array_equal(probed.layers["layer4"].probe_weights, trained.layers["layer4"].probe_weights)
 
 
 def test_anybodys_images_in_class_folders(capfd, place):

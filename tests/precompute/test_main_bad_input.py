@@ -145,7 +145,7 @@ def test_a_folder_without_permission(refused):
 
 def test_the_real_command_says_it_as_well():
     command = [sys.executable, "-m", "precompute", *BASIC, "--data-dir", "none"]
-    done = subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT, timeout=600)
     assert (done.returncode, done.stdout, done.stderr) == (1, "", "error: --data-dir none: no such folder\n")
 
 
@@ -185,7 +185,7 @@ def test_a_hub_that_is_not_reached_is_found_before_anything_is_measured(place, i
 )
 def test_too_little_memory(lack, words, refused, monkeypatch):
     """What torch and numpy say of it, and what to do."""
-    monkeypatch.setattr("precompute.__main__.run", lack)
+    monkeypatch.setattr("precompute.cli.run", lack)
     message = refused()
     for expected in ("memory does not suffice (", words, "fewer --layers", "--batch-size"):
         assert expected in message
@@ -195,12 +195,12 @@ def test_too_little_memory_of_a_gpu(refused, monkeypatch):
     def lack(*_: object) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.\nGPU 0 has a total of 8 GiB")
 
-    monkeypatch.setattr("precompute.__main__.run", lack)
+    monkeypatch.setattr("precompute.cli.run", lack)
     assert "(CUDA out of memory. Tried to allocate 20.00 GiB. GPU 0 has a total of 8 GiB)" in refused()
 
 
 def test_an_error_of_the_program_itself_is_not_dressed_up(monkeypatch):
     monkeypatch.setattr(sys, "argv", ["precompute", *BASIC])
-    monkeypatch.setattr("precompute.__main__.run", lambda *_: 1 / 0)
+    monkeypatch.setattr("precompute.cli.run", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         main()

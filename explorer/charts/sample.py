@@ -1,0 +1,30 @@
+"""Standard errors in a chart of a layer's numbers: bars of one standard error each way."""
+
+from collections.abc import Sequence
+
+import altair as alt
+import polars as pl
+
+from explorer.charts.layer import Picture
+
+
+def with_bars(picture: Picture, bars: pl.DataFrame, quantities: Sequence[str], x: str, log: bool = False) -> Picture:
+    """Bars of `frames.sample` over a chart of these quantities; x: "layer" or "threshold". Without bars the chart.
+
+    On a logarithmic axis a bar that reaches zero has no lower end, and is left out.
+    """
+    shown = bars.filter(pl.col("quantity").is_in(list(quantities)))
+    if log:
+        shown = shown.filter(pl.col("low") > 0)
+    if shown.is_empty():
+        return picture
+    axis = (
+        alt.X("layer:N", sort=bars["layer"].unique(maintain_order=True).to_list()) if x == "layer" else alt.X(f"{x}:Q")
+    )
+    drawn = (
+        alt.Chart(shown)
+        .mark_rule(strokeWidth=1.5, opacity=0.8)
+        .encode(x=axis, y="low:Q", y2="high:Q", color=alt.Color("quantity:N"), tooltip=[x, "quantity", "low", "high"])
+    )
+    both: Picture = alt.layer(picture, drawn)
+    return both
