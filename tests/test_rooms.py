@@ -68,6 +68,7 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
     "store/measure/halves.py": ("store/measure/test_bootstrap.py", "two halves are one resample"),
     "store/measure/probe.py": ("store/measure/test_afcc.py", "the loops under afcc"),
     "precompute/images/data.py": ("precompute/images/test_class_folders.py", "what loads a data set, of each kind"),
+    "precompute/images/cifar_pickles.py": ("precompute/images/test_sources_damage.py", "one form of several"),
     "precompute/images/encoded.py": (
         "precompute/images/test_digests.py",
         "an image as it is stored, whose bytes are compared",

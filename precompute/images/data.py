@@ -243,8 +243,10 @@ def _files(options: Options, side: int, crop: float) -> DataSet:
         found, label_indices = imagenet.read(folder, options.seed)
         licence = _IMAGENET_LICENCE
     else:
-        class_folders.check_folder(folder, "folder")
-        stored = None if class_folders.is_here(folder) else reading.read(folder)
+        stored = reading.read(folder) if folder.is_file() else None
+        if stored is None:
+            class_folders.check_folder(folder, "folder")
+            stored = None if class_folders.is_here(folder) else reading.read(folder)
         if stored is None:
             found = class_folders.read(folder, options.seed)
         else:

@@ -7,19 +7,18 @@ image folder  train/LABEL/* and test/LABEL/*
 """
 
 import io
-import pickle
 import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPException
 from pathlib import Path
 from tarfile import TarError
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from precompute.images import cifar_binary
+from precompute.images import cifar_binary, cifar_pickles
 from precompute.images.stored import reading
 from precompute.images.stored.found import StoredSet
 from precompute.images.walk import is_litter
@@ -32,10 +31,6 @@ SIDE = 32
 _HUB = {  # data set -> folder on the hub, its column of labels
     "cifar10": ("hf://datasets/uoft-cs/cifar10/plain_text", "label"),
     "cifar100": ("hf://datasets/uoft-cs/cifar100/cifar100", "fine_label"),
-}
-_PICKLES = {  # data set -> folder, training files, test file, key of the labels
-    "cifar10": ("cifar-10-batches-py", tuple(f"data_batch_{k}" for k in range(1, 6)), "test_batch", "labels"),
-    "cifar100": ("cifar-100-python", ("train",), "test", "fine_labels"),
 }
 _AGAIN = "Unpack or download it again"
 
@@ -58,15 +53,15 @@ def is_filled(folder: Path) -> bool:
 def read(name: str, folder: Path, label_names: list[str]) -> Found:
     """Read a data set from a folder, in whichever form it is there. Raises Problem."""
     expected = (
-        f"Expected {_PICKLES[name][0]}/ (torchvision's), {name}'s binary version, images as train/LABEL/* and "
-        f"test/LABEL/*, or train and test of {reading.FORMS}"
+        f"Expected {cifar_pickles.FOLDERS[name]}/ (torchvision's), {name}'s binary version, images as train/LABEL/* "
+        f"and test/LABEL/*, or train and test of {reading.FORMS}"
     )
     check_is_folder(folder)
     if not is_filled(folder):
         raise Problem(f"--data-dir {folder}: the folder is empty. {expected}")
-    pickles, binary = _pickle_folder(name, folder), cifar_binary.files_in(name, folder)
+    pickles, binary = cifar_pickles.folder_in(name, folder), cifar_binary.files_in(name, folder)
     if pickles is not None:
-        found = _read_pickles(name, pickles)
+        found = _read_pickles(name, pickles, label_names)
     elif binary:
         found = _read_binary(name, binary, label_names)
     elif any((folder / split / label).is_dir() for split in ("train", "test") for label in label_names):
@@ -102,8 +97,8 @@ def download(name: str, folder: Path) -> None:
             except (OSError, RuntimeError, HTTPException, TarError) as error:
                 raise Problem(
                     f"{name} could not be downloaded: the hub said {hub_error!r}, the university's server "
-                    f"{one_line(error)!r}. Without a network, put {_PICKLES[name][0]}/ or the hub's parquet files "
-                    "into a folder and name it with --data-dir"
+                    f"{one_line(error)!r}. Without a network, put {cifar_pickles.FOLDERS[name]}/ or the hub's parquet "
+                    "files into a folder and name it with --data-dir"
                 ) from error
         made.rename(folder / made.name)
 
@@ -125,7 +120,7 @@ def _from_university(name: str, folder: Path) -> Path:
 
     kind = {"cifar10": torchvision.datasets.CIFAR10, "cifar100": torchvision.datasets.CIFAR100}[name]
     kind(str(folder), download=True)
-    return folder / _PICKLES[name][0]
+    return folder / cifar_pickles.FOLDERS[name]
 
 
 def _check_whole(folder: Path, found: Found, label_names: list[str]) -> None:
@@ -147,56 +142,15 @@ def _check_whole(folder: Path, found: Found, label_names: list[str]) -> None:
             )
 
 
-def _pickle_folder(name: str, folder: Path) -> Path | None:
-    wanted, train, test, _ = _PICKLES[name]
-    for candidate in (folder / wanted, folder):
-        if any((candidate / file).is_file() for file in (*train, test)):
-            return candidate
-    return None
+def _read_pickles(name: str, folder: Path, label_names: list[str]) -> Found:
+    names = cifar_pickles.names_in(name, folder)
 
+    def read_split(split: str) -> Labelled:
+        parts = [cifar_pickles.read(name, path) for path in cifar_pickles.files(name, folder)[split]]
+        labels = _by_name(name, folder, np.concatenate([labels for _, labels in parts]), names, label_names)
+        return np.concatenate([images for images, _ in parts]), labels
 
-def _read_pickles(name: str, folder: Path) -> Found:
-    _, train_files, test_file, label_key = _PICKLES[name]
-
-    def read_file(file: str) -> Labelled:
-        path = folder / file
-        try:
-            with path.open("rb") as stream:
-                content = _ArraysOnly(stream, encoding="latin1").load()
-            pixels = np.asarray(content["data"])
-            if pixels.dtype != np.uint8:
-                raise TypeError(f"pixels of type {pixels.dtype}, expected uint8")
-            images = pixels.reshape(-1, 3, SIDE, SIDE).transpose(0, 2, 3, 1)
-            labels = np.asarray(content[label_key], np.int64)
-        except FileNotFoundError:
-            raise Problem(f"{path}: missing; the folder is half-filled. {_AGAIN}") from None
-        except OSError:
-            raise
-        except Exception as error:  # there is nothing that a damaged pickle may not raise
-            what = f"no entry {error}" if isinstance(error, KeyError) else one_line(error)
-            raise Problem(f"{path}: damaged, cut off, or not {name} ({what}). {_AGAIN}") from error
-        if len(images) != len(labels):
-            raise Problem(f"{path}: {len(images)} images and {len(labels)} labels; damaged. {_AGAIN}")
-        return images, labels
-
-    parts = [read_file(file) for file in train_files]
-    train = np.concatenate([images for images, _ in parts]), np.concatenate([labels for _, labels in parts])
-    return Found("torchvision's pickles", train, read_file(test_file))
-
-
-class _ArraysOnly(pickle.Unpickler):
-    """Reads arrays and plain values; refuses everything else that a pickle could make run."""
-
-    _ALLOWED = frozenset({"_reconstruct", "ndarray", "dtype", "scalar", "encode"})
-    _MODULES = frozenset(
-        {"numpy", "numpy.core.multiarray", "numpy._core.multiarray", "numpy.core.numeric", "numpy._core.numeric"}
-        | {"_codecs"}
-    )
-
-    def find_class(self, module: str, name: str) -> Any:
-        if module in self._MODULES and name in self._ALLOWED:
-            return super().find_class(module.replace("numpy.core", "numpy._core"), name)
-        raise pickle.UnpicklingError(f"it wants to run {module}.{name}, which a data set has no need of")
+    return Found("torchvision's pickles", read_split("train"), read_split("test"))
 
 
 def _read_binary(name: str, files: dict[str, list[Path]], label_names: list[str]) -> Found:

@@ -58,7 +58,7 @@ def read(folder: Path, files: Sequence[Path]) -> StoredSet:
             if name in parts:
                 raise Problem(
                     f"{folder}: {origin[name].name} and {path.name} both hold {name or 'images'}; which of the data "
-                    "sets is meant? Move one of them elsewhere"
+                    "sets is meant? Name its file: --data-dir FILE"
                 )
             parts[name], origin[name] = part, path
     return StoredSet("NumPy arrays (.npz)", parts, None)

@@ -10,7 +10,17 @@ from PIL import Image
 
 from precompute.messages.problem import Problem
 from tests import stored_images
-from tests.image_folders import NAMES, WRITERS, parquet_frame, read_folder, tiny, write_parquet, written
+from tests.image_folders import (
+    NAMES,
+    WRITERS,
+    parquet_frame,
+    python2_pickle,
+    read_folder,
+    tiny,
+    write_parquet,
+    write_pickles,
+    written,
+)
 
 
 @pytest.mark.parametrize("name", ["cifar10", "cifar100"])
@@ -126,6 +136,22 @@ def test_names_in_the_file_win_over_our_numbers(tmp_path):
     for split, (images, labels) in tiny("cifar100").items():
         np.testing.assert_array_equal(getattr(found, split)[0], images)
         np.testing.assert_array_equal(getattr(found, split)[1], labels)
+
+
+@pytest.mark.parametrize("name", ["cifar10", "cifar100"])
+def test_names_beside_pickles_win_too(name, tmp_path):
+    order = np.random.default_rng(0).permutation(len(NAMES[name]))  # our number -> the file's
+    splits = {split: (images, order[labels]) for split, (images, labels) in tiny(name).items()}
+    folder = write_pickles(tmp_path / "images", name, splits)
+    names = [label for _, label in sorted(zip(order.tolist(), NAMES[name], strict=True))]
+    place, key = {"cifar10": ("batches.meta", "label_names"), "cifar100": ("meta", "fine_label_names")}[name]
+    (path,) = [inner / place for inner in folder.iterdir()]
+    path.write_bytes(python2_pickle({key: names}))
+    for split, (_, labels) in tiny(name).items():
+        np.testing.assert_array_equal(getattr(read_folder(folder, name), split)[1], labels)
+    path.write_bytes(python2_pickle({key: [1, 2]}))
+    with pytest.raises(Problem, match=f"{place}: damaged or cut off"):
+        read_folder(folder, name)
 
 
 def test_names_that_are_not_the_data_sets_are_another_data_set(tmp_path, monkeypatch):

@@ -14,6 +14,7 @@ from precompute.messages.problem import Problem
 from precompute.networks import weights
 from precompute.networks.models import find_arch
 from precompute.options import Options
+from tests.tables_in_docs import rows
 
 N_LABELS = 2
 NETWORK: dict[str, Any] = {"arch": "timm:test_resnet", "data": "cifar10"}
@@ -39,59 +40,42 @@ def as_saved(form: str, network) -> Any:
     ema = averaged(raw)
     wrapped = below("module.", ema) | {"n_averaged": torch.tensor(3)}
     forms: dict[str, Any] = {
-        "plain": raw,
-        "plain, epoch beside": {**raw, "epoch": 3},
-        "timm's script": {"epoch": 1, "arch": "test_resnet", "state_dict": raw, "args": argparse.Namespace(lr=0.1)},
-        "timm's script, EMA": {"state_dict": raw, "state_dict_ema": ema, "args": argparse.Namespace(lr=0.1)},
-        "timm's script, EMA alone": {"state_dict_ema": ema, "epoch": 1},
-        "torchvision's script, EMA": {"model": raw, "model_ema": wrapped},
-        "numpy scalar": {"state_dict": raw, "best_acc": np.float64(0.9), "epoch": np.int64(3)},
-        "AveragedModel": AveragedModel(network).state_dict(),
+        "a state dict: torch.save(network.state_dict(), PATH)": raw,
+        "a state dict with an epoch beside it": {**raw, "epoch": 3},
+        "timm's train.py": {"epoch": 1, "arch": "test_resnet", "state_dict": raw, "args": argparse.Namespace(lr=0.1)},
+        "timm's train.py, --model-ema": {"state_dict": raw, "state_dict_ema": ema, "args": argparse.Namespace(lr=0.1)},
+        "timm's train.py, EMA alone": {"state_dict_ema": ema, "epoch": 1},
+        "torchvision's reference script, --model-ema": {"model": raw, "model_ema": wrapped},
+        "a script with numbers of NumPy beside": {"state_dict": raw, "best_acc": np.float64(0.9), "epoch": np.int64(3)},
+        "torch.optim.swa_utils.AveragedModel": AveragedModel(network).state_dict(),
         "Lightning": {"state_dict": below("model.", raw), "pytorch-lightning_version": "2.5"},
-        "Lightning, weights of a loss": {"state_dict": below("model.", raw) | {"criterion.weight": torch.ones(2)}},
+        "Lightning, a loss with weights": {"state_dict": below("model.", raw) | {"criterion.weight": torch.ones(2)}},
         "Lightning, compiled": {"state_dict": below("model._orig_mod.", raw)},
-        "net.": {"state_dict": below("net.", raw)},
-        "backbone.": {"state_dict": below("backbone.", raw)},
-        "DDP of compiled": {"model": below("module._orig_mod.", raw)},
-        "compiled of DDP": {"model": below("_orig_mod.module.", raw)},
-        "net": {"net": raw, "acc": 93.1, "epoch": 1},
-        "weights": {"weights": raw},
-        "model_state": {"model_state": raw},
+        "a module that calls its network net": {"state_dict": below("net.", raw)},
+        "a module that calls its network backbone": {"state_dict": below("backbone.", raw)},
+        "DistributedDataParallel of a compiled network": {"model": below("module._orig_mod.", raw)},
+        "a compiled DistributedDataParallel": {"model": below("_orig_mod.module.", raw)},
+        "a dict with net, as many CIFAR scripts": {"net": raw, "acc": 93.1, "epoch": 1},
+        "a dict with weights": {"weights": raw},
+        "a dict with model_state": {"model_state": raw},
         "BasicSR": {"params": raw, "params_ema": ema},
         "DINO": {"student": below("module.", raw), "teacher": ema},
-        "Lightning, EMA beside": {"state_dict": below("net.", raw) | below("ema_model.module.", ema)},
+        "Lightning, an average beside": {"state_dict": below("net.", raw) | below("ema_model.module.", ema)},
     }
     return forms[form]
 
 
-FORMS = {  # how it was saved -> the set that is read, and the one that is not
-    "plain": ("", ""),
-    "plain, epoch beside": ("", ""),
-    "timm's script": ("state_dict", ""),
-    "timm's script, EMA": ("state_dict_ema", "raw weights in state_dict"),
-    "timm's script, EMA alone": ("state_dict_ema", ""),
-    "torchvision's script, EMA": ("model_ema, module.*", "raw weights in model"),
-    "numpy scalar": ("state_dict", ""),
-    "AveragedModel": ("module.*", ""),
-    "Lightning": ("state_dict, model.*", ""),
-    "Lightning, weights of a loss": ("state_dict, model.*", ""),
-    "Lightning, compiled": ("state_dict, model._orig_mod.*", ""),
-    "net.": ("state_dict, net.*", ""),
-    "backbone.": ("state_dict, backbone.*", ""),
-    "DDP of compiled": ("model, module._orig_mod.*", ""),
-    "compiled of DDP": ("model, _orig_mod.module.*", ""),
-    "net": ("net", ""),
-    "weights": ("weights", ""),
-    "model_state": ("model_state", ""),
-    "BasicSR": ("params_ema", "raw weights in params"),
-    "DINO": ("teacher", "raw weights in student, module.*"),
-    "Lightning, EMA beside": ("state_dict, ema_model.module.*", "raw weights in state_dict, net.*"),
-}
+# The table of the documents: how it was saved -> the set that is read, and the one that is not
+FORMS = {row["saved by"]: (row["what is read"], row["what is not"]) for row in rows("inputs.md", "saved by")}
 HOLD_AVERAGES = {
-    "timm's script, EMA", "timm's script, EMA alone", "torchvision's script, EMA", "BasicSR", "DINO",
-    "Lightning, EMA beside",
-}  # fmt: skip
-ONLY_AVERAGES = {"timm's script, EMA alone", "AveragedModel"}
+    "timm's train.py, --model-ema",
+    "timm's train.py, EMA alone",
+    "torchvision's reference script, --model-ema",
+    "BasicSR",
+    "DINO",
+    "Lightning, an average beside",
+}
+ONLY_AVERAGES = {"timm's train.py, EMA alone", "torch.optim.swa_utils.AveragedModel"}
 
 
 def saved(form: str, network, folder: Path) -> Path:
@@ -118,11 +102,11 @@ def test_each_file_gives_the_network_that_its_program_means(form, network, tmp_p
     raw = network.state_dict()
     assert is_same(state, averaged(raw) if form in HOLD_AVERAGES else raw)
     place, not_read = FORMS[form]
-    assert said.get("set", "") == place
+    assert said.get("set", "the file") == place
     assert said.get("not_read", "") == not_read
     holds_average = form in HOLD_AVERAGES | ONLY_AVERAGES
     assert said.get("averaged") == ("yes (EMA)" if holds_average else None)
-    assert said.get("left_out") == ("criterion.weight" if form == "Lightning, weights of a loss" else None)
+    assert said.get("left_out") == ("criterion.weight" if form == "Lightning, a loss with weights" else None)
 
 
 @pytest.mark.parametrize("form", sorted(HOLD_AVERAGES - ONLY_AVERAGES))
@@ -139,8 +123,12 @@ def test_raw_weights_and_averaged_ones_on_request(form, network, tmp_path):
 @pytest.mark.parametrize(
     ("form", "option", "words"),
     [
-        ("plain", "ema", "--ema: .* holds no such weights, only raw ones"),
-        ("timm's script, EMA alone", "no_ema", r"--no-ema: .* holds no such weights, only averaged \(EMA\) ones"),
+        (
+            "a state dict: torch.save(network.state_dict(), PATH)",
+            "ema",
+            "--ema: .* holds no such weights, only raw ones",
+        ),
+        ("timm's train.py, EMA alone", "no_ema", r"--no-ema: .* holds no such weights, only averaged \(EMA\) ones"),
     ],
 )
 def test_what_is_asked_for_and_not_there_is_refused(form, option, words, network, tmp_path):
@@ -150,7 +138,7 @@ def test_what_is_asked_for_and_not_there_is_refused(form, option, words, network
 
 def test_transfer_reads_the_same_files(network, tmp_path):
     """--weights translates as --checkpoint does, and leaves out the outputs."""
-    path = saved("DDP of compiled", network, tmp_path)
+    path = saved("DistributedDataParallel of a compiled network", network, tmp_path)
     made = Options(**NETWORK, weights=str(path))
     state = weights.network(made, find_arch(made), 5).state_dict()
     raw = network.state_dict()

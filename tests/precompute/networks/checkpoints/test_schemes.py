@@ -18,8 +18,10 @@ from precompute.networks import weights
 from precompute.networks.checkpoints.schemes import SCHEMES
 from precompute.networks.models import find_arch
 from precompute.options import Options
+from tests.tables_in_docs import rows
 
 N_LABELS = 3
+IN_DOCS = [(row["names of"], row["--arch"], row["read"]) for row in rows("inputs.md", "names of")]
 
 
 def at_random(network):
@@ -230,3 +232,18 @@ def test_facebooks_convnext_is_translated_by_timm(tmp_path):
     network, said = read(tmp_path / "theirs.pt", "timm:convnext_atto")
     assert said["names"] == "a program that timm translates"
     torch.testing.assert_close(answers(network, 64), answers(theirs, 64), rtol=1e-4, atol=1e-5)
+
+
+def test_the_documents_tell_what_is_read_and_nothing_else():
+    """Every scheme and every refusal above has its row, and each row says what the tests above hold."""
+    read = {names for names, _, read in IN_DOCS if not read.startswith(("refused", "by timm"))}
+    assert read == {scheme.program.partition(" (")[0] for scheme in SCHEMES}
+    for names, arch, told in IN_DOCS:
+        schemes = [scheme for scheme in SCHEMES if scheme.program.partition(" (")[0] == names]
+        fits = any(re.fullmatch(scheme.networks, arch.removeprefix("timm:")) for scheme in schemes)
+        assert fits == (names in read and not told.startswith("refused")), (names, arch)
+    assert [arch for _, arch, told in IN_DOCS if told.startswith("refused")] == [
+        "timm:efficientnet_b0",
+        "timm:efficientnet_b0",
+        "timm:mobilenetv3_large_100",
+    ]
