@@ -49,13 +49,18 @@ def tensors(value: Any) -> list[Tensor]:
     return [tensor for one in value for tensor in tensors(one)] if isinstance(value, list | tuple) else []
 
 
-@torch.no_grad()
 def trace(network: nn.Module, side: int) -> Call:
     """The call of the whole network on images of side x side, on the device where its weights are.
 
     Raises what the network raises.
     """
     device = next(network.parameters()).device
+    return trace_on(network, torch.rand(IMAGES, 3, side, side, device=device))
+
+
+@torch.no_grad()
+def trace_on(network: nn.Module, images: Tensor) -> Call:
+    """The same on IMAGES inputs of any shape."""
     names = {module: path for path, module in network.named_modules()}
     open_calls = [Call("", network)]  # the outermost holds the network's own call
     n_ended = 0
@@ -76,7 +81,7 @@ def trace(network: nn.Module, side: int) -> Call:
     was_training = network.training
     try:
         with warnings.catch_warnings(action="ignore"):
-            network.eval()(torch.rand(IMAGES, 3, side, side, device=device))
+            network.eval()(images)
     finally:
         network.train(was_training)
         for hook in hooks:

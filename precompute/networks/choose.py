@@ -38,16 +38,23 @@ def choose(
     """
     at_own_size = look(own_size)
     looked = at_own_size if arch.side == own_size.side else look(arch)
-    ends = stage_ends(at_own_size, hints(at_own_size.network))
+    return in_a_pass(arch.name, looked, at_own_size, modules, unit, hints(at_own_size.network))
+
+
+def in_a_pass(
+    name: str, looked: Looked, at_own_size: Looked, modules: tuple[str, ...], unit: str | None, hints: tuple[str, ...]
+) -> tuple[list[Tap], list[str]]:
+    """The same, of a network that a pass has gone through. Raises Problem."""
+    ends = stage_ends(at_own_size, hints)
     if modules:
         taps = [_named(looked, path, unit) for path in dict.fromkeys(modules) if path != HEAD]
     else:
-        found = _head_ends(arch, at_own_size, ends) if unit == "head" else ends
+        found = _head_ends(name, at_own_size, ends) if unit == "head" else ends
         taps = [_tap(looked, end) for end in found]
     taps.sort(key=lambda tap: _ended(looked, tap))
     filters = [tap.module for tap in taps if tap.unit == "filter"]
     if unit == "node" and filters:
-        raise Problem(f"--unit node: the units of {arch.name} are filters in {', '.join(filters)}; leave it out")
+        raise Problem(f"--unit node: the units of {name} are filters in {', '.join(filters)}; leave it out")
     last = taps[-1].unit if taps else "node"
     taps.append(classifier_input(looked, "filter" if last == "filter" else "node"))
     default = [tap.layer for tap in taps[:-1]]
@@ -227,11 +234,11 @@ def _ended(looked: Looked, tap: Tap) -> tuple[int, int]:
 # ---- Heads and pooling -----------------------------------------------------------------------------------------------
 
 
-def _head_ends(arch: Arch, looked: Looked, ends: list[End]) -> list[End]:
+def _head_ends(name: str, looked: Looked, ends: list[End]) -> list[End]:
     """Raises Problem where no attention's heads can be told apart."""
     found = attention.head_ends(looked, ends)
     if not found:
-        what = f"{arch.name} has no attention whose heads can be told apart"
+        what = f"{name} has no attention whose heads can be told apart"
         raise Problem(f"--unit head: {what}; {attention.SUPPORTED}. Leave it out")
     return found
 
