@@ -105,7 +105,8 @@ def test_the_other_librarys_network_gives_the_same_outputs(program, tmp_path):
     assert said["names"] == program.split(",")[0]
     expected = answers(theirs, 224)
     assert expected.std() > 1e-3
-    torch.testing.assert_close(answers(network, 224), expected, rtol=1e-4, atol=1e-5)
+    close = 1e-3 * float(expected.std())  # rounding through fifty layers; another eps or padding is far beyond it
+    torch.testing.assert_close(answers(network, 224), expected, rtol=1e-3, atol=close)
 
 
 def test_torchvisions_efficientnet_is_the_papers_to_the_bit(tmp_path):
