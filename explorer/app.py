@@ -68,6 +68,12 @@ h1.fs-heading { font-size: 1.7rem; font-weight: 650; line-height: 1.25; overflow
 .fs-lead { font-size: 1.15rem; font-weight: 600; overflow-wrap: anywhere; }
 .fs-note { opacity: 0.75; font-size: 0.93rem; overflow-wrap: anywhere; max-width: 72ch; }
 .st-key-look { display: none; }
+.fs-pictured { display: flex; align-items: center; gap: 0.7rem; }
+.fs-pictured img { image-rendering: pixelated; border-radius: 3px; }
+.fs-pictures { display: flex; flex-wrap: wrap; gap: 10px; }
+.fs-pictures figure { width: 64px; margin: 0; }
+.fs-pictures img { display: block; width: 64px; image-rendering: pixelated; border-radius: 3px; }
+.fs-pictures figcaption { font-size: 0.72rem; line-height: 1.25; opacity: 0.75; overflow-wrap: anywhere; }
 .st-key-thumbnail img { image-rendering: pixelated; border-radius: 3px; }
 .fs-facts, .fs-facts dd { margin: 0 !important; padding: 0 !important; }
 .fs-facts { display: grid; grid-template-columns: max-content 1fr; gap: 0.2rem 1.2rem; font-size: 0.95rem; }

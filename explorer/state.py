@@ -18,7 +18,7 @@ LabelSort = Literal[  # columns of frames.labels
 ]
 Weights = Literal["clusters", "all"]  # of a probe: those of its filters' clusters, or all
 NullChoice = Literal["none", nulls.Null]
-Style = Literal["fields", "clipped", "permuted"]  # of the gallery
+Style = Literal["fields", "clipped", "permuted", "images"]  # of the gallery
 Scope = Literal["file", "folder"]
 Range = tuple[int, int] | None  # from and to, both included; None: any
 _CHOICES = {

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 def measure_filters(job: "Job", earlier: "RunContent | None", todo: "Todo") -> None:
     """The paper's three stages for the layers that wait, then AFCC; the file is replaced after each layer."""
     from precompute import pruning, stages
+    from precompute.one_layer import driving
     from precompute.plan import make_plan
     from precompute.result import new_content, write
 
@@ -40,7 +41,7 @@ def measure_filters(job: "Job", earlier: "RunContent | None", todo: "Todo") -> N
     recorded = stages.record_activations(job, plan, data, trained.network, todo)
     job.world.part()  # what remains is done by the first process, and nobody waits for it
     content = earlier or new_content(job, trained, recorded)
-    content.label_of_test_input = data.test_labels.cpu().numpy()  # goes into the file with test features
+    content.label_of_test_input = data.test_labels.cpu().numpy()  # goes into the file with what is known of each input
     for tap in todo.probed:
         probed = stages.train_probe(job, plan, data, recorded, tap)
         # "In the third stage, the trained weights of the FC layer are used to quantify the functionality of each
@@ -50,6 +51,11 @@ def measure_filters(job: "Job", earlier: "RunContent | None", todo: "Todo") -> N
     layers = {layer.name: layer for layer in content.layers}
     for tap in todo.kept:
         layers[tap.layer].test_features = stages.test_features(recorded, tap, plan.shapes[tap.layer][0])
+        write(job, content)
+    for tap in todo.driven:
+        layer = layers[tap.layer]
+        assert layer.probe_weights is not None
+        layer.top_inputs = driving(recorded.test[tap.layer], data.test_labels, layer.probe_weights)
         write(job, content)
     # The Discussion's AFCC, on what the three stages have made.
     for tap in todo.pruned:

@@ -119,7 +119,7 @@ def run(method: "Method", options: "Options", stopping: Stopping, world: "World"
         earlier, todo = job.what_is_left()
         if options.resume and earlier is None and not job.work.has_network():
             raise Problem(f"--resume: there is nothing at {job.work.out} to go on from; leave it out to start")
-        if earlier is not None and options.thumbnails and earlier.thumbnails is None:
+        if earlier is not None and not todo and options.thumbnails and earlier.thumbnails is None:
             _add_thumbnails(job, earlier)
         if world.from_first(todo):
             method(job, earlier, todo)
@@ -141,11 +141,8 @@ def _help_first(job: "Job") -> None:
 
 def _add_thumbnails(job: "Job", earlier: "RunContent") -> None:
     """What was asked for after the run: its test images, which are those of then (`earlier_result` compares them)."""
-    from precompute.images.thumbnails import thumbnails
     from precompute.result import write
 
-    assert job.data is not None, "only a dry run has no data"
-    earlier.thumbnails = thumbnails(job.data.test.images)
     write(job, earlier)
 
 

@@ -22,7 +22,7 @@ from precompute.networks.models import choose_layers, choose_taps, find_arch
 from precompute.networks.taps import Tap
 from precompute.options import Options, output_path
 from precompute.recipes import Recipe, recipe_for
-from store.file.format import TEST_FEATURES
+from store.file.format import CLASS_MEANS, TEST_FEATURES, TOP_INPUTS
 from store.file.write import RunContent
 
 Manifest = dict[str, Any]
@@ -34,6 +34,7 @@ class Todo:
 
     probed: list[Tap]  # layers whose probes are still to be trained
     kept: list[Tap]  # layers that are probed, and whose test activations are still to be kept
+    driven: list[Tap]  # layers that are probed, and of which nobody knows yet which images drive their filters
     pruned: list[Tap]  # layers whose probes AFCC is still to cut down
     between: bool  # whether AFCC between layers is still to come
 
@@ -43,21 +44,28 @@ class Todo:
     ) -> "Todo":
         """What is left to do, of a file with this manifest."""
         records = {record["name"]: record for record in there.get("layers", [])}
+        without_top = {
+            name
+            for name, record in records.items()
+            if CLASS_MEANS in (datasets := record.get("datasets", ())) and TOP_INPUTS not in datasets
+        }
         with_features = {name for name, record in records.items() if TEST_FEATURES in record.get("datasets", ())}
         return cls(
             probed=[tap for tap in taps if tap.layer not in records],
             kept=[tap for tap in taps if tap.layer in features and tap.layer in records.keys() - with_features],
+            driven=[tap for tap in taps if options.thumbnails and tap.layer in without_top],
             pruned=[tap for tap in taps if tap.layer in pruned and "afcc" not in records.get(tap.layer, {})],
             between=bool(options.afcc_between) and _pruned_between(there) != list(options.afcc_between),
         )
 
     def __bool__(self) -> bool:
-        return bool(self.probed or self.kept or self.pruned or self.between)
+        return bool(self.probed or self.kept or self.driven or self.pruned or self.between)
 
     def recorded(self, split: str) -> list[Tap]:
         """Layers whose activations on the train or test images are needed."""
         of_both = self.probed + [tap for tap in self.pruned if tap not in self.probed]
-        return of_both + [tap for tap in self.kept if split == "test" and tap not in of_both]
+        of_test = self.kept + [tap for tap in self.driven if tap not in self.kept]
+        return of_both + [tap for tap in of_test if split == "test" and tap not in of_both]
 
 
 def _pruned_between(there: Manifest) -> Any:

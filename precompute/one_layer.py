@@ -25,6 +25,7 @@ from precompute.recipes import Schedule
 from store.file.write import LayerContent, stores_fields
 from store.measure.layer import fields_from_factors
 from store.measure.semantics import confusion_matrix
+from store.measure.top_inputs import TopInputs, top_inputs
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,7 @@ def quantify(layer: LayerActivations, probed: Probed, seed: int, record: dict[st
         fields=fields_from_factors(means, weights) if is_dense else None,
         confusion=confusion_matrix(layer.test_labels.cpu().numpy(), answers.cpu().numpy(), layer.n_labels),
         class_means_half=half,
+        top_inputs=driving(layer.test, layer.test_labels, weights),
         history=probed.history,
         record={
             "sample": sampled,
@@ -86,6 +88,17 @@ def quantify(layer: LayerActivations, probed: Probed, seed: int, record: dict[st
         }
         | record,
     )
+
+
+def driving(features: Tensor, labels: Tensor, weights: NDArray[np.float32]) -> TopInputs:
+    """features (inputs, N_f * S) and labels (inputs,) of the test inputs; weights (N_f, K, S)."""
+    _, _, positions = weights.shape
+
+    def columns(first: int, last: int) -> NDArray[np.float32]:
+        some = features[:, first * positions : last * positions].float().cpu().numpy()
+        return some.reshape(len(some), last - first, positions)
+
+    return top_inputs(columns, labels.cpu().numpy(), weights)
 
 
 def kept_features(test: Tensor, n_filters: int) -> NDArray[np.uint16]:

@@ -25,6 +25,7 @@ from precompute.probe import probe_training
 from precompute.recipes import Schedule
 from precompute.training.loop import Training
 from store.file.write import stores_fields
+from store.measure.top_inputs import MOST, RANKINGS
 
 _DECODED = 64  # images
 _MEMORY_OF: dict[str, tuple[Place, ...]] = {  # the places that are the device's own memory
@@ -141,7 +142,8 @@ class Plan:
         floats = 3 * n_filters * n_labels * positions  # class means, their first half, probe weights
         floats += n_filters * n_labels**2 if stores_fields(n_filters, n_labels) else 0
         features = self.job.sizes.test * n_filters * positions * 2 if layer in self.job.features else 0
-        return floats * 4 + features
+        top_inputs = n_filters * len(RANKINGS) * min(MOST, self.job.sizes.test) * 12  # number, position and value
+        return floats * 4 + features + top_inputs
 
     def text(self) -> str:
         """The plan as lines for a person."""

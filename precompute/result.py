@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from precompute.images.thumbnails import thumbnails
 from precompute.job import Job
 from precompute.messages.problem import Problem
+from precompute.pictures import add_pictures
 from precompute.stages import Recorded, Trained
 from store.file.format import FormatError
 from store.file.write import RunContent, write_run
@@ -62,16 +62,17 @@ def new_content(job: Job, trained: Trained, recorded: Recorded) -> RunContent:
         superclasses=data.superclasses,
         test_inputs=np.bincount(data.test.labels, minlength=data.n_labels),
         history=trained.history,
-        thumbnails=thumbnails(data.test.images) if options.thumbnails else None,
     )
 
 
 def write(job: Job, content: RunContent) -> None:
-    """Replace the job's file, its layers in the network's order.
+    """Replace the job's file, its layers in the network's order, with pictures where these are asked for.
 
     Raises Problem where the format has no place for the content, OSError.
     """
     order = list(job.arch.taps)
+    if job.options.thumbnails:
+        add_pictures(job, content)
     content.layers.sort(key=lambda layer: order.index(layer.name))
     planned = {tap.layer for tap in job.taps} | {layer.name for layer in content.layers}
     content.manifest["planned_layers"] = sorted(planned, key=order.index)

@@ -24,6 +24,7 @@ from store.file.write import LayerContent, RunContent, stores_fields, write_run
 from store.measure.afcc import from_bfloat16, to_blocks, what_if
 from store.measure.layer import fields_from_factors, measure_factored
 from store.measure.semantics import confusion_matrix
+from store.measure.top_inputs import top_inputs
 from tests import ROOT
 
 _CIFAR100 = """aquatic mammals: beaver dolphin otter seal whale
@@ -111,12 +112,14 @@ def make_run(
             _layer(name, n_filters, side, labels, depth[name], dense, unit, rng)
             for name, (n_filters, side) in layers.items()
         ],
-        label_of_test_input=np.repeat(np.arange(len(labels)), INPUTS) if features else None,
+        label_of_test_input=np.repeat(np.arange(len(labels)), INPUTS) if features or thumbnails else None,
         thumbnails=_stripes(len(labels) * INPUTS) if thumbnails else None,
     )
     for layer in content.layers:
         if layer.name in features:
             _add_features(layer, len(labels), np.random.default_rng(seed))
+        if thumbnails:
+            _add_top_inputs(layer, len(labels), np.random.default_rng(seed))
         if layer.name in afcc:
             layer.record["afcc"] = _afcc(layer, np.random.default_rng(seed))
     write_run(path, content)
@@ -192,6 +195,23 @@ def _add_features(layer: LayerContent, n_labels: int, rng: np.random.Generator) 
     answers = what_if(to_blocks(layer.test_features), layer.probe_weights, of_input, everything)
     layer.confusion = confusion_matrix(of_input, answers.predicted, n_labels)
     layer.record["test_accuracy"] = answers.accuracy
+
+
+def _add_top_inputs(layer: LayerContent, n_labels: int, rng: np.random.Generator) -> None:
+    """From the test features, or, where there are none, from inputs scattered about the class means; a receptive field
+    one pixel larger than a position's share of an image of 8 pixels a side."""
+    assert layer.class_means is not None and layer.probe_weights is not None
+    of_input = np.repeat(np.arange(n_labels), INPUTS)
+    if layer.test_features is not None:
+        features = from_bfloat16(layer.test_features)
+    else:
+        means = np.maximum(layer.class_means, 0).transpose(1, 0, 2)[of_input]
+        features = (means * rng.exponential(1.0, means.shape)).astype(np.float32)
+    layer.top_inputs = top_inputs(lambda first, last: features[:, first:last], of_input, layer.probe_weights)
+    side = layer.record["filter_size"][0]
+    step = 8 / side
+    spans = [[max(0, int(step * k - 1)), min(8, int(np.ceil(step * (k + 1) + 1)))] for k in range(side)]
+    layer.record["receptive_field"] = {"side": 8, "rows": spans, "columns": spans}
 
 
 def _afcc(layer: LayerContent, rng: np.random.Generator) -> dict[str, Any]:

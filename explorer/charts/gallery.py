@@ -28,6 +28,11 @@ def gallery(
 ) -> NDArray[np.uint8]:
     """(height, width, 3): the matrices row by row."""
     tiles = [tile(matrix, measured, f, style, is_cut=True) for matrix, f in zip(matrices, filters, strict=True)]
+    return arranged(tiles, columns)
+
+
+def arranged(tiles: Sequence[NDArray[np.uint8]], columns: int) -> NDArray[np.uint8]:
+    """(height, width, 3): square pictures of one size, row by row."""
     side = len(tiles[0]) + GAP
     rows = -(-len(tiles) // columns)
     picture = np.full((rows * side, columns * side, 3), AROUND, np.uint8)

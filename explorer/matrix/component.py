@@ -45,6 +45,7 @@ export default function ({ parentElement, data, setTriggerValue }) {
 
 JAVASCRIPT = joined() + _GLUE.replace("LAYERS_KEPT", str(_LAYERS_KEPT))
 Sample = dict[str, Any]
+Strip = dict[str, Any]
 
 _mount = st.components.v2.component("filterscope_live_matrix", js=JAVASCRIPT)
 
@@ -59,6 +60,7 @@ def live_matrix(
     gauge: Gauge = AS_TRAINED,
     measure: LayerMeasure | None = None,
     sample: Sample | None = None,
+    strip: Strip | None = None,
     on_release: Callable[[float], None] | None = None,
     is_brief: bool = False,
     peak: float | None = None,
@@ -69,8 +71,9 @@ def live_matrix(
     order (K,): the labels as the greedy scan visits them (`store.scan_order`), None as stored. gauge: the browser takes
     it from the same bytes. measure: the layer at `threshold` in this gauge, for a layer too large to be measured while
     dragging (`is_live`); its numbers are shown at rest. sample: what `sample_of` gives for the filter; its unsure
-    clusters are then dashed. is_brief: the panels and the clusters alone, without the numbers of the layer. peak: where
-    the axis of the labels ends at least, for two layers on one scale.
+    clusters are then dashed. strip: the test images that drive the filter (`explorer.data.images`). is_brief: the
+    panels and the clusters alone, without the numbers of the layer. peak: where the axis of the labels ends at least,
+    for two layers on one scale.
 
     The page owns the threshold and passes it in; a release is an event. `on_release(threshold)` runs before the run
     that the release causes, as Streamlit's own `on_change` does, so it is the place to put the value into
@@ -97,6 +100,7 @@ def live_matrix(
         "average": average,
         "gauge": gauge,
         "sample": sample,
+        "strip": strip,
         "brief": is_brief,
         "peak": peak,
         "measure": None if measure is None or layer.is_whole else layer_numbers(measure),

@@ -8,6 +8,7 @@ import { layOut } from "./layout.js";
 import { buildPage, CHART, isUnsure } from "./page.js";
 import { BOX_COLOUR, clusterRuns, crosshair, paintClipped, paintFields } from "./paint.js";
 import { saveButtons } from "./save.js";
+import { buildStrip } from "./strip.js";
 
 const ARROWS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }; // down, right
 
@@ -15,13 +16,16 @@ const ARROWS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowR
  *  state: { layer, filter, threshold, order (labels, or null: as stored), average ("clustered" or "all"), measure (the
  *  numbers of a layer too large to be measured here, or null), released (the release that this answers, or null), gauge
  *  ("as trained", which is the default, or "zero-sum"), sample (null, or { threshold, clusters: [labels joined by commas,
- *  share of the resamples in which they form a cluster] }: unsure clusters are dashed) }.
+ *  share of the resamples in which they form a cluster] }: unsure clusters are dashed), strip (null, or { rankings: for
+ *  each of two the images that drive the filter, { source, input, label, value, box } }) }.
  *  callbacks: onRelease(threshold), and onFrame(times in ms) for benchmarks. A page that keeps no threshold of its own
  *  need not call update. Returns { update(state), destroy(), callbacks }. */
 export function createMatrixView(root, state, callbacks = {}) {
   const dom = buildPage();
   const corner = buildCorner();
   dom.clusterSection.before(corner.section);
+  const strip = buildStrip();
+  dom.figures.after(strip.section);
   root.append(dom.style, dom.page);
   const panels = dom.panels.map((canvas) => ({ canvas, context: canvas.getContext("2d") }));
   let layer;
@@ -102,6 +106,8 @@ export function createMatrixView(root, state, callbacks = {}) {
     }
     panels.forEach(drawPanel);
     dom.showCell(cell, filter, layer, index());
+    strip.draw(state.strip ?? null, layer.names);
+    strip.point(cell, layer.names);
     const between = performance.now();
     if (stale.measure) {
       const live = layer.live && layer.nPrepared === layer.held;

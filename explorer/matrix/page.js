@@ -119,8 +119,9 @@ export function buildPage() {
   const clusterSection = element("section.fs-list", {}, element("h4", {}, "Its clusters"), clusters);
   const filterSection = element("section", {}, filterTitle, filterList, filterNote);
   const layerSection = element("section.fs-layer", {}, layerTitle, layerList, layerNote);
+  const figureRow = element("div.fs-row", {}, ...figures, readout, clusterSection);
   const page = element(
-    "div.fs", {}, control, element("div.fs-row", {}, ...figures, readout, clusterSection),
+    "div.fs", {}, control, figureRow,
     element("div.fs-row.fs-numbers", { style: "--gap:28px" }, filterSection, layerSection, chartSection),
   );
   let shown = null; // the layer's numbers,
@@ -243,7 +244,7 @@ export function buildPage() {
   }
 
   const style = element("style", {}, CSS);
-  return { style, page, slider, clusterSection, panels, readout, chart, showTheme, showThreshold, showFilter, showLayer, showCell, showLabel };
+  return { style, page, figures: figureRow, slider, clusterSection, panels, readout, chart, showTheme, showThreshold, showFilter, showLayer, showCell, showLabel };
 }
 
 /** The next of 1, 2, 4, 6, 8 x a power of ten: an axis that seldom changes while a bar grows. */

@@ -15,6 +15,7 @@ MODULES = (
     "page.js",
     "layout.js",
     "corner.js",
+    "strip.js",
     "save.js",
     "figure.js",
     "matrix.js",

@@ -59,7 +59,7 @@ export const CSS = `
 .fs-clusters li { display: grid; grid-template-columns: 58px 1fr; margin: 0; overflow-wrap: anywhere; }
 .fs em { color: var(--soft); font-style: normal; }
 .fs-stale .fs-layer dl, .fs-stale svg { opacity: 0.4; }
-.fs-head { display: flex; flex-wrap: wrap; gap: 2px 18px; align-items: baseline; }
+.fs-head, .fs-what { display: flex; flex-wrap: wrap; gap: 2px 18px; align-items: baseline; }
 .fs svg { display: block; width: 100%; height: 170px; margin-top: 8px; overflow: visible; }
 .fs-save { display: flex; gap: 4px; justify-content: flex-end; }
 .fs-row > .fs-save { flex: 1 1 100%; order: 1; margin-top: -10px; }
@@ -72,6 +72,12 @@ export const CSS = `
 .fs-axis { stroke: var(--line); } .fs-mean { stroke: var(--ink); stroke-dasharray: 5 4; opacity: 0.75; }
 .fs-mark { stroke: var(--ink); }
 .fs-signal { stroke: var(--signal); } .fs-total { stroke: var(--total); } .fs-internal { stroke: var(--internal); }
+.fs-strip { min-width: 0; } .fs-images { display: flex; flex-wrap: wrap; gap: 8px 6px; padding: 4px 2px 8px; }
+.fs .fs-tile { width: 56px; flex: none; margin: 0; transition: opacity 0.1s; } .fs .fs-tile[data-other] { opacity: 0.2; }
+.fs .fs-tile figcaption { display: block; margin: 3px 0 0; font-size: 11px; line-height: 1.25; color: var(--soft);
+  overflow-wrap: anywhere; }
+.fs-image { position: relative; width: 56px; } .fs-image img { display: block; width: 100%; image-rendering: pixelated; }
+.fs-image i { position: absolute; outline: 2px solid #ffd23f; box-shadow: 0 0 0 3px #000a; }
 @media print {
   .fs { --ink: #111 !important; --ground: #fff !important; --line: #bbb !important; }
   .fs-save { display: none; }

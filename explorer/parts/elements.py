@@ -40,6 +40,7 @@ _FORMATS |= {
     for what in ("by chance", "z")
 }
 
+PICTURE = "picture"  # a column of images, which no file has
 _IN_PERCENT = ("share kept",)  # on the page; in the files as parts of 1
 
 _SAVE_CHART = st.components.v2.component(
@@ -69,6 +70,9 @@ def table(
         else st.column_config.Column(help=words.meaning(column))
         for column in frame.columns
     }
+    if PICTURE in frame.columns:
+        config[PICTURE] = st.column_config.ImageColumn(PICTURE, width="small")
+    in_files = frame.drop(PICTURE, strict=False)
     more: dict[str, Any] = {}
     if pick is not None:
         more = {"on_select": "rerun", "selection_mode": "single-row", "key": f"table_{name}"}
@@ -76,8 +80,8 @@ def table(
     with st.container(key=f"grid_{name}"):  # by which names.js tells what the table is
         chosen = st.dataframe(shown, hide_index=True, height=height, column_config=config, placeholder="-", **more)
     with st.container(horizontal=True, gap="small"):
-        download("CSV", f"{name}.csv", lambda: frame.write_csv().encode(), "text/csv")
-        download("Parquet", f"{name}.parquet", lambda: _parquet(frame), "application/vnd.apache.parquet")
+        download("CSV", f"{name}.csv", lambda: in_files.write_csv().encode(), "text/csv")
+        download("Parquet", f"{name}.parquet", lambda: _parquet(in_files), "application/vnd.apache.parquet")
     if pick is not None and chosen["selection"]["rows"]:
         row = chosen["selection"]["rows"][0]
         if row < frame.height:

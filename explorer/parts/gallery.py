@@ -8,10 +8,11 @@ import streamlit as st
 from explorer import words
 from explorer.charts import gallery as pictures
 from explorer.charts import layer as charts
-from explorer.data import load
+from explorer.data import images, load
 from explorer.data.source import FileId
 from explorer.frames.sample import LEAST_SURE
 from explorer.parts import controls, elements, page
+from explorer.parts.pictures import missing
 from explorer.state import FilterSort, Style
 from store.file.read import Layer, Run
 from store.measure.layer import LayerMeasure
@@ -22,6 +23,7 @@ EXPLAINED = {
     "clipped": "White: above the threshold and in a cluster; yellow: above it outside the clusters, the noise.",
     "permuted": "White: the clusters, moved to the upper left; yellow: the noise. Each is cut to the labels with an "
     "element above the threshold, and enlarged.",
+    "images": "The nine test images with the largest activation, where the run keeps pictures.",
 }
 
 
@@ -111,7 +113,13 @@ def picture(file: FileId, layer: Layer, tiles: pl.DataFrame, across: int, name: 
     measured = load.measured(file, layer.name, view.threshold, view.order, view.gauge)
     loaded = load.loaded(file, layer.name, view.gauge)
     shown = tiles["filter"].to_list()
-    pixels = pictures.gallery([loaded.fields.matrix(f) for f in shown], shown, measured, view.style, across)
+    if view.style == "images" and not images.has_pictures(file, layer.name):
+        missing(file)
+    if view.style == "images" and images.has_pictures(file, layer.name):
+        pixels = pictures.arranged([images.montage(file, layer.name, f, pictures.TILE) for f in shown], across)
+    else:
+        style = "permuted" if view.style == "images" else view.style
+        pixels = pictures.gallery([loaded.fields.matrix(f) for f in shown], shown, measured, style, across)
     return elements.chart(
         charts.gallery(tiles, pixels, across, words.unit_of(layer)), name, f"{len(shown)} matrices, {view.style}",
         width="content", **more,

@@ -1,13 +1,15 @@
 """AFCC: what a layer's probe can do with the weights of its filters' clusters alone, and one input's logits."""
 
 import numpy as np
+import polars as pl
 import streamlit as st
 from numpy.typing import NDArray
 
 from explorer import words
 from explorer.charts import afcc as charts_afcc
 from explorer.charts import layer as charts
-from explorer.data import load, what_if
+from explorer.data import images, load, what_if
+from explorer.data.commands import same_run
 from explorer.data.source import FileId
 from explorer.frames import afcc as frames_afcc
 from explorer.frames import layer as frames
@@ -22,6 +24,7 @@ from store.measure.gauge import AS_TRAINED
 from store.measure.layer import LayerMeasure
 
 _MOST_NAMES = 60  # of labels, in a line of text
+_PICTURED = 40  # filters with an image beside them
 _OUTPUTS = 8  # whose logits are taken apart
 
 
@@ -65,7 +68,7 @@ def _everything() -> None:
             "thresholds cannot be computed."
         )
         st.markdown("The run's own command adds them; what is finished is not computed again:")
-        st.code(f"python -m precompute ... --features {layer.name}", language=None)
+        st.code(same_run(run, "--features", layer.name), language=None, wrap_lines=True)
     snippets.python_of_layer(
         "kept = afcc_mask(measured.cluster_of)  # (filter, label)",
         *(
@@ -200,7 +203,7 @@ def _one_input() -> None:
     logits = one.split.logits
     predicted = int(np.argmax(logits.astype(np.float32)))
     alone = int(what_if.masked(file, view).predicted[view.test_input])
-    image = run.thumbnail(view.test_input)
+    image = images.source(file, view.test_input) if run.has_thumbnails else None
     with st.container(horizontal=True, gap="medium", vertical_alignment="center", key="thumbnail"):
         if image is not None:
             st.image(image, width=96)
@@ -230,10 +233,22 @@ def _one_input() -> None:
         with column:
             st.markdown(f"**Given to {what}**")
             text.plain(run.label_names[output])
+            given = _pictured(file, view.layer, frames_afcc.given(one, output))
             elements.table(
-                frames_afcc.given(one, output), f"given-{view.layer}-{view.test_input}-{output}", 320,
+                given, f"given-{view.layer}-{view.test_input}-{output}", 320,
                 pick=lambda row: page.go("filter", filter=row["filter"]),
             )  # fmt: skip
+
+
+def _pictured(file: FileId, layer: str, given: pl.DataFrame) -> pl.DataFrame:
+    """Filters with the image that drives each the most, for the first of them, where there are pictures."""
+    if not images.has_pictures(file, layer):
+        return given
+    top = images.top_inputs(file, layer)
+    assert top is not None
+    numbers = top.inputs[given["filter"].to_numpy()[:_PICTURED], 0, 0].tolist()
+    found = [images.source(file, number) for number in numbers] + [None] * max(0, given.height - _PICTURED)
+    return given.insert_column(0, pl.Series(elements.PICTURE, found, pl.String))
 
 
 # ---- What the run has trained again ---------------------------------------------------------------------------------
@@ -247,7 +262,7 @@ def _retrained() -> None:
     results = afcc_results.of_layer(layer.record)
     if results is None:
         st.caption("The run has not trained the masked probe of this layer again. Ask it to:")
-        st.code(f"python -m precompute ... --afcc {layer.name}", language=None)
+        st.code(same_run(run, "--afcc", layer.name), language=None, wrap_lines=True)
         return
     at = "-" if results.threshold is None else f"{results.threshold:g}"
     before = "-" if results.accuracy is None else f"{results.accuracy:.3f}"

@@ -8,13 +8,13 @@ import streamlit as st
 
 from explorer import words
 from explorer.capsule.page import Shown, capsule
-from explorer.data import load, sample
+from explorer.data import images, load, sample
 from explorer.data.chance import samples
 from explorer.data.source import FileId
 from explorer.frames import layer as frames
 from explorer.matrix import live_matrix
 from explorer.matrix.pack import sample_of
-from explorer.parts import controls, elements, page, snippets, text
+from explorer.parts import controls, elements, page, pictures, snippets, text
 from store.measure.gauge import AS_TRAINED
 from store.measure.layer import LayerMeasure, scan_order
 
@@ -51,6 +51,7 @@ def _filter() -> None:
         "of clusters moved together; clusters are boxed, dashed where fewer than half of the resamples of the test "
         "inputs find them; the noise is yellow."
     )
+    strip = images.driving(file, view.layer, view.filter)
     live_matrix(
         load.live_data(file, view.layer, view.filter),
         filter_index=view.filter,
@@ -60,8 +61,11 @@ def _filter() -> None:
         gauge=view.gauge,
         measure=measured,
         sample=_sample(file),
+        strip=strip,
         on_release=lambda threshold: page.change(threshold=threshold),
     )
+    if strip is None:
+        page.folded("Test images that drive it", "images", lambda: pictures.missing(file))
     st.subheader(f"This {unit}")
     text.facts_of_filter(file, layer, view.filter, view.gauge)
     if view.null != "none":

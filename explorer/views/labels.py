@@ -9,7 +9,7 @@ from explorer import words
 from explorer.charts import layer as charts
 from explorer.data import load
 from explorer.frames import layer as frames
-from explorer.parts import chance, controls, elements, page, snippets, text
+from explorer.parts import chance, controls, elements, page, pictures, snippets, text
 from explorer.state import LabelSort
 from store.file.manifest import defined
 from store.measure.labels import partners as label_partners
@@ -111,7 +111,7 @@ def _label() -> None:
     measured = load.measured(file, view.layer, view.threshold, view.order, view.gauge)
     loaded = load.loaded(file, view.layer, view.gauge)
     rows = loaded.fields.of_label(label)
-    text.plain(run.label_names[label], "lead")
+    pictures.with_name(pictures.small(file, view.layer, label), run.label_names[label])
     if run.superclasses[label]:
         text.plain(run.superclasses[label])
     text.numbers(
@@ -122,6 +122,8 @@ def _label() -> None:
             ("test inputs", float(run.test_inputs[label]), ".0f"),
         ]
     )
+    st.markdown(f"**Its test images, and the {unit}s that they drive**")
+    pictures.of_label(file, unit)
     left, right = st.columns(2, gap="large")
     with left:
         st.markdown(f"**{unit.capitalize()}s that hold it**")

@@ -89,10 +89,11 @@ def _gallery() -> None:
     caption, pager = st.columns([4, 1], vertical_alignment="bottom")
     with pager:
         number = gallery.choose_page(-(-shown.height // size))
+    matrices = f"each a matrix of {layer.n_labels} x {layer.n_labels}: rows are input labels, columns output labels."
+    what = f"{unit}s." if view.style == "images" else f"{unit}s, {matrices}"
     caption.caption(
-        f"{shown.height} of {table.height} {unit}s, each a matrix of {layer.n_labels} x {layer.n_labels}: rows are "
-        f"input labels, columns output labels. {gallery.EXPLAINED[view.style]} Point at one for its numbers; click to "
-        "open it."
+        f"{shown.height} of {table.height} {what} {gallery.EXPLAINED[view.style]} Point at one for its numbers; click "
+        "to open it."
     )
     tiles = shown.slice((number - 1) * size, size)
     event = gallery.picture(

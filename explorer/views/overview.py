@@ -6,7 +6,7 @@ import json
 import streamlit as st
 
 from explorer import words
-from explorer.data import load
+from explorer.data import images, load
 from explorer.data.claims import is_quick
 from explorer.frames import answer, sample
 from explorer.frames import layer as frames
@@ -104,6 +104,7 @@ def _figure_1() -> None:
         average=view.average,
         gauge=view.gauge,
         measure=load.measured(file, view.layer, view.threshold, view.order, view.gauge),
+        strip=images.driving(page.opened()[0], view.layer, f),
         on_release=lambda threshold: page.change(threshold=threshold),
         is_brief=True,
     )

@@ -6,9 +6,10 @@ from numpy.typing import NDArray
 from torch.nn.functional import interpolate
 
 from precompute.images.data import Sizes
-from precompute.images.image_files import ImageFiles
+from precompute.images.image_files import ImageFiles, Index
 
 SIDE = 64  # pixels; larger images are made smaller
+_MOST_BYTES = 64 << 20  # of a file: all test images of CIFAR, 5,461 of ImageNet's
 _BATCH = 500
 
 
@@ -29,10 +30,21 @@ def thumbnails(images: "NDArray[np.uint8] | ImageFiles") -> NDArray[np.uint8]:
     return out
 
 
+def some_of(images: "NDArray[np.uint8] | ImageFiles", index: Index) -> "NDArray[np.uint8] | ImageFiles":
+    """The images of the index; those in files are not decoded yet."""
+    return images.select(index) if isinstance(images, ImageFiles) else images[index]
+
+
+def most_thumbnails(sizes: Sizes) -> int:
+    """How many a file has room for."""
+    height, width = _size(*sizes.image_shape[1:])
+    return _MOST_BYTES // (height * width * 3)
+
+
 def thumbnail_bytes(sizes: Sizes) -> int:
     """What they take in a file."""
     height, width = _size(*sizes.image_shape[1:])
-    return sizes.test * height * width * 3
+    return min(sizes.test, most_thumbnails(sizes)) * height * width * 3
 
 
 def _size(height: int, width: int) -> tuple[int, int]:

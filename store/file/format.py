@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from store.measure.top_inputs import MOST, RANKINGS
+
 FORMAT = "filterscope"
 VERSION = 3  # the greatest that is read; a file is written as the least that has all of its content
 
@@ -30,8 +32,10 @@ LAYER_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 FIELDS, CLASS_MEANS, PROBE_WEIGHTS, TEST_FEATURES = "fields", "class_means", "probe_weights", "test_features"
 CONFUSION = "confusion"
 CLASS_MEANS_HALF = "class_means_half"  # of every second test input of each label, from its first on
+TOP_INPUTS, TOP_VALUES = "top_inputs", "top_values"  # which test inputs drive each filter
 OF_TEST_INPUT = "labels/of_test_input"
-THUMBNAILS = "thumbnails"  # at its path, and its height and width in the manifest's `data`
+THUMBNAILS = "thumbnails"  # at its path, and its height, width and, from version 3, number in the manifest's `data`
+THUMBNAIL_INPUTS = "thumbnail_inputs"  # of which test inputs these are, where that is not all
 SINCE = {
     FIELDS: 1,
     CLASS_MEANS: 1,
@@ -39,7 +43,10 @@ SINCE = {
     TEST_FEATURES: 1,
     CONFUSION: 2,
     CLASS_MEANS_HALF: 3,
+    TOP_INPUTS: 3,
+    TOP_VALUES: 3,
 }  # format version of each
+SOME_THUMBNAILS_SINCE = 3
 UNTRAINED_SINCE = 2  # a network that was probed as it is has no epochs, and no history
 
 _CHUNK_BYTES = 1 << 18  # at most about this much a chunk, where one entry along the first axis is less
@@ -95,13 +102,18 @@ def expected(manifest: dict[str, Any]) -> dict[str, Spec]:
             TEST_FEATURES: Spec("<u2", (test_inputs, n_filters, positions)),
             CONFUSION: Spec("<i4", (n_labels, n_labels)),
             CLASS_MEANS_HALF: Spec("<f4", (n_filters, n_labels, positions)),
+            TOP_INPUTS: Spec("<i4", (n_filters, len(RANKINGS), min(MOST, test_inputs), 2)),
+            TOP_VALUES: Spec("<f4", (n_filters, len(RANKINGS), min(MOST, test_inputs))),
         }
         specs |= {f"{group}/{name}": shapes[name] for name in layer["datasets"]}
         specs |= {f"{group}/history/{column}": Spec("<f8", (layer["epochs"],)) for column in HISTORY}
-    if any(TEST_FEATURES in layer["datasets"] for layer in manifest["layers"]):
+    if any({TEST_FEATURES, TOP_INPUTS} & set(layer["datasets"]) for layer in manifest["layers"]):
         specs[OF_TEST_INPUT] = Spec("<i8", (test_inputs,))
     if size := manifest["data"].get(THUMBNAILS):
-        specs[THUMBNAILS] = Spec("|u1", (test_inputs, *size, 3))
+        height, width, number = (*size, test_inputs)[:3]
+        specs[THUMBNAILS] = Spec("|u1", (number, height, width, 3))
+        if len(size) == 3:
+            specs[THUMBNAIL_INPUTS] = Spec("<i8", (number,))
     return specs
 
 
@@ -142,6 +154,8 @@ def check_manifest(manifest: Any) -> None:
             raise FormatError(f"manifest: layer {name}: neither fields nor class means with probe weights")
         if CLASS_MEANS_HALF in datasets and not {CLASS_MEANS, PROBE_WEIGHTS} <= set(datasets):
             raise FormatError(f"manifest: layer {name}: class means of one half without those of all inputs")
+        if (TOP_INPUTS in datasets) != (TOP_VALUES in datasets):
+            raise FormatError(f"manifest: layer {name}: {TOP_INPUTS} and {TOP_VALUES} go together")
         largest = n_filters * max(n_labels * n_labels if FIELDS in datasets else 0, n_labels * positions)
         if TEST_FEATURES in datasets:
             largest = max(largest, test_inputs * n_filters * positions)
@@ -170,22 +184,47 @@ def check_confusion(place: str, confusion: np.ndarray[Any, Any], test_inputs: np
         raise FormatError(f"{place}: its rows do not add up to the labels' numbers of test inputs")
 
 
+def check_top_inputs(
+    place: str, numbers: np.ndarray[Any, Any], values: np.ndarray[Any, Any], test_inputs: int, positions: int
+) -> None:
+    """Whether inputs and positions (N_f, 2, M, 2) are some of these, and no value is above the one before it."""
+    for axis, (what, limit) in enumerate((("test inputs", test_inputs), ("positions", positions))):
+        found = numbers[..., axis]
+        if not (found.min() >= 0 and found.max() < limit):
+            raise FormatError(f"{place}: {what} {found.min()} to {found.max()}, expected 0 to {limit - 1}")
+    if (values[..., 1:] > values[..., :-1]).any():
+        raise FormatError(f"{place}: not in the order of {TOP_VALUES}")
+
+
+def check_thumbnail_inputs(place: str, inputs: np.ndarray[Any, Any], test_inputs: int) -> None:
+    """Whether they are numbers of test inputs, each once and in order; raises FormatError."""
+    if not (inputs[0] >= 0 and inputs[-1] < test_inputs and (np.diff(inputs) > 0).all()):
+        raise FormatError(f"{place}: expected test inputs from 0 to {test_inputs - 1}, each once and in order")
+
+
 def is_finite(place: str, values: np.ndarray[Any, Any]) -> bool:
     """Whether every field, class mean or weight of a dataset is finite; of other datasets nothing is asked."""
     name = place.rpartition("/")[2]
-    return name not in (FIELDS, CLASS_MEANS, PROBE_WEIGHTS, CLASS_MEANS_HALF) or bool(np.isfinite(values).all())
+    asked = (FIELDS, CLASS_MEANS, PROBE_WEIGHTS, CLASS_MEANS_HALF, TOP_VALUES)
+    return name not in asked or bool(np.isfinite(values).all())
 
 
 def _check_optional(manifest: dict[str, Any]) -> None:
     """Of what a manifest may leave out, or have as null, what readers take apart; the rest is only ever shown."""
     thumbnails = manifest["data"].get(THUMBNAILS) or [1, 1]
+    inputs = manifest["data"]["test_inputs"]
     if not (
         isinstance(thumbnails, list)
-        and len(thumbnails) == 2
-        and all(type(side) is int and 1 <= side <= MAX_THUMBNAIL for side in thumbnails)
-        and manifest["data"]["test_inputs"] * thumbnails[0] * thumbnails[1] * 3 <= MAX_ELEMENTS
+        and len(thumbnails) in ((2, 3) if manifest["version"] >= SOME_THUMBNAILS_SINCE else (2,))
+        and all(type(number) is int for number in thumbnails)
+        and all(1 <= side <= MAX_THUMBNAIL for side in thumbnails[:2])
+        and all(1 <= number <= inputs for number in thumbnails[2:])
+        and (*thumbnails, inputs)[2] * thumbnails[0] * thumbnails[1] * 3 <= MAX_ELEMENTS
     ):
-        raise FormatError(f"manifest: 'data.thumbnails' must be height and width, each from 1 to {MAX_THUMBNAIL}")
+        raise FormatError(
+            f"manifest: 'data.thumbnails' must be height and width, each from 1 to {MAX_THUMBNAIL}, and, where not all "
+            f"{inputs} test inputs have one, their number"
+        )
     if not isinstance(manifest.get("recipe") or {}, dict):
         raise FormatError("manifest: 'recipe' is not an object")
     planned = manifest.get("planned_layers") or []

@@ -1,16 +1,19 @@
 """The smallest file with the same results, to hand to somebody else; and the other way, for other programs to read."""
 
 from dataclasses import replace
+from typing import Any
 
 from store.file.format import FormatError
 from store.file.write import LayerContent, RunContent, stores_fields
 from store.measure.layer import fields_from_factors
 
+_NO_INPUTS: dict[str, Any] = {"label_of_test_input": None, "thumbnails": None, "thumbnail_inputs": None}
 _MOST_BYTES = 4 << 30  # of restored matrices: a small file must not ask for any amount of memory
 
 
 def packed(run: RunContent) -> RunContent:
-    """Each layer as its matrices, or class means and probe weights, whichever is less. Test features and images go.
+    """Each layer as its matrices, or class means and probe weights, whichever is less. Test features and images go,
+    and with these which of them drive a filter.
 
     So do class means of one half, which would be half as much again; how alike the halves' clusters are stays in the
     layer's record.
@@ -18,7 +21,7 @@ def packed(run: RunContent) -> RunContent:
     Either gives the same fields, to the bit. Class means and weights are what tells a filter's positions apart, and
     what masks of single weights need; where the matrices are less, a packed file has those no more.
     """
-    return replace(run, layers=[_packed(layer) for layer in run.layers], label_of_test_input=None, thumbnails=None)
+    return replace(run, layers=[_packed(layer) for layer in run.layers], **_NO_INPUTS)
 
 
 def is_packed(run: RunContent) -> bool:
@@ -26,7 +29,10 @@ def is_packed(run: RunContent) -> bool:
     extra = run.label_of_test_input is not None or run.thumbnails is not None
     pairs = [(layer, _packed(layer)) for layer in run.layers]
     return not extra and all(
-        layer.test_features is None and small.fields is layer.fields and small.class_means is layer.class_means
+        layer.test_features is None
+        and layer.top_inputs is None
+        and small.fields is layer.fields
+        and small.class_means is layer.class_means
         for layer, small in pairs
     )
 
@@ -51,7 +57,7 @@ def unpacked(run: RunContent) -> RunContent:
 
 
 def _packed(layer: LayerContent) -> LayerContent:
-    layer = replace(layer, test_features=None, class_means_half=None)
+    layer = replace(layer, test_features=None, class_means_half=None, top_inputs=None)
     means, weights = layer.class_means, layer.probe_weights
     if means is None or weights is None:
         return layer

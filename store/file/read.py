@@ -20,6 +20,7 @@ from store.measure.bootstrap import RESAMPLES, Bootstrap, bootstrap
 from store.measure.fields import Factors, Fields
 from store.measure.gauge import AS_TRAINED, Gauge, common_part
 from store.measure.layer import THRESHOLD, LayerMeasure, fields_from_factors
+from store.measure.top_inputs import TopInputs
 
 
 class Run:
@@ -103,11 +104,28 @@ class Run:
     def has_thumbnails(self) -> bool:
         return fmt.THUMBNAILS in self._places
 
+    @property
+    def thumbnail_inputs(self) -> NDArray[np.int64] | None:
+        """Which test inputs have a thumbnail, in order; None: all, or none at all."""
+        if fmt.THUMBNAIL_INPUTS not in self._places:
+            return None
+        inputs: NDArray[np.int64] = self.read(fmt.THUMBNAIL_INPUTS)
+        fmt.check_thumbnail_inputs(
+            f"{self.place}: {fmt.THUMBNAIL_INPUTS}", inputs, self.manifest["data"]["test_inputs"]
+        )
+        return inputs
+
     def thumbnail(self, test_input: int) -> NDArray[np.uint8] | None:
-        """A test image in small, (height, width, 3); None where the file has none. Raises IndexError."""
+        """A test image in small, (height, width, 3); None where the file has none of it. Raises IndexError."""
         if not self.has_thumbnails:
             return None
-        image: NDArray[np.uint8] = self.read_entry(fmt.THUMBNAILS, test_input)
+        inputs = self.thumbnail_inputs
+        place = test_input
+        if inputs is not None:
+            place = int(np.searchsorted(inputs, test_input))
+            if place == len(inputs) or inputs[place] != test_input:
+                return None
+        image: NDArray[np.uint8] = self.read_entry(fmt.THUMBNAILS, place)
         return image
 
     def history(self, layer: str | None = None) -> dict[str, NDArray[np.float64]]:
@@ -140,6 +158,8 @@ class Run:
         for layer in self.layers.values():
             layer.verify_fields()
             layer.verify_confusion()
+            _ = layer.top_inputs
+        _ = self.thumbnail_inputs
 
     def verify_labels(self) -> None:
         """Whether the label of each test input is one of the labels. Raises FormatError."""
@@ -160,6 +180,7 @@ class Run:
             layers=[layer.content() for layer in self.layers.values()],
             label_of_test_input=self.label_of_test_input,
             thumbnails=self.read(fmt.THUMBNAILS) if self.has_thumbnails else None,
+            thumbnail_inputs=self.thumbnail_inputs,
         )
 
     def close(self) -> None:
@@ -251,6 +272,17 @@ class Layer:
         half: NDArray[np.float32] = self._run.read(f"layers/{self.name}/{fmt.CLASS_MEANS_HALF}")
         return half
 
+    @property
+    def top_inputs(self) -> TopInputs | None:
+        """Which test inputs drive each filter; None where the run kept none."""
+        if fmt.TOP_INPUTS not in self.record["datasets"]:
+            return None
+        place = f"layers/{self.name}/{fmt.TOP_INPUTS}"
+        numbers, values = self._run.read(place), self._run.read(f"layers/{self.name}/{fmt.TOP_VALUES}")
+        n_inputs = self._run.manifest["data"]["test_inputs"]
+        fmt.check_top_inputs(f"{self._run.place}: {place}", numbers, values, n_inputs, self.positions)
+        return TopInputs(numbers[..., 0], numbers[..., 1], values)
+
     def fields(self, only: int | None = None, fewest_bytes: bool = False, gauge: Gauge = AS_TRAINED) -> Fields:
         """The layer's field matrices, or one filter's; the bits are the same however they are stored.
 
@@ -332,6 +364,7 @@ class Layer:
             test_features=self.test_features,
             confusion=self.confusion,
             class_means_half=self.class_means_half,
+            top_inputs=self.top_inputs,
         )
 
     def verify_fields(self) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from store.file import format as fmt
+from store.measure.top_inputs import TopInputs
 
 History = Mapping[str, list[float]]  # a list of one value an epoch for each name in format.HISTORY
 
@@ -36,6 +37,7 @@ class LayerContent:
     test_features: NDArray[np.uint16] | None = None  # (test inputs, N_f, S): bfloat16 bit patterns
     confusion: NDArray[np.int32] | None = None  # (K, K): test inputs of label i that the probe takes for label j
     class_means_half: NDArray[np.float32] | None = None  # (N_f, K, S): of every second test input of each label
+    top_inputs: TopInputs | None = None  # which test inputs drive each filter
 
 
 @dataclass
@@ -48,8 +50,9 @@ class RunContent:
     test_inputs: NDArray[np.int64]  # (K,)
     history: History
     layers: list[LayerContent] = field(default_factory=list)
-    label_of_test_input: NDArray[np.int64] | None = None  # (test inputs,): needed where a layer has test features
+    label_of_test_input: NDArray[np.int64] | None = None  # (test inputs,): needed beside test features and top inputs
     thumbnails: NDArray[np.uint8] | None = None  # (test inputs, height, width, 3): the test images in small
+    thumbnail_inputs: NDArray[np.int64] | None = None  # which test inputs these are, in order; None: all
 
 
 def stores_fields(n_filters: int, n_labels: int) -> bool:
@@ -73,6 +76,7 @@ def file_image(run: RunContent) -> bytes:
     manifest["layers"] = [_layer_record(layer) for layer in run.layers]
     if run.thumbnails is not None:
         size = list(run.thumbnails.shape[1:3])
+        size += [] if run.thumbnail_inputs is None else [len(run.thumbnails)]
         manifest["data"] = run.manifest["data"] | {fmt.THUMBNAILS: size}
     manifest["sha256"] = {place: sha256(array) for place, array in arrays.items()}
     fmt.check_manifest(manifest)
@@ -84,9 +88,15 @@ def file_image(run: RunContent) -> bytes:
             raise fmt.FormatError(f"{place}: {fmt.NOT_FINITE}")
     if fmt.OF_TEST_INPUT in arrays:
         fmt.check_labels(fmt.OF_TEST_INPUT, arrays[fmt.OF_TEST_INPUT], len(run.label_names))
+    n_inputs = run.manifest["data"]["test_inputs"]
+    if fmt.THUMBNAIL_INPUTS in arrays:
+        fmt.check_thumbnail_inputs(fmt.THUMBNAIL_INPUTS, arrays[fmt.THUMBNAIL_INPUTS], n_inputs)
     for layer in run.layers:
         if layer.confusion is not None:
             fmt.check_confusion(f"layers/{layer.name}/{fmt.CONFUSION}", layer.confusion, run.test_inputs)
+        if (top := layer.top_inputs) is not None:
+            place = f"layers/{layer.name}/{fmt.TOP_INPUTS}"
+            fmt.check_top_inputs(place, top.numbers, top.values, n_inputs, _layer_record(layer)["positions"])
     text = np.frombuffer(json.dumps(manifest, indent=1, sort_keys=True, allow_nan=False).encode(), np.uint8)
 
     # In memory, so that a full disk or a kill never leaves a half-made HDF5 file. From HDF5 1.10 on, all metadata
@@ -146,10 +156,13 @@ def _arrays(run: RunContent) -> dict[str, NDArray[Any]]:
         "labels/superclass": _fixed_text(run.superclasses),
         "labels/test_inputs": run.test_inputs.astype("<i8"),
     }
-    if run.label_of_test_input is not None and any(layer.test_features is not None for layer in run.layers):
+    needed = any(layer.test_features is not None or layer.top_inputs is not None for layer in run.layers)
+    if run.label_of_test_input is not None and needed:
         arrays[fmt.OF_TEST_INPUT] = run.label_of_test_input.astype("<i8")
     if run.thumbnails is not None:
         arrays[fmt.THUMBNAILS] = np.ascontiguousarray(run.thumbnails)
+        if run.thumbnail_inputs is not None:
+            arrays[fmt.THUMBNAIL_INPUTS] = run.thumbnail_inputs.astype("<i8")
     for column in fmt.HISTORY:
         if run.history[column]:
             arrays[f"history/{column}"] = np.array(run.history[column], "<f8")
@@ -169,6 +182,8 @@ def _layer_arrays(layer: LayerContent) -> dict[str, NDArray[Any]]:
         fmt.TEST_FEATURES: layer.test_features,
         fmt.CONFUSION: layer.confusion,
         fmt.CLASS_MEANS_HALF: layer.class_means_half,
+        fmt.TOP_INPUTS: None if layer.top_inputs is None else layer.top_inputs.numbers,
+        fmt.TOP_VALUES: None if layer.top_inputs is None else layer.top_inputs.values,
     }
     return {name: np.ascontiguousarray(array) for name, array in candidates.items() if array is not None}
 
@@ -176,7 +191,8 @@ def _layer_arrays(layer: LayerContent) -> dict[str, NDArray[Any]]:
 def _version(run: RunContent) -> int:
     """The least that has all of the content, so that an older program reads what it can read."""
     untrained = fmt.UNTRAINED_SINCE if not run.history[fmt.HISTORY[0]] else 1
-    return max([untrained, *(fmt.SINCE[name] for layer in run.layers for name in _layer_arrays(layer))])
+    thumbnails = 1 if run.thumbnail_inputs is None else fmt.SOME_THUMBNAILS_SINCE
+    return max([untrained, thumbnails, *(fmt.SINCE[name] for layer in run.layers for name in _layer_arrays(layer))])
 
 
 def _layer_record(layer: LayerContent) -> dict[str, Any]:

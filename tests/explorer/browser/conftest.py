@@ -21,6 +21,7 @@ pytest.importorskip("playwright.sync_api", reason="Playwright is in the extra [d
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs")
     make_run(folder / "tested.h5", features=("10",), afcc=("10",), afcc_between=afcc_between("4", "7", "10"))
+    make_run(folder / "pictures.h5", thumbnails=True)
     make_run(folder / "run.h5", labels=cifar100_labels()[:30])
     return folder
 

@@ -58,3 +58,45 @@ def test_a_filter_and_the_next_one(page: "sync_api.Page", app: str) -> None:
     page.get_by_role("button", name="Next").click()
     eventually(page, lambda: page.get_by_text("Layer 10, filter 5").count() > 0, True)
     wait_for_address(page, r"filter=5\b")
+
+
+def test_images_of_the_label_that_is_pointed_at_stand_out(page: "sync_api.Page", app: str) -> None:
+    visit(page, f"{app}/filter?store=pictures.h5&layer=7&filter=3")
+    tiles, pale = page.locator(".fs-tile"), page.locator(".fs-tile[data-other]")
+    eventually(page, lambda: tiles.count() > 16, True)
+    assert pale.count() == 0
+    frame, image = page.locator(".fs-image i").first.bounding_box(), page.locator(".fs-image img").first.bounding_box()
+    assert frame is not None and image is not None
+    assert 0 < frame["width"] < image["width"] and frame["x"] >= image["x"] - 1
+    names = page.locator(".fs-tile figcaption").all_inner_texts()
+    page.locator(".fs canvas").first.focus()
+    for _ in range(20):  # down the rows, to the label of the first image
+        page.keyboard.press("ArrowDown")
+        page.wait_for_timeout(60)
+        label = page.locator(".fs-readout strong").first.inner_text()
+        if label == names[0]:
+            break
+    eventually(page, lambda: pale.count(), len(names) - names.count(names[0]))
+    told = page.locator(".fs-strip [role=status]")
+    eventually(page, told.inner_text, f"{names.count(names[0])} of {names[0]}")
+    page.keyboard.press("Escape")
+    eventually(page, lambda: pale.count(), 0)
+
+
+def test_without_pictures_the_whole_command_is_told(page: "sync_api.Page", app: str) -> None:
+    visit(page, f"{app}/filter?store=run.h5")
+    assert page.locator(".fs-strip").is_hidden()
+    page.locator("summary").filter(has_text="Test images that drive it").click()
+    eventually(page, lambda: page.get_by_text("--thumbnails").count(), 1)
+    told = page.get_by_text("--thumbnails").inner_text()
+    assert told.startswith("python -m precompute --arch vgg16") and "..." not in told and "run.h5" in told
+
+
+def test_a_label_its_images_and_the_gallery_of_images(page: "sync_api.Page", app: str) -> None:
+    visit(page, f"{app}/labels?store=pictures.h5&layer=7")
+    eventually(page, lambda: page.locator(".fs-pictured img").count(), 1)
+    eventually(page, lambda: page.locator(".fs-pictures img").count() > 0, True)
+    assert page.locator(".fs-pictures figcaption").first.inner_text()[0].isdigit()
+    visit(page, f"{app}/layer?store=pictures.h5&layer=7&style=images")
+    eventually(page, lambda: page.get_by_text("nine test images").count(), 1)
+    assert page.get_by_text("--thumbnails").count() == 0

@@ -87,7 +87,8 @@ def test_without_features_it_says_how_to_get_them(open_app, folder: Path) -> Non
     at = open_app("--store", folder, page="afcc", layer="4")
     unharmed(at)
     codes = [block.value for block in at.code]
-    assert "python -m precompute ... --features 4" in codes and "python -m precompute ... --afcc 4" in codes
+    same = f"python -m precompute --arch vgg16 --data cifar100 --layers 4 7 10 --out {folder / 'run.h5'}"
+    assert f"{same} --features 4" in codes and f"{same} --afcc 4" in codes  # whole: it can be run as it stands
     assert "accuracy, clusters" not in metrics(at)
     unfold(at, "python")
     code = next(block.value for block in at.code if "afcc_mask" in block.value)

@@ -9,7 +9,6 @@ from PIL import Image
 from precompute.images.data import Sizes
 from precompute.images.image_files import ImageFiles
 from precompute.images.thumbnails import SIDE, thumbnail_bytes, thumbnails
-from precompute.messages.problem import Problem
 from precompute.options import parse
 from store.file import format as fmt
 from store.file.pack import packed
@@ -82,9 +81,7 @@ def test_a_file_that_lacks_what_it_says_is_refused(tmp_path: Path):
         Run(tmp_path / "run.h5")
 
 
-def test_they_are_asked_for_with_features():
-    with pytest.raises(Problem, match="--features"):
-        parse(["--thumbnails"])
+def test_they_change_nothing_that_is_measured():
     options = parse(["--thumbnails", "--features", "10"])
     assert {"thumbnails", "features"}.isdisjoint(options.recipe_options())  # what is measured is the same
 
@@ -96,7 +93,8 @@ def test_a_run_takes_test_features_also_when_it_is_done(tmp_path: Path, monkeypa
     command = [*words.split(), "--data-dir", str(folder)]
     assert run_here([*command, "--out", "later.h5"], capfd)[0] == 0
     with Run("later.h5") as run:
-        assert run.label_of_test_input is None
+        assert run.layers["13"].test_features is None
+        assert run.label_of_test_input is not None  # beside what drives each filter
     status, _, progress = run_here([*command, "--out", "later.h5", "--features", "13", "--thumbnails"], capfd)
     assert status == 0 and "activations of the test images: 20 images, 1 layer" in progress
     assert "activations of the train images" not in progress and "probe" not in progress

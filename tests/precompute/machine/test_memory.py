@@ -181,7 +181,7 @@ def test_images_of_a_gpu_share_its_memory_with_activations(folder, monkeypatch):
     assert found == {"train": "device", "test": "device", "activations": "memory"}
     made = plan.Plan(
         gpu,
-        Todo([], [], [], False),
+        Todo([], [], [], [], False),
         steps_done=0,
         shapes={},
         places=found,
