@@ -11,8 +11,9 @@ from torch import nn
 from precompute.messages.problem import Problem, one_line
 from precompute.networks import class_order
 from precompute.networks.arch import Arch
-from precompute.networks.checkpoints import fitting, reading, values
+from precompute.networks.checkpoints import fitting, preprocessing, reading, values
 from precompute.networks.checkpoints.choosing import Candidate, State, candidates
+from precompute.networks.checkpoints.preprocessing import Scaling
 from precompute.options import WEIGHTS, Options
 
 
@@ -50,6 +51,7 @@ class Start:
     said: dict[str, str]  # which set of the file's it is, as a manifest says it
     labels: tuple[str, ...]  # of its outputs, in their order, where the file says it
     trainer: str  # what has trained it, as far as the file tells: "timm", "filterscope" or ""
+    scaling: Scaling | None = None  # what it wants images normalised by, where that is told
 
 
 def of_file(options: Options, arch: Arch) -> Start | None:
@@ -65,20 +67,22 @@ def of_file(options: Options, arch: Arch) -> Start | None:
     averaged = True if options.ema else False if options.no_ema else None
     fitted = fitting.fit(path, found, arch, kind == "checkpoint", averaged)
     labels = class_order.labels_of(loaded) or class_order.labels_beside(path)
-    return Start(fitted.state, fitting.said_of(fitted), labels, class_order.trainer_of(loaded))
+    scaling = preprocessing.beside(path) or fitted.scaling
+    return Start(fitted.state, fitting.said_of(fitted), labels, class_order.trainer_of(loaded), scaling)
 
 
 def scaled(options: Options, arch: Arch, start: Start | None, epochs: int) -> Arch:
     """The network with the mean and std that its images are normalised by.
 
-    Those asked for; else, where weights of a file are probed as they are, what its library normalises by. A network
-    that is trained here, or was by a run of ours, sees images as the paper says.
+    Those asked for; else, where weights of a file are probed as they are, what a file beside them or the library that
+    they are from normalises by. A network that is trained here, or was by a run of ours, sees images as the paper says.
     """
     if options.mean:
         return replace(arch, pixel_mean=options.mean, pixel_std=options.std)
-    if start is None or epochs or start.trainer == "filterscope" or arch.own_scaling is None:
+    own = start.scaling or arch.own_scaling if start is not None else None
+    if start is None or epochs or start.trainer == "filterscope" or own is None:
         return arch
-    mean, std = arch.own_scaling
+    mean, std = own
     return replace(arch, pixel_mean=mean, pixel_std=std)
 
 

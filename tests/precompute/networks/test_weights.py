@@ -290,8 +290,10 @@ def test_weights_of_a_file_see_images_as_their_library_normalises_them(tmp_path)
     assert normalised(theirs, epochs=3) == (None, None), "it is trained here, as the paper says"
     assert normalised(weights.Start({}, {}, (), "filterscope")) == (None, None), "a run of ours has trained it"
     assert normalised(None) == (None, None)
+    told = weights.Start({}, {}, (), "timm", ((0.5, 0.5, 0.5), (0.25, 0.25, 0.25)))
+    assert normalised(told) == told.scaling
     asked = {"mean": (0.1, 0.2, 0.3), "std": (0.4, 0.5, 0.6)}
-    for start, epochs in ((theirs, 0), (theirs, 3), (None, 0)):
+    for start, epochs in ((theirs, 0), (theirs, 3), (told, 0), (None, 0)):
         assert normalised(start, epochs, **asked) == (asked["mean"], asked["std"])
 
 
