@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def measure_filters(job: "Job", earlier: "RunContent | None", todo: "Todo") -> None:
     """The paper's three stages for the layers that wait, then AFCC; the file is replaced after each layer."""
     from precompute import pruning, stages
-    from precompute.pictures import driving
+    from precompute.one_layer import driving
     from precompute.plan import make_plan
     from precompute.result import new_content, write
 
@@ -43,7 +43,7 @@ def measure_filters(job: "Job", earlier: "RunContent | None", todo: "Todo") -> N
     content = earlier or new_content(job, trained, recorded)
     content.label_of_test_input = data.test_labels.cpu().numpy()  # goes into the file with what is known of each input
     for tap in todo.probed:
-        probed = stages.train_probe(job, data, recorded, tap)
+        probed = stages.train_probe(job, plan, data, recorded, tap)
         # "In the third stage, the trained weights of the FC layer are used to quantify the functionality of each
         # filter constituting its input layer."
         content.layers.append(stages.quantify_filters(job, plan, data, recorded, tap, probed))

@@ -89,12 +89,19 @@ def run(method: "Method", options: "Options", stopping: Stopping, world: "World"
     # Imported here, so that `--help` and a wrong option answer at once.
     from precompute.job import prepare
     from precompute.messages.problem import Problem
+    from precompute.options import output_path
     from precompute.plan import make_plan
 
     if options.list_taps:
         from precompute.networks.listing import list_taps
 
         print(list_taps(options))
+        return
+    if options.activations is not None:
+        from precompute.from_files import measure_files
+
+        measure_files(options).close()
+        _print_result(output_path(options))
         return
     job = prepare(options, stopping, world)
     print(job.title)

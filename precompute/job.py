@@ -17,6 +17,7 @@ from precompute.machine.stopping import Stopping
 from precompute.messages.problem import Problem
 from precompute.networks import weights
 from precompute.networks.arch import Arch
+from precompute.networks.class_order import HeadOrder
 from precompute.networks.models import choose_layers, choose_taps, find_arch
 from precompute.networks.taps import Tap
 from precompute.options import Options, output_path
@@ -89,7 +90,8 @@ class Job:
     stopping: Stopping
     data: DataSet | None  # None in a dry run that would have to download it
     world: World
-    start: weights.State | None  # of the file that the network starts from; None where it starts from none
+    start: weights.Start | None  # of the file that the network starts from; None where it starts from none
+    head: HeadOrder | None  # which outputs are which labels', where they were trained elsewhere and are used
 
     def todo(self, earlier: RunContent | None) -> Todo:
         """What is left to do, with a file that holds so much."""
@@ -128,6 +130,8 @@ class Job:
         """The network that the run starts with, made anew. Raises Problem, OSError."""
         as_it_is, n_labels = self.recipe.network.epochs == 0, self.sizes.n_labels
         network = weights.network(self.options, self.arch, n_labels, as_it_is, self.start)
+        if self.head is not None:
+            weights.reorder_outputs(network, self.arch, self.head.outputs)
         if self.options.afcc_between and self.n_outputs(network) != n_labels:
             raise Problem(
                 f"--afcc-between trains the network's own outputs: it has {self.n_outputs(network)}, the data "
@@ -160,6 +164,13 @@ def prepare(options: Options, stopping: Stopping, world: World = ALONE) -> Job:
     batch = min(recipe.network.batch_size, sizes.train)
     if recipe.network.epochs and batch < world.size:
         raise Problem(f"a batch of {batch} for {world.size} processes: each needs one input at least; start fewer")
+    start = weights.of_file(options, arch)
+    arch = weights.scaled(options, arch, start, recipe.network.epochs)
+    head = None
+    if images is not None:
+        labels = images.label_names
+        head = weights.head_order(options, arch, start, recipe.network.epochs, labels, images.sorted_folders)
+    said = (start.said if start is not None else {}) | ({"class_order": head.said} if head and head.said else {})
     job = Job(
         options=options,
         device=device,
@@ -167,19 +178,20 @@ def prepare(options: Options, stopping: Stopping, world: World = ALONE) -> Job:
         taps=taps,
         features=features,
         pruned=pruned,
-        origin=origin,
+        origin=origin | said,
         sizes=sizes,
         recipe=recipe,
         work=Workspace(
             output_path(options),
             recipe.record(options),
-            images.checksums if images is not None else None,
+            images.checksums if images is not None and world.is_first else None,  # which alone compares them
             origin.get("sha256"),
         ),
         stopping=stopping,
         data=images,
         world=world,
-        start=weights.of_file(options, arch),
+        start=start,
+        head=head,
     )
     if job.start is not None:
         job.network()  # whether the file's weights fit

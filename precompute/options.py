@@ -18,12 +18,15 @@ DATA_SETS = ("digits", "cifar10", "cifar100", "imagenet", "folder")
 LAYOUTS = {  # data set that is never downloaded -> what --data-dir must hold
     "imagenet": "the validation images as val/nXXXXXXXX/*.JPEG, or as val/ILSVRC2012_val_*.JPEG with "
     "ILSVRC2012_devkit_t12/ or Kaggle's LOC_val_solution.csv beside val/",
-    "folder": "images as train/LABEL/* and test/LABEL/*, or as LABEL/*, of which a fifth is drawn to test with",
+    "folder": "images as train/LABEL/* and test/LABEL/*, or as LABEL/*, of which a fifth is drawn to test with; "
+    "or parquet files, datasets' save_to_disk, WebDataset's .tar or arrays in .npz",
 }
 WEIGHTS = ("hub", "none")  # words that --weights takes beside a path
 NOT_RECIPE = (
     "layers",
     "data_dir",
+    "skip_unreadable",
+    "activations",
     "device",
     "out",
     "resume",
@@ -62,6 +65,8 @@ class Options:
     Default: data/NAME, filled by a download where it is empty. Imagenet and folder have no default: ImageNet's
     validation images in class folders, or flat with the devkit or Kaggle's CSV; your own as LABEL/*, with test/ or
     without."""
+    skip_unreadable: Annotated[bool, optional()] = False
+    """Leave out images that cannot be decoded, and name and count them, instead of stopping at the first."""
     labels: Annotated[int | None, optional("K")] = None
     """Take K labels only, spread evenly over the super-classes; a smaller K's labels are among a larger one's."""
     label_seed: int = 0
@@ -107,8 +112,25 @@ class Options:
     safetensors file or a state dict), or none (random)."""
     checkpoint: Annotated[Path | None, optional("PATH")] = None
     """Probe the network whose trained weights are in this file as it is, without training it."""
+    ema: Annotated[bool, optional()] = False
+    """Read the averaged weights (EMA) of a file that holds raw ones too; the default, as in timm."""
+    no_ema: Annotated[bool, optional()] = False
+    """Read the raw weights of a file that holds averaged ones (EMA) too."""
+    mean: Annotated[tuple[float, ...], optional("R G B")] = ()
+    """What is subtracted from each colour of pixels in [0, 1], before --std divides. Default: what the network was
+    trained with."""
+    std: Annotated[tuple[float, ...], optional("R G B")] = ()
+    """What each colour is divided by; goes with --mean."""
+    class_order: Annotated[str | None, optional("natural|plain|FILE")] = None
+    """Which label each output of a trained network is for: the labels in natural order (2 before 10, as timm sorts
+    folders), in plain order (10 before 2, as torchvision does), or as FILE names them, one a line. Default: as the
+    weights' file says, or as its trainer sorts."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """Where to compute. auto: a GPU where there is one."""
+    activations: Annotated[tuple[Path, Path] | None, optional("TRAIN.npz TEST.npz")] = None
+    """Measure activations that another program has saved, without a network: of each split a file of arrays, `labels`
+    (inputs,), and by the layer's name (inputs, units) or (inputs, units, positions, ...); `label_names` may be
+    beside them."""
     out: Annotated[Path | None, optional("FILE")] = None
     """The file to write. Default: in runs/, named after the options."""
     resume: Annotated[bool, optional()] = False
@@ -138,6 +160,7 @@ class Options:
         """The options that decide what is measured, as they go into the file."""
         recipe = {key: _plain(value) for key, value in asdict(self).items() if key not in NOT_RECIPE}
         recipe["weights"] = self.weights if self.weights in (None, *WEIGHTS) else Path(self.weights).name
+        recipe["class_order"] = self.class_order and Path(self.class_order).name
         return recipe
 
 
@@ -167,6 +190,11 @@ def parse(arguments: list[str]) -> Options:
         raise Problem(f"--data {options.data}: unknown data set; there are {', '.join(DATA_SETS)}")
     if options.data in LAYOUTS:
         folder_of(options)
+    if options.ema and options.no_ema:
+        raise Problem("--ema and --no-ema: give one of them")
+    three = len(options.mean) == len(options.std) == 3 and all(0 < value < 100 for value in options.std)
+    if (options.mean or options.std) and not three:
+        raise Problem("--mean and --std go together: three numbers each, for pixels in [0, 1]; --std above 0")
     if options.resume and options.fresh:
         raise Problem("--resume goes on with what is there and --fresh throws it away: give one of them")
     if options.probe_draws is not None and options.probe_inputs == "plain":
@@ -250,6 +278,8 @@ def output_path(options: Options) -> Path:
     """Where the file goes: as asked for, or runs/ARCH-DATA with what is not default."""
     if options.out is not None:
         return options.out if options.out.suffix == ".h5" else options.out.with_name(options.out.name + ".h5")
+    if options.activations is not None:
+        return Path("runs") / f"activations-{options.activations[1].stem}.h5"
     parts = [options.arch.replace(":", "-"), _data_name(options)]
     parts += [str(options.labels)] if options.labels is not None else []
     parts += [options.recipe] if options.recipe == "quick" and options.data != "digits" else []

@@ -1,25 +1,13 @@
-"""Which test images drive each filter, and their pictures."""
+"""Pictures of the test images that drive filters."""
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from precompute.images.thumbnails import most_thumbnails, some_of, thumbnails
 from precompute.job import Job
 from precompute.networks.receptive import receptive_fields
 from store.file.write import RunContent
-from store.measure.top_inputs import TopInputs, to_show, top_inputs
-
-
-def driving(features: Tensor, labels: Tensor, weights: NDArray[np.float32]) -> TopInputs:
-    """features (inputs, N_f * S) and labels (inputs,) of the test inputs; weights (N_f, K, S)."""
-    _, _, positions = weights.shape
-
-    def columns(first: int, last: int) -> NDArray[np.float32]:
-        some = features[:, first * positions : last * positions].float().cpu().numpy()
-        return some.reshape(len(some), last - first, positions)
-
-    return top_inputs(columns, labels.cpu().numpy(), weights)
+from store.measure.top_inputs import to_show
 
 
 def add_pictures(job: Job, content: RunContent) -> None:

@@ -19,6 +19,7 @@ from precompute.machine.device import Device, free_on_device, peak_memory, to_de
 from precompute.machine.memory import Costs, Place, free_memory, places
 from precompute.messages.progress import seconds
 from precompute.messages.wording import counted, megabytes
+from precompute.networks.arch import Arch
 from precompute.networks.taps import tap_shapes
 from precompute.probe import probe_training
 from precompute.recipes import Schedule
@@ -156,7 +157,8 @@ class Plan:
         changes = f" ({'; '.join(recipe.departures)})" if recipe.departures else ""
         lines = [
             f"recipe {recipe.name}{changes}{note}",
-            f"weights to start with: {_words(self.job.origin)}; images of {self.job.arch.side}x{self.job.arch.side}",
+            f"weights to start with: {_words(self.job.origin)}; images of {self.job.arch.side}x{self.job.arch.side}, "
+            f"normalised by {_scaling(self.job.arch)}",
             self._training_line(train_time),
         ]
         if self.passed:
@@ -284,7 +286,23 @@ def _decoding_rate(job: Job) -> float:
 
 def _words(origin: dict[str, str]) -> str:
     kind, name = origin["from"], origin.get("name", "")
-    return {"none": "random", "hub": f"pretrained, {name}"}.get(kind, f"{kind} {name}")
+    words = {"none": "random", "hub": f"pretrained, {name}"}.get(kind, f"{kind} {name}")
+    told = (
+        ("set", "read from {}"),
+        ("averaged", "averaged: {}"),
+        ("not_read", "not read: {}"),
+        ("names", "names: {}"),
+        ("left_out", "left out: {}"),
+        ("class_order", "class order: {}"),
+    )
+    return "; ".join([words, *(how.format(origin[key]) for key, how in told if key in origin)])
+
+
+def _scaling(arch: Arch) -> str:
+    if arch.pixel_mean is None or arch.pixel_std is None:
+        return "the training images' mean and std"
+    mean, std = (" ".join(f"{value:.4g}" for value in values) for values in (arch.pixel_mean, arch.pixel_std))
+    return f"mean {mean} and std {std}"
 
 
 def _steps(schedule: Schedule, n_inputs: int) -> int:

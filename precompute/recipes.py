@@ -73,6 +73,7 @@ _VGG_CIFAR10 = {10: Schedule("supplement, VGG-16, CIFAR-K/10", 0.01, 0.975, 1.5e
 
 # "For the training of the FC layer, ...": eta, mu, alpha, (q, dt); 100 epochs are our choice.
 _PROBE_CIFAR100 = Schedule("supplement, FC layer, CIFAR-K/100", 0.005, 0.975, 1.5e-5, 100, 0.65, 20)
+PROBES_ALONE = _PROBE_CIFAR100  # of activations whose network is somebody else's
 _PROBE_CIFAR10 = Schedule("supplement, FC layer, CIFAR-K/10", 0.02, 0.995, 1e-7, 100, 0.6, 20)
 
 # "EfficientNet-B0 was trained on CIFAR-K/100 and ImageNet datasets using transfer learning ... For the first seven
@@ -185,6 +186,7 @@ def recipe_for(options: Options, weights: str, n_labels: int, lacking: str = "")
     departures += [f"depths {options.depths}"] if options.depths not in (None, *_SHALLOWER) else []
     departures += ["no mirrored images"] if options.no_flip else []
     departures += [f"images of {options.image_size} pixels a side"] if options.image_size is not None else []
+    departures += ["pixels normalised by --mean and --std"] if options.mean else []
     departures += [lacking] if lacking else []
     if "batch_size" in changes:
         probe = replace(probe, batch_size=changes["batch_size"])

@@ -26,7 +26,13 @@ def new_content(job: Job, trained: Trained, recorded: Recorded) -> RunContent:
     manifest: dict[str, Any] = {
         "generator": f"filterscope {versions['filterscope']}",
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "network": {"arch": options.arch, "epochs": recipe.network.epochs, "weights": job.origin} | recorded.accuracies,
+        "network": {
+            "arch": options.arch,
+            "epochs": recipe.network.epochs,
+            "weights": job.origin,
+            "preprocessing": _preprocessing(job),
+        }
+        | recorded.accuracies,
         "data": {
             "name": data.name,
             "n_labels": data.n_labels,
@@ -35,6 +41,7 @@ def new_content(job: Job, trained: Trained, recorded: Recorded) -> RunContent:
             "label_indices": data.label_indices,
             "label_seed": options.label_seed,
             **data.checksums,
+            **({"unreadable_inputs": data.unreadable} if data.unreadable else {}),
             "source": data.source,
             "licence": data.licence,
         },
@@ -45,6 +52,8 @@ def new_content(job: Job, trained: Trained, recorded: Recorded) -> RunContent:
         "citation": citation(versions["filterscope"]),
         "durations": {"train_network": trained.seconds, "record_activations": recorded.seconds},
     }
+    if data.digests is not None:
+        data.digests.save()
     if trained.resumed_at_epoch:  # then the duration is that of the epochs since
         manifest["network"]["resumed_at_epoch"] = round(trained.resumed_at_epoch, 2)
     return RunContent(
@@ -71,6 +80,13 @@ def write(job: Job, content: RunContent) -> None:
         write_run(job.work.out, content)
     except FormatError as error:
         raise Problem(f"{job.work.out}: the result cannot be written: {error}") from error
+
+
+def _preprocessing(job: Job) -> dict[str, Any]:
+    """What lies between an image and the network: sides, crop, and normalisation of pixels in [0, 1]."""
+    assert job.data is not None, "only a dry run has no data"
+    mean, std = job.arch.scaling(job.data)
+    return {"side": job.arch.side, "crop": job.arch.crop, "mean": list(mean), "std": list(std)}
 
 
 def _version(package: str) -> str:

@@ -10,33 +10,22 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from precompute import one_layer
 from precompute.activations import Activations, batch_of, passes, record
-from precompute.bootstrap import sample
 from precompute.disk.placement import activation_place, make_room, pixels
 from precompute.disk.workspace import NETWORK
-from precompute.fields import by_filter, class_means
 from precompute.images.augment import Images, Preprocessing
 from precompute.job import Job, Todo
 from precompute.machine.device import to_device
 from precompute.machine.memory import Place
 from precompute.messages.wording import counted
+from precompute.networks.class_order import permuted
 from precompute.networks.taps import Tap
-from precompute.pictures import driving
+from precompute.one_layer import LayerActivations, Probed, kept_features, quantify
 from precompute.plan import Plan
-from precompute.probe import (
-    accuracy_of,
-    initial_probe,
-    probe_accuracy,
-    probe_answers,
-    probe_training,
-    probe_weights,
-    start_share,
-)
 from precompute.training.loop import Training
 from store.file.format import HISTORY
-from store.file.write import LayerContent, stores_fields
-from store.measure.layer import fields_from_factors
-from store.measure.semantics import confusion_matrix
+from store.file.write import LayerContent
 
 
 class DataOnDevice:
@@ -143,69 +132,36 @@ def record_activations(job: Job, plan: Plan | None, data: DataOnDevice, network:
         answers = record(split, network, taps, images, job.device, out, job.world)
         if n_outputs == job.sizes.n_labels:  # else it tells other labels apart than the probes do
             recorded.accuracies[f"{split}_accuracy"] = (answers == labels.cpu()).double().mean().item()
+            if split == "test" and job.head is not None:
+                recorded.accuracies |= permuted(labels.cpu().numpy(), answers.numpy(), n_outputs)
     recorded.seconds = time.monotonic() - start
     return recorded
 
 
-@dataclass
-class Probed:
-    """The trained probe of a layer."""
-
-    probe: nn.Module
-    history: dict[str, list[float]]
-    seconds: float
-    start_share: float  # of its weights, what is left of their start
-
-
-def train_probe(job: Job, data: DataOnDevice, recorded: Recorded, tap: Tap) -> Probed:
+def train_probe(job: Job, plan: Plan, data: DataOnDevice, recorded: Recorded, tap: Tap) -> Probed:
     """Stage 2, second half: a fully connected layer from one layer's outputs to the labels."""
-    train, test = recorded.train[tap.layer], recorded.test[tap.layer]
-    start = time.monotonic()
-    recipe, seed, n_labels = job.recipe, job.options.seed, job.sizes.n_labels
-    training = probe_training(tap.layer, train, recorded.train_labels, n_labels, recipe.probe, seed, recipe.probe_start)
-    initial = probe_weights(initial_probe(tap.layer, train.shape[1], n_labels, seed, recipe.probe_start))
-    training.evaluate = lambda: probe_accuracy(training.model, test, data.test_labels)
-    training.evaluations = recipe.probe.epochs  # after each: when the probe is good enough is a question of its own
-    history = training.run(job.stopping)
-    share = start_share(initial, probe_weights(training.model))
-    return Probed(training.model, history, time.monotonic() - start, share)
+    layer = _activations(job, data, recorded, tap, plan.shapes[tap.layer][0])
+    return one_layer.train_probe(layer, job.recipe.probe, job.recipe.probe_start, job.options.seed, job.stopping)
 
 
 def quantify_filters(
     job: Job, plan: Plan, data: DataOnDevice, recorded: Recorded, tap: Tap, probed: Probed
 ) -> LayerContent:
     """Stage 3: the field matrix of every filter of a layer."""
-    train, test = recorded.train[tap.layer], recorded.test[tap.layer]
-    n_labels = job.sizes.n_labels
     n_filters, height, width = plan.shapes[tap.layer]
-    means = class_means(test, data.test_labels, n_labels, n_filters)
-    weights = by_filter(probe_weights(probed.probe), n_filters)
-    answers = probe_answers(probed.probe, test)
-    sampled, half = sample(test, data.test_labels, means, weights, job.options.seed)
-    return LayerContent(
-        name=tap.layer,
-        class_means=means,
-        probe_weights=weights,
-        fields=fields_from_factors(means, weights) if stores_fields(n_filters, n_labels) else None,
-        confusion=confusion_matrix(data.test_labels.cpu().numpy(), answers.cpu().numpy(), n_labels),
-        test_features=test_features(recorded, tap, n_filters) if tap.layer in job.features else None,
-        class_means_half=half,
-        top_inputs=driving(test, data.test_labels, weights),
-        history=probed.history,
-        record={
-            "sample": sampled,
-            "unit": tap.unit,
-            "module": tap.module,
-            "filter_size": [height, width],
-            "train_accuracy": probe_accuracy(probed.probe, train, recorded.train_labels),
-            "test_accuracy": accuracy_of(answers, data.test_labels),
-            "start_share": round(probed.start_share, 6),
-            "seconds": probed.seconds,
-        },
-    )
+    about = {"unit": tap.unit, "pooling": tap.pool, "module": tap.module, "filter_size": [height, width]}
+    content = quantify(_activations(job, data, recorded, tap, n_filters), probed, job.options.seed, about)
+    if tap.layer in job.features:
+        content.test_features = test_features(recorded, tap, n_filters)
+    return content
+
+
+def _activations(job: Job, data: DataOnDevice, recorded: Recorded, tap: Tap, n_filters: int) -> LayerActivations:
+    train, test = recorded.train[tap.layer], recorded.test[tap.layer]
+    labels = (recorded.train_labels, data.test_labels)
+    return LayerActivations(tap.layer, train, test, *labels, job.sizes.n_labels, n_filters)
 
 
 def test_features(recorded: Recorded, tap: Tap, n_filters: int) -> NDArray[np.uint16]:
     """A layer's activations on the test images, (inputs, N_f, S), as bfloat16 bit patterns."""
-    bits = recorded.test[tap.layer].cpu().contiguous().view(torch.int16).numpy().view(np.uint16)
-    return bits.reshape(len(bits), n_filters, -1)
+    return kept_features(recorded.test[tap.layer], n_filters)

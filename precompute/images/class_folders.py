@@ -2,106 +2,69 @@
 
 DIR/train/LABEL/* and DIR/test/LABEL/*   (or val/, valid/ or validation/ in place of test/)
 DIR/train/LABEL/* or DIR/LABEL/*         a fifth of each label is drawn to test with
+
+An image may lie in a folder below its label's: Tiny ImageNet has train/LABEL/images/*, and val/ with a list of labels.
 """
 
-import os
-import zlib
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
-from precompute.images.sources import is_litter
+from precompute.images.splits import TEST_NAMES, TRAIN_NAMES, FoundFiles, check_label_name, labelled, split
+from precompute.images.tiny_imagenet import ANNOTATIONS, annotated
+from precompute.images.walk import Below, folders_in, images_below, images_in, is_litter
 from precompute.messages.problem import Problem
-from precompute.messages.wording import some
+from precompute.messages.wording import counted, some
 from precompute.options import LAYOUTS, check_is_folder
-from store.file.format import MAX_LABELS, MAX_NAME_BYTES
-
-SUFFIXES = frozenset(
-    (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".pnm")
-)
-_TEST_SHARE = 5  # one image in so many
-_TRAIN_FOLDERS = ("train", "training")
-_TEST_FOLDERS = ("test", "testing", "val", "valid", "validation")
-
-LabelledPaths = tuple[list[Path], NDArray[np.int64]]  # files, label by label; labels (inputs,)
+from store.file.format import MAX_LABELS
 
 
-class FoundFiles(NamedTuple):
-    """What a folder held, and in which form."""
+@dataclass(frozen=True)
+class _Labels:
+    """The images of a folder of class folders, and what else there is."""
 
-    form: str
-    label_names: list[str]
-    train: LabelledPaths
-    test: LabelledPaths
+    by_label: dict[str, list[Path]]
+    deeper: int  # images in folders below a label's
+    outside: int  # images beside the labels' folders
+    others: int  # files that are no images
 
 
 def read(folder: Path, seed: int) -> FoundFiles:
     """Anybody's images. The seed draws the test images where there is no folder of them. Raises Problem, OSError."""
     check_folder(folder, "folder")
-    train_folder = _part(folder, _TRAIN_FOLDERS) or folder
-    test_folder = _part(folder, _TEST_FOLDERS)
-    if test_folder is not None and train_folder == folder:
-        raise Problem(f"{folder}: has {test_folder.name}/ with a folder a label, and no such train/. Add train/LABEL/*")
-    by_label, ignored = _labels_of(train_folder)
+    train_folder = next(iter(_parts(folder, TRAIN_NAMES)), folder)
+    test_folders = _parts(folder, TEST_NAMES)
+    if test_folders and train_folder == folder:
+        name = test_folders[0].name
+        raise Problem(f"{folder}: has {name}/ with a folder a label, and no such train/. Add train/LABEL/*")
+    found = _labels_of(train_folder)
+    # Tiny ImageNet's test/images/* have no labels, and its val/ has.
+    test_folder = next((place for place in test_folders if _tells_labels(place, found.by_label)), None)
+    test_folder = test_folder or next(iter(test_folders), None)
     if test_folder is None:
-        train, test = split(by_label, seed)
+        train, test = split(found.by_label, seed)
         form = f"image folder; a fifth of each label's images tests, drawn from seed {seed}"
+        parts = [found]
     else:
-        test_by_label, more_ignored = _labels_of(test_folder)
-        _check_same(by_label, train_folder, test_folder, test_by_label)
-        train, test = labelled(by_label), labelled(test_by_label)
-        form, ignored = f"image folder with {train_folder.name}/ and {test_folder.name}/", ignored + more_ignored
-    return FoundFiles(form + said_of_ignored(ignored), list(by_label), train, test)
+        of_test = _annotated(test_folder) if _is_annotated(test_folder) else _labels_of(test_folder)
+        _check_same(found.by_label, train_folder, test_folder, of_test.by_label)
+        train = labelled(found.by_label)
+        test = labelled({label: of_test.by_label[label] for label in found.by_label})
+        form, parts = f"image folder with {train_folder.name}/ and {test_folder.name}/", [found, of_test]
+    form += _said_of(parts)
+    if train_folder != folder:
+        form += _said_of_unused(folder, (train_folder, test_folder))
+    return FoundFiles(form, list(found.by_label), train, test)
 
 
-def split(by_label: dict[str, list[Path]], seed: int) -> tuple[LabelledPaths, LabelledPaths]:
-    """Draw a fifth of each label's images, at least one, to test with. Raises Problem where a label has only one.
-
-    The draw depends on the seed, the label's name and the number of its images: other labels do not change it.
-    """
-    train, test = {}, {}
-    for label, paths in by_label.items():
-        if len(paths) < 2:
-            raise Problem(f"{paths[0]}: the only image of {label!r}; a label needs one to train and one to test")
-        n_test = max(1, (len(paths) + _TEST_SHARE // 2) // _TEST_SHARE)
-        draw = np.random.default_rng([seed, zlib.crc32(label.encode())])
-        drawn = np.zeros(len(paths), bool)
-        drawn[draw.permutation(len(paths))[:n_test]] = True
-        train[label] = [path for path, tests in zip(paths, drawn, strict=True) if not tests]
-        test[label] = [path for path, tests in zip(paths, drawn, strict=True) if tests]
-    return labelled(train), labelled(test)
-
-
-def labelled(by_label: dict[str, list[Path]]) -> LabelledPaths:
-    counts = [len(paths) for paths in by_label.values()]
-    return [path for paths in by_label.values() for path in paths], np.repeat(np.arange(len(counts)), counts)
-
-
-def images_in(folder: Path) -> tuple[list[Path], int]:
-    """The image files of a folder by name, and how many other files and folders there are that are not hidden."""
-    images, others = [], 0
-    with os.scandir(folder) as entries:  # which knows a file from a folder without asking the disk for each
-        for entry in entries:
-            path = folder / entry.name
-            if is_litter(path):
-                continue
-            if path.suffix.lower() in SUFFIXES and entry.is_file():
-                images.append(path)
-            elif path.suffix.lower() in SUFFIXES and not path.exists():
-                nowhere = os.readlink(path)
-                raise Problem(f"{path}: a link to {nowhere}, where nothing is. Restore the image, or remove it")
-            else:
-                others += 1
-    return sorted(images, key=lambda path: path.name), others
-
-
-def folders_in(folder: Path) -> list[Path]:
-    """The folders in a folder by name, but hidden ones."""
-    with os.scandir(folder) as entries:
-        found = [folder / entry.name for entry in entries if entry.is_dir()]
-    return sorted((path for path in found if not is_litter(path)), key=lambda path: path.name)
+def is_here(folder: Path) -> bool:
+    """Whether there are images in at least two class folders; looks no further than it must."""
+    for place in (*_parts(folder, TRAIN_NAMES), folder):
+        with_images = (label for label in folders_in(place) if images_below(label, 1).images)
+        if next(with_images, None) and next(with_images, None):
+            return True
+    return False
 
 
 def check_folder(folder: Path, name: str) -> None:
@@ -110,47 +73,90 @@ def check_folder(folder: Path, name: str) -> None:
         raise Problem(f"--data-dir {folder}: the folder is empty. Expected {LAYOUTS[name]}")
 
 
-def said_of_ignored(count: int) -> str:
-    return f"; {count} {'file that is no image' if count == 1 else 'files that are no images'} ignored" if count else ""
+def said_of_ignored(others: int, outside: int = 0) -> str:
+    """Of files that are no images, and of images that belong to no label."""
+    words = f"; {counted(outside, 'image')} outside the labels' folders ignored" if outside else ""
+    return words + (
+        f"; {counted(others, 'file')} that {'is no image' if others == 1 else 'are no images'} ignored"
+        if others
+        else ""
+    )
 
 
-def _part(folder: Path, names: tuple[str, ...]) -> Path | None:
-    """The folder of the first of these names, in capitals or not, that holds folders: a label may be called so too."""
+def _said_of(parts: Sequence[_Labels]) -> str:
+    deeper, outside, others = (sum(getattr(of, name) for of in parts) for name in ("deeper", "outside", "others"))
+    words = f"; {counted(deeper, 'image')} in folders below a label's folder" if deeper else ""
+    return words + said_of_ignored(others, outside)
+
+
+def _said_of_unused(folder: Path, used: tuple[Path | None, ...]) -> str:
+    """Folders beside train/ that hold images which a person may believe to be used."""
+    unused = [(place, len(images_below(place).images)) for place in folders_in(folder) if place not in used]
+    said = [f"{place.name}/ with {counted(n_images, 'image')}" for place, n_images in unused if n_images]
+    return f"; not used: {', '.join(said)}" if said else ""
+
+
+def _parts(folder: Path, names: tuple[str, ...]) -> list[Path]:
+    """The folders of these names, in capitals or not, that hold folders: a label may be called so too."""
     places = {place.name.lower(): place for place in folders_in(folder)}
-    return next((places[name] for name in names if name in places and folders_in(places[name])), None)
+    return [places[name] for name in names if name in places and folders_in(places[name])]
 
 
-def _labels_of(folder: Path) -> tuple[dict[str, list[Path]], int]:
-    """Label -> its images, and how many files are ignored."""
+def _tells_labels(place: Path, labels: dict[str, list[Path]]) -> bool:
+    return _is_annotated(place) or any(_label_of(path) in labels for path in folders_in(place))
+
+
+def _is_annotated(place: Path) -> bool:
+    return (place / ANNOTATIONS).is_file()
+
+
+def _annotated(folder: Path) -> _Labels:
+    return _Labels(annotated(folder), deeper=0, outside=0, others=0)
+
+
+def _label_of(folder: Path) -> str:
+    """Its name. "é" may be one character or two; macOS and Linux write it differently, and it is one label."""
+    return unicodedata.normalize("NFC", folder.name)
+
+
+def _labels_of(folder: Path) -> _Labels:
     places = folders_in(folder)
     beside, others = images_in(folder)
     if len(places) < 2:
         found = f"one folder, {places[0].name}/" if places else "no folders"
-        found += f", and {len(beside)} images outside" if beside else ""
+        found += f", and {counted(len(beside), 'image')} outside" if beside else ""
         raise Problem(f"{folder}: holds {found}; expected a folder of images for each label, at least 2")
     if len(places) > MAX_LABELS:
         raise Problem(f"{folder}: holds {len(places)} folders, one a label; a result has room for {MAX_LABELS}")
-    by_label = {}
-    ignored = len(beside) + others - len(places)
+    found_below: dict[str, list[Below]] = {}
     for place in places:
-        _check_name(place)
-        by_label[place.name], of_label = images_in(place)
-        ignored += of_label
-        if not by_label[place.name]:
-            what = f"none of its {of_label} files is an image (by its suffix)" if of_label else "it is empty"
+        check_label_name(place.name, f"{str(place)!a}", "the folder")
+        _check_no_splits(place)
+        below = images_below(place)
+        if not below.images:
+            files = (
+                "its only file is no image" if below.others == 1 else f"none of its {below.others} files is an image"
+            )
+            what = f"{files} (by its suffix)" if below.others else "it is empty"
             raise Problem(f"{place}: no images of label {place.name!r}: {what}. Fill the folder, or remove it")
-    return by_label, ignored
+        found_below.setdefault(_label_of(place), []).append(below)
+    labels = sorted(found_below.items())
+    return _Labels(
+        by_label={label: [path for below in parts for path in below.images] for label, parts in labels},
+        deeper=sum(below.deeper for parts in found_below.values() for below in parts),
+        outside=len(beside),
+        others=others + sum(below.others for parts in found_below.values() for below in parts),
+    )
 
 
-def _check_name(place: Path) -> None:
-    try:
-        size = len(place.name.encode())
-    except UnicodeEncodeError:
-        raise Problem(f"{str(place)!a}: the name is not in UTF-8; rename the folder") from None
-    if size > MAX_NAME_BYTES or not place.name.isprintable():
+def _check_no_splits(label: Path) -> None:
+    """LABEL/train/* and LABEL/test/* would be mixed. Raises Problem."""
+    below = [place.name for place in folders_in(label)]
+    train, test = ([name for name in below if name.lower() in names] for names in (TRAIN_NAMES, TEST_NAMES))
+    if train and test:
         raise Problem(
-            f"{str(place)!a}: the folder's name is the label's; rename it to at most {MAX_NAME_BYTES} bytes "
-            "that can be printed"
+            f"{label}: holds {train[0]}/ and {test[0]}/; nobody can say whether they are parts of label {label.name!r} "
+            f"or of a data set of its own. Expected {train[0]}/LABEL/* and {test[0]}/LABEL/*"
         )
 
 

@@ -2,7 +2,7 @@
 
 `load` gives the whole data set, or the K labels asked for. What is read: scikit-learn's digits; CIFAR-10 and
 CIFAR-100 from the Hugging Face hub or from a folder (see `sources`), as arrays; ImageNet and anybody's image folders
-from files that are decoded when they are asked for (see `image_files`).
+from files that are decoded when they are asked for (see `image_files`), which may hold many images each (see `stored`).
 """
 
 import hashlib
@@ -14,10 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from precompute.images import class_folders, imagenet, sources
+from precompute.images.digests import Digests
 from precompute.images.image_files import DECODED_AT_ONCE, ImageFiles
+from precompute.images.splits import LabelledImages
+from precompute.images.stored import reading
+from precompute.images.stored.found import as_labelled
 from precompute.images.subsets import CIFAR10_LABELS, CIFAR100_LABELS, label_subset, superclasses
+from precompute.images.unreadable import without_unreadable
 from precompute.messages.problem import Problem
-from precompute.options import LAYOUTS, Options, folder_of
+from precompute.options import LAYOUTS, Options, folder_of, output_path
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,9 @@ class DataSet:
     licence: str
     source: str  # where it was read from, in words
     label_indices: list[int]  # which labels of the whole data set
+    unreadable: int = 0  # images that were left out because they cannot be decoded
+    digests: Digests | None = None  # of images in files
+    sorted_folders: bool = False  # whether labels are names of folders, which each program sorts its own way
 
     @property
     def n_labels(self) -> int:
@@ -76,8 +84,15 @@ class DataSet:
 
     @cached_property
     def checksums(self) -> dict[str, str]:
-        """Of images and labels of each split, as a result's manifest has them."""
-        return {"train_sha256": self.train.sha256(), "test_sha256": self.test.sha256()}
+        """Of images and labels of each split, as a result's manifest has them.
+
+        Of files, `sha256` is of names and sizes, as it ever was, and `content_sha256` of what they hold.
+        """
+        found = {"train_sha256": self.train.sha256(), "test_sha256": self.test.sha256()}
+        for name, split in (("train", self.train), ("test", self.test)):
+            if self.digests is not None and isinstance(split.images, ImageFiles):
+                found[f"{name}_content_sha256"] = self.digests.sha256(split.images.paths, split.labels)
+        return found
 
     @cached_property
     def pixel_statistics(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -124,9 +139,9 @@ def load(options: Options, side: int = 32, crop: float = 1.0) -> DataSet:
     they are.
     """
     if options.data in LAYOUTS:
-        whole = _files(options.data, folder_of(options), options.seed, side, crop)
+        whole = _files(options, side, crop)
     else:
-        whole = _digits() if options.data == "digits" else _cifar(options.data, options.data_dir)
+        whole = _digits() if options.data == "digits" else _cifar(options)
     return whole if options.labels is None else _subset(whole, options.labels, options.label_seed)
 
 
@@ -201,7 +216,8 @@ def _digits() -> DataSet:
     )
 
 
-def _cifar(name: str, folder: Path | None) -> DataSet:
+def _cifar(options: Options) -> DataSet:
+    name, folder = options.data, options.data_dir
     if folder is None:
         folder = _default_folder(name)
         if not sources.is_filled(folder):
@@ -221,20 +237,33 @@ def _cifar(name: str, folder: Path | None) -> DataSet:
     )
 
 
-def _files(name: str, folder: Path, seed: int, side: int, crop: float) -> DataSet:
-    if name == "imagenet":
-        found, label_indices = imagenet.read(folder, seed)
+def _files(options: Options, side: int, crop: float) -> DataSet:
+    folder, sorted_folders = folder_of(options), False
+    if options.data == "imagenet":
+        found, label_indices = imagenet.read(folder, options.seed)
         licence = _IMAGENET_LICENCE
     else:
-        found = class_folders.read(folder, seed)
+        stored = reading.read(folder) if folder.is_file() else None
+        if stored is None:
+            class_folders.check_folder(folder, "folder")
+            stored = None if class_folders.is_here(folder) else reading.read(folder)
+        if stored is None:
+            found = class_folders.read(folder, options.seed)
+        else:
+            found = as_labelled(stored, folder, options.seed)
+        sorted_folders = stored is None
         label_indices, licence = list(range(len(found.label_names))), "not stated: somebody's own images"
+    digests = Digests.beside(output_path(options).parent, folder)
+    unreadable = 0
+    if options.skip_unreadable:
+        found, unreadable = without_unreadable(found, digests)
 
-    def split(labelled: class_folders.LabelledPaths) -> Split:
-        paths, labels = labelled
-        return Split(ImageFiles(paths, side, crop), labels)
+    def split(labelled: LabelledImages) -> Split:
+        images, labels = labelled
+        return Split(ImageFiles(images, side, crop), labels)
 
     return DataSet(
-        name=name,
+        name=options.data,
         train=split(found.train),
         test=split(found.test),
         label_names=found.label_names,
@@ -243,4 +272,7 @@ def _files(name: str, folder: Path, seed: int, side: int, crop: float) -> DataSe
         licence=licence,
         source=found.form,
         label_indices=label_indices,
+        unreadable=unreadable,
+        digests=digests,
+        sorted_folders=sorted_folders,
     )

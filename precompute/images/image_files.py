@@ -1,4 +1,4 @@
-"""Images in files, decoded when they are asked for: data sets that are larger than memory, of images of any size.
+"""Encoded images, decoded when they are asked for: data sets that are larger than memory, of images of any size.
 
 Every image is seen as a viewer shows it (turned as its camera says, without alpha) and cut to one square, as
 pretrained networks see it: its shorter side scaled to side / crop, its middle kept.
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from precompute.images.encoded import Encoded, size_of
 from precompute.messages.problem import Problem, named_in_errors, one_line
 
 if TYPE_CHECKING:
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
 MAX_PIXELS = 89_478_485  # of one image; Pillow warns from here on: 256 MB decoded, from a file of any size
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")  # Pillow has others, one of which runs Ghostscript
 DECODED_AT_ONCE = 256  # images
-_AGAIN = "Unpack or download it again, or remove it"
+_AGAIN = "Unpack or download it again, remove it, or leave it out with --skip-unreadable"
+_PNG = b"\x89PNG\r\n\x1a\n"
+_NOT_PIXELS = (b"iCCP", b"tEXt", b"zTXt", b"iTXt")  # chunks of a PNG: its colour profile, and texts
 
 Index = NDArray[np.int64] | NDArray[np.bool_] | Sequence[int] | slice
 
@@ -38,7 +41,7 @@ class ImageFiles:
     Whatever decodes raises Problem, which names the file, where one is no image, and OSError where it cannot be read.
     """
 
-    paths: list[Path]
+    paths: Sequence[Encoded]  # files, or parts of files of many
     side: int
     crop: float = 1.0  # the share of the shorter side that is kept; 0.875 is usual for ImageNet
 
@@ -60,12 +63,12 @@ class ImageFiles:
 
     def select(self, index: Index) -> "ImageFiles":
         """Some of the images, or all in another order: nothing is decoded."""
-        return replace(self, paths=[self.paths[row] for row in np.arange(len(self))[index]])
+        return replace(self, paths=[self.paths[row] for row in np.arange(len(self))[index].tolist()])
 
     def batch(self, index: Index) -> NDArray[np.uint8]:
         """The images of the index, (batch, side, side, 3), decoded in parallel."""
         chosen = self.select(index)
-        with _threads() as pool:
+        with decoding_threads() as pool:
             return _Batch(pool, chosen, slice(0, len(chosen))).wait()
 
     def batches(self, size: int) -> Iterator[NDArray[np.uint8]]:
@@ -73,7 +76,7 @@ class ImageFiles:
 
         At most two batches are in memory. The threads end with the iterator, also where it is left half-way.
         """
-        with _threads() as pool:
+        with decoding_threads() as pool:
             waiting: _Batch | None = None
             for first in range(0, len(self), size):
                 begun = _Batch(pool, self, slice(first, min(first + size, len(self))))
@@ -103,33 +106,62 @@ class ImageFiles:
         return images
 
     def sha256(self, labels: NDArray[np.int64]) -> str:
-        """Of each file's name, size in bytes and label, in their order: not of what the files hold, which takes long.
+        """Of each image's name, size in bytes and label, in their order; `Digests` says what they hold.
 
         The folders do not count: the same files give the same in every layout.
         """
         digest = hashlib.sha256()
         for path, label in zip(self.paths, labels.tolist(), strict=True):
-            digest.update(b"%s\t%d\t%d\n" % (os.fsencode(path.name), path.stat().st_size, label))
+            digest.update(b"%s\t%d\t%d\n" % (os.fsencode(path.name), size_of(path), label))
         return digest.hexdigest()
 
 
-def decode(path: Path, side: int, crop: float = 1.0) -> NDArray[np.uint8]:
+def decode(image: Encoded, side: int, crop: float = 1.0) -> NDArray[np.uint8]:
     """One image, (side, side, 3)."""
+    return opened(image, lambda found: np.asarray(_middle(_as_seen(found), side, crop)))
+
+
+def opened(image: Encoded, use: "Callable[[Image], NDArray[np.uint8]]", again: str = _AGAIN) -> NDArray[np.uint8]:
+    """What `use` makes of an image as Pillow opens it. Raises Problem, which names it, where it is no image."""
     from PIL import Image, UnidentifiedImageError
 
-    encoded = path.read_bytes()
+    encoded = image.read_bytes()
+
+    def attempt(content: bytes) -> NDArray[np.uint8]:
+        with Image.open(io.BytesIO(content), formats=_FORMATS) as found:
+            if math.prod(found.size) > MAX_PIXELS:
+                raise Image.DecompressionBombError(f"{found.size[0]}x{found.size[1]} pixels")
+            return use(found)
+
     try:
-        with Image.open(io.BytesIO(encoded), formats=_FORMATS) as image:
-            if math.prod(image.size) > MAX_PIXELS:
-                raise Image.DecompressionBombError(f"{image.size[0]}x{image.size[1]} pixels")
-            return np.asarray(_middle(_as_seen(image), side, crop))
+        try:
+            return attempt(encoded)
+        except (ValueError, OSError, SyntaxError):  # Pillow refuses a PNG for a colour profile or a text above 1 MB
+            pixels_alone = _without_notes(encoded)
+            if pixels_alone is None:
+                raise
+            return attempt(pixels_alone)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise Problem(f"{path}: more than {MAX_PIXELS // 1_000_000} million pixels; scale it, or remove it") from error
-    except MemoryError:
+        raise Problem(f"{image}: more than {MAX_PIXELS // 1_000_000} million pixels; scale it, or remove it") from error
+    except (MemoryError, Problem):
         raise
     except Exception as error:  # there is nothing that a damaged image may not raise
         what = "of no known kind" if isinstance(error, UnidentifiedImageError) else one_line(error)
-        raise Problem(f"{path}: not a readable image ({what}). {_AGAIN}") from error
+        raise Problem(f"{image}: not a readable image ({what}). {again}") from error
+
+
+def _without_notes(content: bytes) -> bytes | None:
+    """A PNG without its colour profile and texts, which nothing here looks at; None where it has none."""
+    if not content.startswith(_PNG):
+        return None
+    kept, place = [_PNG], len(_PNG)
+    while place + 8 <= len(content):
+        end = place + 12 + int.from_bytes(content[place : place + 4], "big")  # length, name, the chunk, its checksum
+        if content[place + 4 : place + 8] not in _NOT_PIXELS:
+            kept.append(content[place:end])
+        place = end
+    pixels_alone = b"".join(kept)
+    return pixels_alone if len(pixels_alone) < len(content) else None
 
 
 def _as_seen(image: "Image") -> "Image":
@@ -197,7 +229,7 @@ class _Batch:
             pool.submit(self._decode, row, path, files.side, files.crop) for row, path in enumerate(paths)
         ]
 
-    def _decode(self, row: int, path: Path, side: int, crop: float) -> None:
+    def _decode(self, row: int, path: Encoded, side: int, crop: float) -> None:
         self._images[row] = decode(path, side, crop)
 
     def wait(self) -> NDArray[np.uint8]:
@@ -207,7 +239,7 @@ class _Batch:
 
 
 @contextlib.contextmanager
-def _threads() -> Iterator[ThreadPoolExecutor]:
+def decoding_threads() -> Iterator[ThreadPoolExecutor]:
     """One for each core that this process may use; Pillow decodes and scales without Python's lock."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     beside = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))  # processes of the same run, as torchrun counts them

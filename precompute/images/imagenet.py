@@ -17,15 +17,11 @@ from pathlib import Path
 
 import numpy as np
 
-from precompute.images.class_folders import (
-    FoundFiles,
-    check_folder,
-    folders_in,
-    images_in,
-    said_of_ignored,
-    split,
-)
+from precompute.images.class_folders import check_folder, said_of_ignored
+from precompute.images.splits import FoundFiles, split
+from precompute.images.walk import folders_in, images_below, images_in
 from precompute.messages.problem import Problem, one_line
+from precompute.messages.wording import counted
 from precompute.options import LAYOUTS
 
 N_LABELS = 1000
@@ -58,7 +54,7 @@ def read(folder: Path, seed: int) -> tuple[FoundFiles, list[int]]:
     train, test = split(by_synset, seed)
     chosen = [known[synset] for synset in by_synset]
     form = f"validation images as {layout}, {_said_of_counts(by_synset)}, drawn from seed {seed}"
-    found = FoundFiles(form + said_of_ignored(ignored), [synset.name for synset in chosen], train, test)
+    found = FoundFiles(form + ignored, [synset.name for synset in chosen], train, test)
     return found, [synset.index for synset in chosen]
 
 
@@ -77,8 +73,8 @@ def synsets() -> dict[str, Synset]:
 _OTHERS = "Images of other labels, or other numbers of them, are read by --data folder"
 
 
-def _by_synset(folder: Path) -> tuple[str, dict[str, list[Path]], int]:
-    """The layout in words, synset id -> its images by name, and how many files were ignored."""
+def _by_synset(folder: Path) -> tuple[str, dict[str, list[Path]], str]:
+    """The layout in words, synset id -> its images by name, and what was ignored, in words."""
     for place in [folder / name for name in _IMAGE_FOLDERS]:
         if not place.is_dir():
             continue
@@ -88,20 +84,22 @@ def _by_synset(folder: Path) -> tuple[str, dict[str, list[Path]], int]:
         if places and flat:
             raise Problem(f"{place}: holds class folders and {len(flat)} images outside them; half-sorted: {flat[0]}")
         if places:
-            by_synset, ignored = {}, 0
+            by_synset, n_ignored = {}, 0
             for path in places:
-                by_synset[path.name], more = images_in(path)
-                ignored += more
+                below = images_below(path)
+                by_synset[path.name] = below.images
+                n_ignored += below.others
                 if not by_synset[path.name]:
                     raise Problem(f"{path}: no images; half-filled. Unpack it again, or remove the folder")
-            return "class folders", by_synset, ignored
+            return "class folders", by_synset, said_of_ignored(n_ignored)
         if flat:
             layout, synset_of = _truth(folder, place)
             by_synset = {}
             for path in flat:
                 by_synset.setdefault(_synset_of(path, layout, synset_of), []).append(path)
-            ignored = len(images) - len(flat) + (others if place != folder else 0)
-            return layout, by_synset, ignored
+            strangers = len(images) - len(flat)
+            ignored = f"; {counted(strangers, 'image')} of another name ignored" if strangers else ""
+            return layout, by_synset, ignored + said_of_ignored(others if place != folder else 0)
     raise Problem(f"--data-dir {folder}: holds no validation images of ImageNet. Expected {LAYOUTS['imagenet']}")
 
 

@@ -1,24 +1,27 @@
 """Where images come from: a download, or a folder in one of the forms that people have.
 
 pickles       cifar-100-python/{train,test} or cifar-10-batches-py/{data_batch_1..5,test_batch}: torchvision's
-parquet       *train*.parquet and *test*.parquet with an image and a label column, as on the Hugging Face hub
+binary        cifar-100-binary/{train,test}.bin or cifar-10-batches-bin/*.bin
+stored        *train* and *test* files of many encoded images, such as the Hugging Face hub's parquet (see `stored`)
 image folder  train/LABEL/* and test/LABEL/*
 """
 
 import io
-import pickle
 import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPException
-from itertools import chain
 from pathlib import Path
 from tarfile import TarError
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from precompute.images import cifar_binary, cifar_pickles
+from precompute.images.stored import reading
+from precompute.images.stored.found import StoredSet
+from precompute.images.walk import is_litter
 from precompute.messages.problem import Problem, one_line
 from precompute.messages.progress import Progress
 from precompute.messages.wording import some
@@ -28,10 +31,6 @@ SIDE = 32
 _HUB = {  # data set -> folder on the hub, its column of labels
     "cifar10": ("hf://datasets/uoft-cs/cifar10/plain_text", "label"),
     "cifar100": ("hf://datasets/uoft-cs/cifar100/cifar100", "fine_label"),
-}
-_PICKLES = {  # data set -> folder, training files, test file, key of the labels
-    "cifar10": ("cifar-10-batches-py", tuple(f"data_batch_{k}" for k in range(1, 6)), "test_batch", "labels"),
-    "cifar100": ("cifar-100-python", ("train",), "test", "fine_labels"),
 }
 _AGAIN = "Unpack or download it again"
 
@@ -54,18 +53,21 @@ def is_filled(folder: Path) -> bool:
 def read(name: str, folder: Path, label_names: list[str]) -> Found:
     """Read a data set from a folder, in whichever form it is there. Raises Problem."""
     expected = (
-        f"Expected {_PICKLES[name][0]}/ (torchvision's), train and test parquet files, or images as train/LABEL/* and "
-        "test/LABEL/*"
+        f"Expected {cifar_pickles.FOLDERS[name]}/ (torchvision's), {name}'s binary version, images as train/LABEL/* "
+        f"and test/LABEL/*, or train and test of {reading.FORMS}"
     )
     check_is_folder(folder)
     if not is_filled(folder):
         raise Problem(f"--data-dir {folder}: the folder is empty. {expected}")
-    pickles = _pickle_folder(name, folder)
-    parquet = {split: _parquet_files(folder, split) for split in ("train", "test")}
+    pickles, binary = cifar_pickles.folder_in(name, folder), cifar_binary.files_in(name, folder)
     if pickles is not None:
-        found = _read_pickles(name, pickles)
-    elif parquet["train"] or parquet["test"]:
-        found = _read_parquet(name, folder, parquet)
+        found = _read_pickles(name, pickles, label_names)
+    elif binary:
+        found = _read_binary(name, binary, label_names)
+    elif any((folder / split / label).is_dir() for split in ("train", "test") for label in label_names):
+        found = _read_image_folder(folder, label_names)
+    elif (stored := reading.read(folder, (_HUB[name][1], "label"), texts=False)) is not None:
+        found = _read_stored(name, folder, stored, label_names)
     elif (folder / "train").is_dir() or (folder / "test").is_dir():
         found = _read_image_folder(folder, label_names)
     else:
@@ -95,8 +97,8 @@ def download(name: str, folder: Path) -> None:
             except (OSError, RuntimeError, HTTPException, TarError) as error:
                 raise Problem(
                     f"{name} could not be downloaded: the hub said {hub_error!r}, the university's server "
-                    f"{one_line(error)!r}. Without a network, put {_PICKLES[name][0]}/ or the hub's parquet files "
-                    "into a folder and name it with --data-dir"
+                    f"{one_line(error)!r}. Without a network, put {cifar_pickles.FOLDERS[name]}/ or the hub's parquet "
+                    "files into a folder and name it with --data-dir"
                 ) from error
         made.rename(folder / made.name)
 
@@ -118,7 +120,7 @@ def _from_university(name: str, folder: Path) -> Path:
 
     kind = {"cifar10": torchvision.datasets.CIFAR10, "cifar100": torchvision.datasets.CIFAR100}[name]
     kind(str(folder), download=True)
-    return folder / _PICKLES[name][0]
+    return folder / cifar_pickles.FOLDERS[name]
 
 
 def _check_whole(folder: Path, found: Found, label_names: list[str]) -> None:
@@ -140,95 +142,57 @@ def _check_whole(folder: Path, found: Found, label_names: list[str]) -> None:
             )
 
 
-def _pickle_folder(name: str, folder: Path) -> Path | None:
-    wanted, train, test, _ = _PICKLES[name]
-    for candidate in (folder / wanted, folder):
-        if any((candidate / file).is_file() for file in (*train, test)):
-            return candidate
-    return None
-
-
-def _read_pickles(name: str, folder: Path) -> Found:
-    _, train_files, test_file, label_key = _PICKLES[name]
-
-    def read_file(file: str) -> Labelled:
-        path = folder / file
-        try:
-            with path.open("rb") as stream:
-                content = _ArraysOnly(stream, encoding="latin1").load()
-            pixels = np.asarray(content["data"])
-            if pixels.dtype != np.uint8:
-                raise TypeError(f"pixels of type {pixels.dtype}, expected uint8")
-            images = pixels.reshape(-1, 3, SIDE, SIDE).transpose(0, 2, 3, 1)
-            labels = np.asarray(content[label_key], np.int64)
-        except FileNotFoundError:
-            raise Problem(f"{path}: missing; the folder is half-filled. {_AGAIN}") from None
-        except OSError:
-            raise
-        except Exception as error:  # there is nothing that a damaged pickle may not raise
-            what = f"no entry {error}" if isinstance(error, KeyError) else one_line(error)
-            raise Problem(f"{path}: damaged, cut off, or not {name} ({what}). {_AGAIN}") from error
-        if len(images) != len(labels):
-            raise Problem(f"{path}: {len(images)} images and {len(labels)} labels; damaged. {_AGAIN}")
-        return images, labels
-
-    parts = [read_file(file) for file in train_files]
-    train = np.concatenate([images for images, _ in parts]), np.concatenate([labels for _, labels in parts])
-    return Found("torchvision's pickles", train, read_file(test_file))
-
-
-class _ArraysOnly(pickle.Unpickler):
-    """Reads arrays and plain values; refuses everything else that a pickle could make run."""
-
-    _ALLOWED = frozenset({"_reconstruct", "ndarray", "dtype", "scalar", "encode"})
-    _MODULES = frozenset(
-        {"numpy", "numpy.core.multiarray", "numpy._core.multiarray", "numpy.core.numeric", "numpy._core.numeric"}
-        | {"_codecs"}
-    )
-
-    def find_class(self, module: str, name: str) -> Any:
-        if module in self._MODULES and name in self._ALLOWED:
-            return super().find_class(module.replace("numpy.core", "numpy._core"), name)
-        raise pickle.UnpicklingError(f"it wants to run {module}.{name}, which a data set has no need of")
-
-
-def _parquet_files(folder: Path, split: str) -> list[Path]:
-    found = sorted(folder.rglob(f"*{split}*.parquet"))
-    return [path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
-
-
-def _read_parquet(name: str, folder: Path, files: dict[str, list[Path]]) -> Found:
-    import polars as pl
-
-    def read_file(path: Path) -> tuple[list[str], list[bytes], NDArray[np.int64]]:
-        try:
-            frame = pl.read_parquet(path, glob=False)
-        except (OSError, pl.exceptions.PolarsError) as error:
-            raise Problem(f"{path}: cut off or damaged ({one_line(error)}). {_AGAIN}") from error
-        kinds = frame.schema
-        stored = pl.Struct({"bytes": pl.Binary, "path": pl.String})
-        image_column = next((column for column in ("img", "image") if kinds.get(column) in (stored, pl.Binary)), None)
-        label_column = next((column for column in (_HUB[name][1], "label") if column in kinds), None)
-        if image_column is None or label_column is None or not kinds[label_column].is_integer():
-            raise Problem(
-                f"{path}: columns {dict(kinds)}; expected encoded images ('img') and integer labels "
-                f"('{_HUB[name][1]}'), as on the Hugging Face hub"
-            )
-        if frame[label_column].null_count():
-            raise Problem(f"{path}: inputs without a label in column {label_column!r}. {_AGAIN}")
-        images = frame[image_column]
-        encoded = images if kinds[image_column] == pl.Binary else images.struct.field("bytes")
-        places = [f"{path}, row {row}" for row in range(len(frame))]
-        return places, encoded.to_list(), frame[label_column].to_numpy().astype(np.int64)
+def _read_pickles(name: str, folder: Path, label_names: list[str]) -> Found:
+    names = cifar_pickles.names_in(name, folder)
 
     def read_split(split: str) -> Labelled:
-        if not files[split]:
-            raise Problem(f"{folder}: no {split} parquet file; half-downloaded. {_AGAIN}")
-        places, encoded, labels = zip(*map(read_file, files[split]), strict=True)
-        images = _decode(list(chain(*places)), list(chain(*encoded)).__getitem__)
-        return images, np.concatenate(labels)
+        parts = [cifar_pickles.read(name, path) for path in cifar_pickles.files(name, folder)[split]]
+        labels = _by_name(name, folder, np.concatenate([labels for _, labels in parts]), names, label_names)
+        return np.concatenate([images for images, _ in parts]), labels
 
-    return Found("parquet", read_split("train"), read_split("test"))
+    return Found("torchvision's pickles", read_split("train"), read_split("test"))
+
+
+def _read_binary(name: str, files: dict[str, list[Path]], label_names: list[str]) -> Found:
+    def read_split(split: str) -> Labelled:
+        if not files[split]:
+            raise Problem(f"{files['train' if split == 'test' else 'test'][0].parent}: no {split}*.bin. {_AGAIN}")
+        parts = [cifar_binary.read(name, path) for path in files[split]]
+        labels = np.concatenate([labels for _, labels in parts])
+        names = cifar_binary.names_beside(name, files[split][0])
+        labels = _by_name(name, files[split][0], labels, names, label_names)
+        return np.concatenate([images for images, _ in parts]), labels
+
+    return Found("CIFAR's binary version", read_split("train"), read_split("test"))
+
+
+def _read_stored(name: str, folder: Path, found: StoredSet, label_names: list[str]) -> Found:
+    def read_split(split: str) -> Labelled:
+        part = found.parts.get(split)
+        if part is None:
+            what = "parquet file" if found.form == "parquet" else f"part ({found.form})"
+            raise Problem(f"{folder}: no {split} {what}; half-downloaded. {_AGAIN}")
+        images = _decode([str(image) for image in part.images], lambda index: part.images[index].read_bytes())
+        return images, _by_name(name, folder, np.asarray(part.labels, np.int64), found.label_names, label_names)
+
+    return Found(found.form, read_split("train"), read_split("test"))
+
+
+def _by_name(
+    name: str, place: Path, labels: NDArray[np.int64], theirs: list[str] | None, ours: list[str]
+) -> NDArray[np.int64]:
+    """Labels by our numbers. The names in a file win: it may number them in another order. Raises Problem."""
+    if theirs is None or theirs == ours:
+        return labels
+    if sorted(theirs) != sorted(ours):
+        odd = [label for label in theirs if label not in ours] or [label for label in ours if label not in theirs]
+        raise Problem(
+            f"{place}: names {len(theirs)} labels ({some(theirs)}), and {name} has {len(ours)}; {some(odd)} is not in "
+            "both. It is another data set: --data folder takes images of any labels"
+        )
+    if len(labels) and not 0 <= labels.min() <= labels.max() < len(theirs):
+        return labels  # which `_check_whole` refuses
+    return np.array([ours.index(label) for label in theirs], np.int64)[labels]
 
 
 def _read_image_folder(folder: Path, label_names: list[str]) -> Found:
@@ -282,8 +246,3 @@ def _decode(places: Sequence[Path | str], encoded: Callable[[int], bytes]) -> ND
             progress.step(done)
     progress.clear()
     return images
-
-
-def is_litter(path: Path) -> bool:
-    """What systems leave in every folder."""
-    return path.name.startswith(".") or path.name.lower() in ("thumbs.db", "desktop.ini", "__macosx")

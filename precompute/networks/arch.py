@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from precompute.networks.taps import Tap
 
@@ -27,12 +27,15 @@ class Arch:
     output: tuple[str, ...]  # paths of the modules that give the fields of the output units
     pixel_mean: Pixels | None  # what the network sees is (pixel - mean) / std; None: the training images' own
     pixel_std: Pixels | None
+    own_scaling: tuple[Pixels, Pixels] | None = None  # its library's mean and std, where the paper's way is another
     crop: float = 1.0  # the part of an image file's shorter side that is seen
     warps: bool = False  # whether rotation and shear belong to its augmentation
     hub: str = ""  # where its pretrained weights are, "" where there are none
+    hub_labels: int = 0  # how many labels they tell apart
     # The library's own way to a network with weights: number of labels, state dict (None: the hub's), whether the
-    # outputs keep their biases. None: there is no such way.
-    pretrained: Callable[[int, dict[str, Tensor] | None, bool], nn.Module] | None = None
+    # outputs keep their biases, and how many outputs the state dict has where they are to be read with it. None: there
+    # is no such way.
+    pretrained: Callable[..., nn.Module] | None = None
 
     def build(self, n_labels: int, seed: int = 0) -> nn.Module:
         """A network with random weights, the same for a seed on every device; channels last in memory, for speed."""

@@ -43,7 +43,9 @@ def efficientnet_b0(options: Options) -> Arch:
     # "the images were normalized by subtracting the average value of each color and dividing by its standard
     # deviation. This varies by the size of the training set that was used"
     stages = (*_STRIDE_2[:-1], "8") if without_9 else _STRIDE_2
-    return replace(arch, taps=taps, layers=stages, pixel_mean=None, pixel_std=None, warps=True)
+    assert arch.pixel_mean is not None and arch.pixel_std is not None, "timm says them of every network"
+    own = (arch.pixel_mean, arch.pixel_std)
+    return replace(arch, taps=taps, layers=stages, pixel_mean=None, pixel_std=None, own_scaling=own, warps=True)
 
 
 def _depths(text: str | None) -> dict[str, int]:
@@ -114,6 +116,7 @@ def _arch(name: str, image_size: int | None) -> Arch:
         pixel_std=tuple(config.get("std", (0.5, 0.5, 0.5))),
         crop=float(config.get("crop_pct") or 1.0),
         hub=str(config.get("hf_hub_id") or config.get("url") or ""),
+        hub_labels=int(config.get("num_classes") or 0),
         pretrained=partial(_pretrained, name, sized, paths),
     )
 
@@ -129,12 +132,17 @@ def _pretrained(
     n_labels: int,
     state: dict[str, Tensor] | None,
     as_it_is: bool,
+    n_outputs_there: int | None = None,
 ) -> nn.Module:
-    """With the hub's weights, or those of a state dict; timm brings both into its network's form."""
+    """With the hub's weights, or those of a state dict; timm brings both into its network's form.
+
+    n_outputs_there: how many outputs the state dict has under whatever names, where they are to be read too.
+    """
     if state is None:
         network = timm.create_model(name, num_classes=n_labels, pretrained=True, **sized)
     else:  # without outputs, timm wants every weight to be there; with others than the state's, it is content with none
-        keeps = as_it_is and all(len(state.get(f"{path}.weight", ())) == n_labels for path in output)
+        named = all(len(state.get(f"{path}.weight", ())) == n_labels for path in output)
+        keeps = n_outputs_there == n_labels or (as_it_is and named)
         n_outputs = n_labels if keeps else 0
         inner = state if keeps else _without_outputs(state, name, sized, output)
         given = {"state_dict": inner, "num_classes": n_outputs, "source": ""}

@@ -1,21 +1,19 @@
 """What weights a network starts with: random ones, the hub's, or a file's. Nothing falls back to others silently."""
 
-import argparse
-import codecs
 import hashlib
-import re
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from precompute.messages.problem import Problem, one_line
+from precompute.networks import class_order
 from precompute.networks.arch import Arch
+from precompute.networks.checkpoints import fitting, reading
+from precompute.networks.checkpoints.choosing import Candidate, State, candidates
 from precompute.options import WEIGHTS, Options
-
-State = dict[str, Tensor]
-_BEGINNING = 200  # bytes that tell what a file is
 
 
 def wanted(options: Options, arch: Arch) -> str:
@@ -44,14 +42,77 @@ def origin(options: Options, arch: Arch) -> dict[str, str]:
         return {"from": kind, "name": path.name, "sha256": hashlib.file_digest(stream, "sha256").hexdigest()}
 
 
-def of_file(options: Options, arch: Arch) -> State | None:
-    """What the file that the network starts from holds; None where it starts from none. Raises Problem, OSError."""
-    path = _path(options, wanted(options, arch))
-    return None if path is None else read(path)
+@dataclass(frozen=True)
+class Start:
+    """What the network starts from, out of a file."""
+
+    state: State  # under the network's own names
+    said: dict[str, str]  # which set of the file's it is, as a manifest says it
+    labels: tuple[str, ...]  # of its outputs, in their order, where the file says it
+    trainer: str  # what has trained it, as far as the file tells: "timm", "filterscope" or ""
+
+
+def of_file(options: Options, arch: Arch) -> Start | None:
+    """What the file holds that the network starts from; None where it starts from none. Raises Problem, OSError."""
+    kind = wanted(options, arch)
+    path = _path(options, kind)
+    if path is None:
+        if options.ema or options.no_ema:
+            raise Problem("--ema and --no-ema choose among the weights of a file: name it with --checkpoint")
+        return None
+    loaded = reading.read(path)
+    found = _checked(path, loaded)
+    averaged = True if options.ema else False if options.no_ema else None
+    fitted = fitting.fit(path, found, arch, kind == "checkpoint", averaged)
+    labels = class_order.labels_of(loaded) or class_order.labels_beside(path)
+    return Start(fitted.state, fitting.said_of(fitted), labels, class_order.trainer_of(loaded))
+
+
+def scaled(options: Options, arch: Arch, start: Start | None, epochs: int) -> Arch:
+    """The network with the mean and std that its images are normalised by.
+
+    Those asked for; else, where weights of a file are probed as they are, what its library normalises by. A network
+    that is trained here, or was by a run of ours, sees images as the paper says.
+    """
+    if options.mean:
+        return replace(arch, pixel_mean=options.mean, pixel_std=options.std)
+    if start is None or epochs or start.trainer == "filterscope" or arch.own_scaling is None:
+        return arch
+    mean, std = arch.own_scaling
+    return replace(arch, pixel_mean=mean, pixel_std=std)
+
+
+def head_order(
+    options: Options, arch: Arch, start: Start | None, epochs: int, label_names: list[str], sorted_folders: bool
+) -> class_order.HeadOrder | None:
+    """Which output is which label's, where outputs that were trained elsewhere are used. Raises Problem, OSError."""
+    kind, n_labels = wanted(options, arch), len(label_names)
+    if start is not None:
+        used = (kind == "checkpoint" or not epochs) and _outputs_of(arch, start.state) == n_labels
+    else:
+        used = kind == "hub" and not epochs and n_labels == arch.hub_labels
+    if not used:
+        if options.class_order is not None:
+            raise Problem(
+                f"--class-order: is for a trained network whose own outputs are used, of as many labels as the data "
+                f"has ({n_labels}); leave it out"
+            )
+        return None
+    named = start.labels if start is not None else ()
+    trainer = start.trainer if start is not None else ""
+    return class_order.head_order(options.class_order, label_names, named, trainer, sorted_folders)
+
+
+def reorder_outputs(network: nn.Module, arch: Arch, outputs: tuple[int, ...]) -> None:
+    """Output k becomes what output outputs[k] was."""
+    index = torch.tensor(outputs)
+    for path in arch.output:
+        for parameter in network.get_submodule(path).parameters(recurse=False):
+            parameter.data = parameter.data[index]
 
 
 def network(
-    options: Options, arch: Arch, n_labels: int, as_it_is: bool = False, state: State | None = None
+    options: Options, arch: Arch, n_labels: int, as_it_is: bool = False, state: Start | None = None
 ) -> nn.Module:
     """The network as training starts; `as_it_is`, or of a checkpoint, as it is probed. Raises Problem, OSError.
 
@@ -60,10 +121,11 @@ def network(
     kind = wanted(options, arch)
     path = _path(options, kind)
     if path is not None:
-        state = read(path) if state is None else state
+        start = of_file(options, arch) if state is None else state
+        assert start is not None, "there is a path"
         if kind == "checkpoint":
-            return _as_it_is(arch, path, state, n_labels, options.seed)
-        return _transferred(arch, path, state, n_labels, options.seed, as_it_is)
+            return _as_it_is(arch, path, start.state, n_labels, options.seed)
+        return _transferred(arch, path, start.state, n_labels, options.seed, as_it_is)
     return arch.build(n_labels, options.seed) if kind == "none" else _from_hub(arch, n_labels, options.seed, as_it_is)
 
 
@@ -72,75 +134,23 @@ def _path(options: Options, kind: str) -> Path | None:
 
 
 def read(path: Path) -> State:
-    """A state dict from a safetensors file, torch.save's, or a run's own network.ckpt. Runs no code from it.
+    """The largest set of weights in a file, under the file's names. Runs no code from it. Raises Problem, OSError."""
+    return max(_checked(path, reading.read(path)), key=lambda one: len(one.state)).state
 
-    Raises Problem, OSError.
-    """
-    from precompute.disk import checkpoint
 
-    try:
-        with path.open("rb") as stream:
-            start = stream.read(_BEGINNING)
-        if start.startswith(checkpoint.MAGIC):
-            loaded: Any = checkpoint.load(path)
-        elif text := _text(start):  # a pointer to a large file, or a page that says why there is no download
-            raise Problem(f"{path}: no weights that can be read safely: {text}")
-        elif path.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            loaded = load_file(path)
-        else:
-            with torch.serialization.safe_globals([argparse.Namespace]):  # a record: timm's training script keeps one
-                loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, MemoryError, Problem):
-        raise
-    except Exception as error:  # there is nothing that a damaged file may not raise
-        raise Problem(f"{path}: no weights that can be read safely: {_reason(error)}") from error
-    for key in ("training", "state_dict", "model", "model_state_dict"):
-        if isinstance(loaded, dict) and isinstance(loaded.get(key), dict):
-            loaded = loaded[key]
-    if not isinstance(loaded, dict) or not loaded or not all(map(_is_named_tensor, loaded.items())):
+def _checked(path: Path, loaded: Any) -> list[Candidate]:
+    found = candidates(loaded)
+    if not found:
         raise Problem(f"{path}: holds no state dict (names of parameters and their tensors)")
-    for name, value in loaded.items():
-        if value.is_complex():
-            raise Problem(f"{path}: {name} holds complex numbers, which no network here has")
-        if value.is_floating_point() and not value.float().isfinite().all():
-            raise Problem(f"{path}: {name} holds numbers that are not finite: it is damaged, or its training failed")
-    # DistributedDataParallel and torch.compile put something before names, and so does who names a network `model`
-    for prefix in ("module.", "_orig_mod.", "model."):
-        if all(name.startswith(prefix) for name in loaded):
-            loaded = {name.removeprefix(prefix): value for name, value in loaded.items()}
-    return cast(State, loaded)
-
-
-def _is_named_tensor(entry: tuple[Any, Any]) -> bool:
-    return isinstance(entry[0], str) and isinstance(entry[1], Tensor)
-
-
-def _text(start: bytes) -> str:
-    """What to say of a file that begins so; "" where it may be weights, which are never text."""
-    if not start:
-        return "it is empty"
-    try:
-        text = codecs.getincrementaldecoder("utf-8")().decode(start)  # the end may be half a letter
-    except UnicodeDecodeError:
-        return ""
-    if not all(letter.isprintable() or letter.isspace() for letter in text):
-        return ""
-    return f"it is text, which begins with {' '.join(text.split())[:60]!r}"
-
-
-def _reason(error: Exception) -> str:
-    """Torch says in words what it refuses; what it stumbles over has to be said for it."""
-    refused = re.search(r"GLOBAL (\S+) was not an allowed global", str(error))
-    if refused:
-        return (
-            f"it holds an object of {refused[1]}, which could run code; where it was trained, save the state dict "
-            "alone: torch.save(network.state_dict(), PATH)"
-        )
-    if isinstance(error, (LookupError, AttributeError, TypeError, AssertionError)):
-        return f"it is neither safetensors nor what torch.save writes ({type(error).__name__}: {one_line(error)})"
-    return "it is cut off or damaged, or neither safetensors nor what torch.save writes; get it again"
+    for candidate in found:
+        for name, value in candidate.state.items() if candidate.place.count("*") == 0 else ():
+            if value.is_complex():
+                raise Problem(f"{path}: {name} holds complex numbers, which no network here has")
+            if value.is_floating_point() and not value.float().isfinite().all():
+                raise Problem(
+                    f"{path}: {name} holds numbers that are not finite: it is damaged, or its training failed"
+                )
+    return found
 
 
 def _as_it_is(arch: Arch, path: Path, state: State, n_labels: int, seed: int) -> nn.Module:
@@ -151,7 +161,7 @@ def _as_it_is(arch: Arch, path: Path, state: State, n_labels: int, seed: int) ->
         if bias is not None:
             outputs = len(built.get_submodule(name).get_parameter("weight"))
             built.get_submodule(name).bias = nn.Parameter(torch.zeros(outputs))
-    _load(built, state, path)
+    fitting.load_into(built, state, path)
     return built
 
 
@@ -166,7 +176,7 @@ def _transferred(arch: Arch, path: Path, state: State, n_labels: int, seed: int,
     built = arch.build(n_labels, seed)
     own = built.state_dict()
     outputs = {name: own[name] for name in own if name.rpartition(".")[0] in arch.output}
-    _load(built, state | outputs, path)
+    fitting.load_into(built, state | outputs, path)
     return built
 
 
@@ -187,10 +197,3 @@ def _outputs_of(arch: Arch, state: State) -> int | None:
     """How many labels the state's network tells apart, None where it has no outputs."""
     weight = state.get(f"{arch.output[0]}.weight")
     return len(weight) if weight is not None and weight.dim() else None
-
-
-def _load(built: nn.Module, state: State, path: Path) -> None:
-    try:
-        built.load_state_dict(state)
-    except RuntimeError as error:
-        raise Problem(f"{path}: these weights do not fit the network: {one_line(error)}") from error

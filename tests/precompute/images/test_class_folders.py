@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from precompute.images import class_folders, data
-from precompute.images.class_folders import split
 from precompute.images.data import DataSet
 from precompute.images.image_files import ImageFiles
+from precompute.images.splits import split
 from precompute.messages.problem import Problem
 from precompute.options import Options, output_path, parse
 from tests.image_trees import message, save, write_folder
@@ -82,7 +82,7 @@ def test_a_fifth_of_each_label_tests_at_least_one_and_nothing_is_in_both(counts,
     for (paths, labels), rest in ((train, test), (test, train)):
         assert not set(paths) & set(rest[0])
         assert len(paths) == len(set(paths)) == len(labels)
-        assert [list(counts)[label] for label in labels] == [path.parent.as_posix() for path in paths]
+        assert [list(counts)[label] for label in labels] == [Path(str(path)).parent.as_posix() for path in paths]
     for label, count in enumerate(counts.values()):
         n_test = int((test[1] == label).sum())
         assert n_test >= 1
@@ -170,7 +170,8 @@ def test_what_is_no_image_is_ignored_and_counted(tmp_path):
     (folder / "cats" / "more.png").mkdir()
     save(folder / "beside.png", 1)
     found = loaded(folder)
-    assert found.source.endswith("drawn from seed 0; 4 files that are no images ignored")
+    ignored = "1 image outside the labels' folders ignored; 2 files that are no images ignored"
+    assert found.source.endswith(f"drawn from seed 0; {ignored}")
     assert found.checksums == expected
 
 
@@ -187,6 +188,99 @@ def test_links_are_followed(tmp_path):
     broken = linked / "dogs" / "gone.jpg"
     broken.symlink_to("nowhere.jpg")
     assert refusal(linked) == f"{broken}: a link to nowhere.jpg, where nothing is. Restore the image, or remove it"
+
+
+def test_images_in_folders_below_a_label_are_read(tmp_path):
+    for label in ("a", "b"):
+        for number in range(25):
+            save(tmp_path / label / ("" if number < 5 else "session2") / f"{number:02}.png", number)
+    found = loaded(tmp_path)
+    assert len(found.train) + len(found.test) == 50
+    assert found.source.endswith("drawn from seed 0; 40 images in folders below a label's folder")
+    (tmp_path / "a" / "session2" / "notes.txt").touch()
+    assert loaded(tmp_path).source.endswith("below a label's folder; 1 file that is no image ignored")
+
+
+def test_links_to_folders_below_a_label_are_followed_but_not_in_circles(tmp_path):
+    folder = write_folder(tmp_path / "images", {"cats": 2, "dogs": 2})
+    for number in range(3):
+        save(tmp_path / "elsewhere" / f"{number}.png", 50 + number)
+    (folder / "cats" / "more").symlink_to(tmp_path / "elsewhere")
+    (folder / "cats" / "circle").symlink_to(folder / "cats")
+    (tmp_path / "elsewhere" / "circle").symlink_to(folder)
+    found = loaded(folder)
+    assert sorted(numbers(found.train) + numbers(found.test)) == [0, 1, 2, 3, 50, 51, 52]
+
+
+def test_tiny_imagenet(tmp_path):
+    """Labels have images/ and a list of boxes; val/ has a list of labels, and test/ has no labels at all."""
+    for number, label in enumerate(("n01443537", "n01629819")):
+        for image in range(3):
+            save(tmp_path / "train" / label / "images" / f"{label}_{image}.JPEG", 10 * number + image)
+        (tmp_path / "train" / label / f"{label}_boxes.txt").write_text("n01443537_0.JPEG\t0\t10\t63\t58\n")
+    for image in range(4):
+        save(tmp_path / "val" / "images" / f"val_{image}.JPEG", 100 + image)
+        save(tmp_path / "test" / "images" / f"test_{image}.JPEG", 200 + image)
+    lines = [
+        f"val_{image}.JPEG\t{label}\t0\t32\t44\t62\n" for image, label in enumerate(("n01629819", "n01443537") * 2)
+    ]
+    (tmp_path / "val" / "val_annotations.txt").write_text("".join(lines))
+    found = loaded(tmp_path)
+    assert found.label_names == ["n01443537", "n01629819"]
+    assert numbers(found.train) == [0, 1, 2, 10, 11, 12]
+    assert (numbers(found.test), found.test.labels.tolist()) == ([101, 103, 100, 102], [0, 0, 1, 1])
+    said = (
+        "6 images in folders below a label's folder; 2 files that are no images ignored; not used: test/ with 4 images"
+    )
+    assert found.source == f"image folder with train/ and val/; {said}"
+    (tmp_path / "val" / "images" / "val_1.JPEG").rename(tmp_path / "val" / "images" / "val_9.JPEG")
+    place = tmp_path / "val" / "val_annotations.txt"
+    assert refusal(tmp_path) == f"{place}, line 2: names 'val_1.JPEG', which is not there. Unpack the data set again"
+    place.write_text("".join(lines).replace("val_1.", "val_9.").replace(lines[3], ""))
+    assert refusal(tmp_path).endswith("val_3.JPEG: val_annotations.txt has no line for it. Unpack the data set again")
+    place.write_text("val_0.JPEG n01629819")
+    assert "line 1: 'val_0.JPEG n01629819'; expected an image, a tab and its label" in refusal(tmp_path)
+
+
+def test_parts_that_are_not_used_are_named(tmp_path):
+    for name, count in (("train", 4), ("val", 2), ("test", 3), ("extra", 1)):
+        write_folder(tmp_path, {"cats": count, "dogs": count}, name)
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "LICENCE").touch()
+    assert loaded(tmp_path).source == (
+        "image folder with train/ and test/; not used: extra/ with 2 images, val/ with 4 images"
+    )
+
+
+def test_folders_of_systems_are_passed_over(tmp_path):
+    folder = write_folder(tmp_path, COUNTS)
+    expected = loaded(folder).checksums
+    for name in ("lost+found", "@eaDir", ".ipynb_checkpoints", "__MACOSX", "$RECYCLE.BIN", "#recycle"):
+        for place in (folder / name, folder / "cats" / name):
+            place.mkdir()
+            save(place / "image.png", 200)
+    assert loaded(folder).checksums == expected
+    assert loaded(folder).source.endswith("drawn from seed 0")
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="its file systems take one form for the other")
+def test_labels_that_differ_only_in_their_unicode_form_are_one(tmp_path):
+    composed, taken_apart = "caf\u00e9", "cafe\u0301"
+    write_folder(tmp_path / "a", {composed: 3, "tea": 2}, "train")
+    write_folder(tmp_path / "a", {taken_apart: 1, "tea": 1}, "test")
+    assert loaded(tmp_path / "a").label_names == [composed, "tea"]
+    both = loaded(write_folder(tmp_path / "b", {composed: 3, taken_apart: 4, "tea": 2}))
+    assert both.label_names == [composed, "tea"]
+    assert Counter(both.train.labels.tolist() + both.test.labels.tolist()) == {0: 7, 1: 2}
+
+
+def test_train_and_test_below_every_label_are_not_mixed(tmp_path):
+    for label in ("cats", "dogs"):
+        write_folder(tmp_path / label, {"Train": 2, "val": 1})
+    assert refusal(tmp_path) == (
+        f"{tmp_path / 'cats'}: holds Train/ and val/; nobody can say whether they are parts of label 'cats' or of a "
+        "data set of its own. Expected Train/LABEL/* and val/LABEL/*"
+    )
 
 
 def test_images_of_every_kind_side_by_side(tmp_path):
@@ -214,10 +308,10 @@ def test_no_folder(tmp_path):
 def test_no_labels(tmp_path):
     save(tmp_path / "cat.png", 1)
     assert refusal(tmp_path) == (
-        f"{tmp_path}: holds no folders, and 1 images outside; expected a folder of images for each label, at least 2"
+        f"{tmp_path}: holds no folders, and 1 image outside; expected a folder of images for each label, at least 2"
     )
     save(tmp_path / "cats" / "cat.png", 1)
-    assert "holds one folder, cats/, and 1 images outside; expected a folder" in refusal(tmp_path)
+    assert "holds one folder, cats/, and 1 image outside; expected a folder" in refusal(tmp_path)
 
 
 def test_one_image_of_a_label(tmp_path):
@@ -237,6 +331,8 @@ def test_a_label_without_images(tmp_path):
     assert refusal(folder) == f"{where}it is empty. Fill the folder, or remove it"
     (folder / "zebras" / "photo.heic").touch()
     (folder / "zebras" / "more").mkdir()
+    assert refusal(folder) == f"{where}its only file is no image (by its suffix). Fill the folder, or remove it"
+    (folder / "zebras" / "more" / "photo.raw").touch()
     assert refusal(folder) == f"{where}none of its 2 files is an image (by its suffix). Fill the folder, or remove it"
 
 

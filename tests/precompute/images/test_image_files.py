@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import ExifTags, Image, ImageOps
+from PIL.PngImagePlugin import PngInfo
 
 from precompute.images import image_files
 from precompute.images.image_files import ImageFiles, decode
@@ -160,6 +161,26 @@ def test_the_first_image_of_several_is_taken(tmp_path):
     assert (decode(path, 2) == (1, 2, 3)).all()
 
 
+def text_chunks(n_bytes: int) -> PngInfo:
+    found = PngInfo()
+    found.add_text("a text", "x" * n_bytes)
+    found.add_itxt("another", "y" * n_bytes, zip=True)
+    return found
+
+
+@pytest.mark.parametrize(
+    "how", [{"icc_profile": bytes(2_000_000)}, {"pnginfo": text_chunks(2_000_000)}], ids=["profile", "texts"]
+)
+def test_a_png_with_a_large_profile_or_text_is_read(how, tmp_path):
+    """Pillow refuses what grows beyond 1 MB, lest a small file fill the memory; nothing here looks at it."""
+    path = saved(tmp_path / "image.png", noise(16, 16), **how)
+    with pytest.raises(ValueError, match=r"MAX_TEXT_CHUNK"), Image.open(path) as image:
+        image.load()
+    np.testing.assert_array_equal(decode(path, 16), np.asarray(noise(16, 16)))
+    path.write_bytes(path.read_bytes()[:-700])
+    assert refusal(path).startswith("not a readable image (")
+
+
 # What is no image
 
 
@@ -171,7 +192,7 @@ def test_a_file_that_was_cut_off_is_named(form, kept, tmp_path):
     content = path.read_bytes()
     path.write_bytes(content[: int(len(content) * kept)])
     assert refusal(path).startswith("not a readable image (")
-    assert refusal(path).endswith("). Unpack or download it again, or remove it")
+    assert refusal(path).endswith("). Unpack or download it again, remove it, or leave it out with --skip-unreadable")
 
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "PPM"])
@@ -340,7 +361,7 @@ def test_processes_of_one_run_share_the_cores(monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(8), raising=False)
     for processes, threads in (("1", 8), ("2", 4), ("3", 2), ("16", 1)):
         monkeypatch.setenv("LOCAL_WORLD_SIZE", processes)
-        with image_files._threads() as pool:
+        with image_files.decoding_threads() as pool:
             assert pool._max_workers == threads
 
 

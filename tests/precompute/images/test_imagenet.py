@@ -176,7 +176,7 @@ def test_what_is_no_image_is_counted(tmp_path):
     flat = write_kaggle(tmp_path / "flat", mixed())
     save(flat / "ILSVRC/Data/CLS-LOC/val/cat.jpg", 1)
     (flat / "ILSVRC/Data/CLS-LOC/val/notes.txt").touch()
-    assert loaded(flat).source.endswith("; 2 files that are no images ignored")
+    assert loaded(flat).source.endswith("; 1 image of another name ignored; 1 file that is no image ignored")
 
 
 # What is missing

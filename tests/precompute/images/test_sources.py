@@ -1,11 +1,26 @@
 """A data set is the same in whichever form and folder it comes."""
 
+import functools
+import shutil
+
 import numpy as np
 import polars as pl
 import pytest
 from PIL import Image
 
-from tests.image_folders import NAMES, WRITERS, parquet_frame, read_folder, tiny, write_parquet, written
+from precompute.messages.problem import Problem
+from tests import stored_images
+from tests.image_folders import (
+    NAMES,
+    WRITERS,
+    parquet_frame,
+    python2_pickle,
+    read_folder,
+    tiny,
+    write_parquet,
+    write_pickles,
+    written,
+)
 
 
 @pytest.mark.parametrize("name", ["cifar10", "cifar100"])
@@ -97,3 +112,68 @@ def test_folders_and_files_may_be_links_and_names_may_be_odd(tmp_path):
     np.testing.assert_array_equal(read_folder(real).train[0], tiny("cifar10")["train"][0])
     odd = written(tmp_path / "b [2] *", "parquet")
     np.testing.assert_array_equal(read_folder(odd).train[0], tiny("cifar10")["train"][0])
+
+
+# Label names of the file
+
+
+def write_named(folder, order):
+    """CIFAR-100 as `datasets` writes it, the labels under other numbers. order: our number -> the file's."""
+    datasets = stored_images.library("datasets")
+    datasets.disable_progress_bars()
+    names = [label for _, label in sorted(zip(order.tolist(), NAMES["cifar100"], strict=True))]
+    features = datasets.Features({"img": datasets.Image(), "fine_label": datasets.ClassLabel(names=names)})
+    folder.mkdir()
+    for split, (images, labels) in tiny("cifar100").items():
+        columns = {"img": [Image.fromarray(image) for image in images], "fine_label": order[labels].tolist()}
+        datasets.Dataset.from_dict(columns, features=features).to_parquet(folder / f"{split}.parquet")
+    return folder
+
+
+def test_names_in_the_file_win_over_our_numbers(tmp_path):
+    order = np.random.default_rng(0).permutation(100)
+    found = read_folder(write_named(tmp_path / "images", order), "cifar100")
+    for split, (images, labels) in tiny("cifar100").items():
+        np.testing.assert_array_equal(getattr(found, split)[0], images)
+        np.testing.assert_array_equal(getattr(found, split)[1], labels)
+
+
+@pytest.mark.parametrize("name", ["cifar10", "cifar100"])
+def test_names_beside_pickles_win_too(name, tmp_path):
+    order = np.random.default_rng(0).permutation(len(NAMES[name]))  # our number -> the file's
+    splits = {split: (images, order[labels]) for split, (images, labels) in tiny(name).items()}
+    folder = write_pickles(tmp_path / "images", name, splits)
+    names = [label for _, label in sorted(zip(order.tolist(), NAMES[name], strict=True))]
+    place, key = {"cifar10": ("batches.meta", "label_names"), "cifar100": ("meta", "fine_label_names")}[name]
+    (path,) = [inner / place for inner in folder.iterdir()]
+    path.write_bytes(python2_pickle({key: names}))
+    for split, (_, labels) in tiny(name).items():
+        np.testing.assert_array_equal(getattr(read_folder(folder, name), split)[1], labels)
+    path.write_bytes(python2_pickle({key: [1, 2]}))
+    with pytest.raises(Problem, match=f"{place}: damaged or cut off"):
+        read_folder(folder, name)
+
+
+def test_names_that_are_not_the_data_sets_are_another_data_set(tmp_path, monkeypatch):
+    folder = tmp_path / "images"
+    monkeypatch.setitem(NAMES, "cifar100", ["kiwi", *NAMES["cifar100"][1:]])
+    write_named(folder, np.arange(100))
+    monkeypatch.undo()
+    with pytest.raises(Problem, match=r"names 100 labels \(kiwi, .*; kiwi is not in both. It is another data set"):
+        read_folder(folder, "cifar100")
+
+
+@pytest.mark.parametrize("form", stored_images.WRITERS)
+def test_cifar_in_files_of_many_images(form, tmp_path, monkeypatch):
+    monkeypatch.setattr(stored_images, "NAMES", NAMES["cifar10"])
+    splits = tiny("cifar10")
+    monkeypatch.setattr(stored_images, "table", functools.partial(stored_images.table, names=NAMES["cifar10"]))
+    found = read_folder(stored_images.WRITERS[form](tmp_path / "images", splits))
+    assert found.form == form
+    for split, (images, labels) in splits.items():
+        np.testing.assert_array_equal(getattr(found, split)[0], images)
+        np.testing.assert_array_equal(getattr(found, split)[1], labels)
+    left = next(path for path in sorted((tmp_path / "images").rglob("*test*")) if path.is_file() or path.is_dir())
+    shutil.rmtree(left) if left.is_dir() else left.unlink()
+    with pytest.raises(Problem, match=r"no test part|no test parquet file|missing"):
+        read_folder(tmp_path / "images")

@@ -14,6 +14,7 @@ from precompute.job import prepare
 from precompute.machine.stopping import Stopping
 from precompute.messages.problem import Problem
 from precompute.networks import weights
+from precompute.networks.checkpoints import reading
 from precompute.networks.models import find_arch
 from precompute.options import Options, parse
 
@@ -244,7 +245,7 @@ def test_a_file_is_read_once(trained, tmp_path, monkeypatch):
     path = saved_in("pt", trained, tmp_path)
     command = "--arch timm:resnet18 --image-size 32 --data digits --labels 5 --device cpu --dry-run --checkpoint"
     job = prepare(parse([*command.split(), str(path)]), Stopping())
-    monkeypatch.setattr(weights, "read", lambda _: pytest.fail("it was read again"))
+    monkeypatch.setattr(reading, "read", lambda _: pytest.fail("it was read again"))
     assert same(job.network(), trained)
     assert same(job.network(), trained)
 
@@ -271,3 +272,37 @@ def test_the_manifest_says_which_file_it_was_and_not_where_it_lay(trained, tmp_p
         weights.wanted(Options(**RESNET, checkpoint=path, weights="hub"), find_arch(options))
     with pytest.raises(Problem, match="no pretrained weights of vgg16"):
         weights.wanted(Options(**VGG, weights="hub"), find_arch(Options(**VGG)))
+
+
+def normalised(start, epochs=0, **options):
+    made = Options(arch="efficientnet_b0", data="cifar10", **options)
+    found = weights.scaled(made, find_arch(made), start, epochs)
+    return found.pixel_mean, found.pixel_std
+
+
+def test_weights_of_a_file_see_images_as_their_library_normalises_them(tmp_path):
+    """The paper's EfficientNet-B0 takes the training images' own mean and std (None); what others trained does not."""
+    import timm
+
+    config: Any = timm.create_model("efficientnet_b0").pretrained_cfg
+    theirs = weights.Start({}, {}, (), "")
+    assert normalised(theirs) == (config["mean"], config["std"])
+    assert normalised(theirs, epochs=3) == (None, None), "it is trained here, as the paper says"
+    assert normalised(weights.Start({}, {}, (), "filterscope")) == (None, None), "a run of ours has trained it"
+    assert normalised(None) == (None, None)
+    asked = {"mean": (0.1, 0.2, 0.3), "std": (0.4, 0.5, 0.6)}
+    for start, epochs in ((theirs, 0), (theirs, 3), (None, 0)):
+        assert normalised(start, epochs, **asked) == (asked["mean"], asked["std"])
+
+
+def test_a_config_beside_the_weights_names_the_outputs(trained, tmp_path):
+    path = saved_in("safetensors", trained, tmp_path)
+    (tmp_path / "config.json").write_text('{"id2label": {"0": "e", "1": "d", "2": "c", "3": "b", "4": "a"}}')
+    options = Options(**RESNET, checkpoint=path)
+    arch = find_arch(options)
+    start = weights.of_file(options, arch)
+    order = weights.head_order(options, arch, start, 0, list("abcde"), True)
+    assert order is not None and order.outputs == (4, 3, 2, 1, 0)
+    network = weights.network(options, arch, 5, True, start)
+    weights.reorder_outputs(network, arch, order.outputs)
+    assert torch.equal(network.get_parameter("fc.weight"), trained.get_parameter("fc.weight").flip(0))
