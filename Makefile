@@ -5,15 +5,20 @@ VENV ?= .venv
 JOBS ?= 3
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+DEMO := $(VENV)/.installed-demo
+EXPLORE := $(VENV)/.installed-explore
+PIP = $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
-.PHONY: help install demo test test-quick test-cluster test-slow lint bench trust audit example results screenshots clean
+.PHONY: help install explore demo wheel test test-quick test-cluster test-slow lint bench trust audit example results screenshots clean
 
 help:
+	@echo "make explore      the explorer on the example, without torch: 1 GB instead of 7"
 	@echo "make demo         train VGG-16 and its probes on the embedded digits (about 2 minutes), then explore the result"
 	@echo "make test         the test suite, JOBS=3 tests at a time: some wait more than they compute"
 	@echo "make test-quick   the part of it that starts no browser, no server and no second process of the program"
 	@echo "make test-cluster what takes clusters of Ray, whose machines die (3 minutes)"
 	@echo "make test-slow    how often intervals hold a truth that is known (a minute)"
+	@echo "make wheel        builds the wheel and opens a page from it, in an environment of its own with [explore] alone"
 	@echo "make lint         ruff and mypy"
 	@echo "make bench        the benchmarks of benchmarks/README.md"
 	@echo "make trust        crashes, hostile files and load at full length; writes docs/trust.md (about an hour)"
@@ -24,17 +29,31 @@ help:
 
 install: $(INSTALLED)
 
-$(INSTALLED): pyproject.toml constraints.txt
+$(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Filterscope needs Python 3.11 or newer")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[train,explore,report,remote,cluster,others,dev]'
+
+# What each needs and no more: the demo no Ray, no linters, no cloud storage; who only looks no torch.
+$(EXPLORE): pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) '.[explore]'
 	@touch $@
 
-demo: $(INSTALLED)
+$(DEMO): pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) '.[train,explore]'
+	@touch $@ $(EXPLORE)
+
+$(INSTALLED): pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) '.[train,explore,report,remote,cluster,others,dev]'
+	@touch $@ $(DEMO) $(EXPLORE)
+
+explore: $(EXPLORE)
+	$(BIN)/python -m filterscope explore
+
+demo: $(DEMO)
 	$(BIN)/python -m precompute --arch vgg16 --data digits --features 10 13 --thumbnails
 	@echo
 	@echo "opening the explorer on it; Ctrl-C ends it"
-	$(BIN)/streamlit run explorer/app.py -- --store runs/vgg16-digits.h5
+	$(BIN)/python -m filterscope explore runs/vgg16-digits.h5
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not cluster and not slow"
@@ -47,6 +66,13 @@ test-quick: $(INSTALLED)
 
 test-cluster: $(INSTALLED)
 	$(BIN)/python -m pytest -m cluster
+
+wheel: $(INSTALLED)
+	rm -rf build/wheel build/lib build/bdist* && mkdir -p build/wheel
+	$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir build/wheel .
+	$(PYTHON) -m venv build/wheel/venv
+	build/wheel/venv/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt "$$(ls build/wheel/*.whl)[explore]"
+	$(BIN)/python -m tests.wheel build/wheel/venv/bin/filterscope
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-"""The explorer: `streamlit run explorer/app.py -- [--store FILE_OR_FOLDER]`.
+"""The explorer: `filterscope explore`, which is `streamlit run explorer/app.py -- [--store FILE_OR_FOLDER]`.
 
 Page set-up, style and navigation; the pages are in views/, which file they show is settled in opening.py.
 """

@@ -98,5 +98,5 @@ def _nothing_yet(source: Source) -> None:
     st.markdown("Make one, for example the demonstration on the embedded digits, which takes about 3 minutes:")
     st.code("make demo", language=None)
     st.markdown("or open another file or folder:")
-    st.code("streamlit run explorer/app.py -- --store PATH", language=None)
+    st.code("filterscope explore PATH", language=None)
     st.caption("This page shows a file as soon as it is there.")

@@ -91,7 +91,10 @@ def quantify(layer: LayerActivations, probed: Probed, seed: int, record: dict[st
 
 
 def driving(features: Tensor, labels: Tensor, weights: NDArray[np.float32]) -> TopInputs:
-    """features (inputs, N_f * S) and labels (inputs,) of the test inputs; weights (N_f, K, S)."""
+    """Which test inputs drive each filter, from their activations (inputs, N_f * S) and labels (inputs,).
+
+    weights (N_f, K, S).
+    """
     _, _, positions = weights.shape
 
     def columns(first: int, last: int) -> NDArray[np.float32]:

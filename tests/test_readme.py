@@ -40,7 +40,7 @@ def commands(start: str) -> list[str]:
 
 
 def test_the_readme_has_its_commands():
-    assert {"make demo", "make test"} <= set(COMMANDS)
+    assert {"make explore", "make demo", "make test", "filterscope explore"} <= set(COMMANDS)
     assert "python -m precompute --arch vgg16 --data cifar100" in COMMANDS
     assert commands("python -m store info")
     known = (
@@ -49,7 +49,7 @@ def test_the_readme_has_its_commands():
         "python -m store",
         "python -m explorer.capsule",
         "python -m explorer.report",
-        "streamlit run explorer/app.py",
+        "filterscope explore",
     )
     assert [command for command in commands_of(README) if not command.startswith(known)] == []
 

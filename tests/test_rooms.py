@@ -125,7 +125,14 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
     "store/tables/layers.py": ("store/test_main.py", "printed by `store info`"),
 }
 # Test files that stand for no module: what they test is the project.
-OF_THE_PROJECT = {"test_boundaries.py", "test_readme.py", "test_rooms.py", "test_trust.py", PAGES}
+OF_THE_PROJECT = {
+    "test_boundaries.py",
+    "test_filterscope.py",
+    "test_readme.py",
+    "test_rooms.py",
+    "test_trust.py",
+    PAGES,
+}
 OF_THE_PROJECT |= {"explorer/report/test_report.py"}
 
 

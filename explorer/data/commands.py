@@ -8,14 +8,18 @@ from explorer.example import EXAMPLE
 from store.file.manifest import mapping
 from store.file.read import Run
 
+PROBES_ALONE = "probes alone"  # the recipe of activations that came from elsewhere
 _NOT_WRITTEN = ("arch", "data", "untrained")  # written otherwise
 
 
 def same_run(run: Run, *more: str) -> str:
     """The run's own `python -m precompute` command: what is there is not computed again, `more` is added.
 
-    The example's file is part of the program: its command makes a file in runs/.
+    The example's file is part of the program: its command makes a file in runs/. "" for a run that was made from
+    activations, which no file names.
     """
+    if mapping(run.manifest.get("recipe")).get("name") == PROBES_ALONE:
+        return ""
     options = mapping(mapping(run.manifest.get("recipe")).get("options"))
     data = mapping(run.manifest.get("data"))
     words = ["--arch", str(run.manifest["network"]["arch"]), "--data", str(data.get("name"))]

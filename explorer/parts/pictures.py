@@ -9,6 +9,7 @@ from explorer.data import images, load
 from explorer.data.commands import same_run
 from explorer.data.source import FileId
 from explorer.parts import elements, page
+from store.file.read import Run
 from store.measure.top_inputs import MOST
 
 _MOST = 16  # images of a label
@@ -18,10 +19,19 @@ _MOST_FILTERS = 4  # named beside an image
 def missing(file: FileId) -> None:
     """How to have pictures of the test images."""
     st.caption(
-        "Which test images drive a filter can be seen in a run that keeps pictures of them, at most 64 pixels a side. "
-        "This adds them; what is finished is not computed again:"
+        "Which test images drive a filter can be seen in a run that keeps pictures of them, at most 64 pixels a side."
     )
-    st.code(same_run(load.open_run(file), "--thumbnails"), language=None, wrap_lines=True)
+    again(load.open_run(file), "--thumbnails")
+
+
+def again(run: Run, *more: str) -> None:
+    """The whole command that adds something to a run."""
+    command = same_run(run, *more)
+    if not command:
+        st.caption("This run was made from activations, so no command here can add them.")
+        return
+    st.caption("The run's own command adds them; what is finished is not computed again:")
+    st.code(command, language=None, wrap_lines=True)
 
 
 def of_label(file: FileId, unit: str) -> None:

@@ -9,11 +9,10 @@ from explorer import words
 from explorer.charts import afcc as charts_afcc
 from explorer.charts import layer as charts
 from explorer.data import images, load, what_if
-from explorer.data.commands import same_run
 from explorer.data.source import FileId
 from explorer.frames import afcc as frames_afcc
 from explorer.frames import layer as frames
-from explorer.parts import controls, elements, page, snippets, text
+from explorer.parts import controls, elements, page, pictures, snippets, text
 from explorer.state import View
 from store.file import afcc_results
 from store.file.afcc_results import LayerResults
@@ -67,8 +66,7 @@ def _everything() -> None:
             "This file has no test features of this layer (a packed file has none of any), so accuracies at other "
             "thresholds cannot be computed."
         )
-        st.markdown("The run's own command adds them; what is finished is not computed again:")
-        st.code(same_run(run, "--features", layer.name), language=None, wrap_lines=True)
+        pictures.again(run, "--features", layer.name)
     snippets.python_of_layer(
         "kept = afcc_mask(measured.cluster_of)  # (filter, label)",
         *(
@@ -261,8 +259,8 @@ def _retrained() -> None:
     st.subheader("Trained again")
     results = afcc_results.of_layer(layer.record)
     if results is None:
-        st.caption("The run has not trained the masked probe of this layer again. Ask it to:")
-        st.code(same_run(run, "--afcc", layer.name), language=None, wrap_lines=True)
+        st.caption("The run has not trained the masked probe of this layer again.")
+        pictures.again(run, "--afcc", layer.name)
         return
     at = "-" if results.threshold is None else f"{results.threshold:g}"
     before = "-" if results.accuracy is None else f"{results.accuracy:.3f}"

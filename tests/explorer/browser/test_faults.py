@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from playwright import sync_api
 
 
-@pytest.mark.parametrize("address", ["layer?layer=10"])
+@pytest.mark.parametrize("address", ["layer?layer=10", "compare?layer=10"])
 def test_conditions_that_are_opened_late_leave_the_view_as_it_is(page: "sync_api.Page", app: str, address: str) -> None:
     """A control that was not on the page wrote Streamlit's default, 0, into it."""
     visit(page, f"{app}/{address}")

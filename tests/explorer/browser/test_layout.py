@@ -59,8 +59,6 @@ FAULTS = """() => {
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("address", PAGES)
 def test_a_page_fits(chromium: "sync_api.Browser", app: str, address: str, width: int) -> None:
-    if address.startswith("compare") and width == min(WIDTHS):
-        pytest.skip("Compare does not come to rest on a phone: an open fault")
     page = person(chromium, color_scheme="dark" if width == 1024 else "light")
     page.set_viewport_size({"width": width, "height": 1400})
     said: list[str] = []
