@@ -165,9 +165,9 @@ def test_an_order_of_outputs_that_are_not_used_is_refused(made, capfd):
 
 def test_a_network_of_ours_knows_which_labels_its_outputs_are_for(tmp_path, capfd):
     """As many labels, and others: their accuracy would be chance, and nothing would say why."""
-    common = "--arch vgg16 --data digits --labels 5 --layers 13 --device cpu"
+    common = "--arch timm:test_resnet --image-size 32 --data digits --labels 5 --layers layer4 --device cpu"
     first, second = tmp_path / "first.h5", tmp_path / "second.h5"
-    trained = f"{common} --label-seed 0 --recipe quick --epochs 1 --out {first}"
+    trained = f"{common} --label-seed 0 --weights none --epochs 1 --out {first}"
     status, _, errors = run_here(trained.split(), capfd)
     assert status == 0, errors
     network = first.with_suffix(".work") / "network.ckpt"
