@@ -20,6 +20,8 @@ Weights = Literal["clusters", "all"]  # of a probe: those of its filters' cluste
 NullChoice = Literal["none", nulls.Null]
 Style = Literal["fields", "clipped", "permuted", "images"]  # of the gallery
 Scope = Literal["file", "folder"]
+Pin = tuple[str, int]  # layer and filter
+MOST_PINS = 8
 Range = tuple[int, int] | None  # from and to, both included; None: any
 _CHOICES = {
     "order": ScanOrder, "gauge": Gauge, "average": Average, "style": Style, "sort": FilterSort, "label_sort": LabelSort,
@@ -61,6 +63,7 @@ class View:
     seed: int = 0  # of that order, where it is random
     weights: Weights = "clusters"  # of the silencing curve
     test_input: int = 0
+    pins: tuple[Pin, ...] = ()  # filters that stay in view, in the order in which they were pinned
     scope: Scope = "file"  # what the claims are tested on: the open file, or all runs of its folder
     kind: str = ""  # of runs that stand together, by the name of one of its files
 
@@ -73,6 +76,7 @@ def to_address(view: View) -> dict[str, str]:
     """
     default = View()
     values = {field.name: getattr(view, field.name) for field in fields(view)}
+    values["pins"] = ",".join(f"{layer}/{number}" for layer, number in view.pins) or default.pins
     return {name: _written(value) for name, value in values.items() if value != getattr(default, name)}
 
 
@@ -104,6 +108,9 @@ def from_address(parameters: Mapping[str, str]) -> View:
     low, _, high = parameters.get("maximum", "").partition("~")
     if _is_finite(low) and _is_finite(high) and float(low) <= float(high):
         values["maximum"] = (float(low), float(high))
+    pins = [pin.rpartition("/") for pin in parameters.get("pins", "")[:1024].split(",")]
+    known = dict.fromkeys((layer, int(number)) for layer, _, number in pins if layer and _is_whole(number))
+    values["pins"] = tuple(known)[:MOST_PINS]
     for name, kind in _CHOICES.items():
         if parameters.get(name) in get_args(kind):
             values[name] = parameters[name]
@@ -131,6 +138,9 @@ def fitted(view: View, run: Run) -> View:
         label=min(view.label, run.n_labels - 1),
         holds=view.holds if view.holds < run.n_labels else -1,
         silenced=min(view.silenced, run.layers[layer].n_filters),
+        pins=tuple(
+            (name, number) for name, number in view.pins if name in run.layers and number < run.layers[name].n_filters
+        ),
         test_input=min(view.test_input, int(run.test_inputs.sum()) - 1),
     )
 

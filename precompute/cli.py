@@ -35,7 +35,7 @@ def main(method: "Method") -> int:
 
         world = World.of_environment()
         command = shlex.join([*world.command, *(a for a in sys.argv[1:] if a not in stopping.done_with)])
-        say(f"stopped ({stopped}). What is done is kept; the same command goes on:\n  {command}", world)
+        say(stopped.words(command, sys.argv[1:]), world)
         return stopped.exit_status
     except KeyboardInterrupt:  # before `Stopping` stands ready
         return 130

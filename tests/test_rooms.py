@@ -27,6 +27,7 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
     "explorer/app.py": (PAGES, "every page is opened through it"),
     "explorer/matrix/corner.js": ("explorer/matrix/test_matrix.py", "one component, in Python and JavaScript"),
     "explorer/matrix/strip.js": ("explorer/browser/test_filter.py", "images below Figure 1 need a browser"),
+    "explorer/parts/pins.py": ("explorer/browser/test_filter.py", "pinned and unpinned in a browser"),
     "explorer/parts/pictures.py": ("explorer/browser/test_filter.py", "images are looked at in a browser"),
     "explorer/matrix/layout.js": ("explorer/matrix/test_matrix.py", "one component, in Python and JavaScript"),
     "explorer/names.js": ("explorer/browser/test_faults.py", "names for screen readers need a browser"),

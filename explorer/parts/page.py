@@ -76,7 +76,7 @@ def problems_as_messages() -> Iterator[None]:
         st.error("There is nothing to show here.")
         text.plain(str(error))
         st.markdown("Start it with a result file or a folder of them:")
-        st.code("streamlit run explorer/app.py -- --store PATH", language=None)
+        st.code("filterscope explore PATH", language=None)
     except FormatError as error:
         is_being_written = BEING_WRITTEN in str(error)
         reason = (

@@ -14,7 +14,7 @@ from explorer.data.source import FileId
 from explorer.frames import layer as frames
 from explorer.matrix import live_matrix
 from explorer.matrix.pack import sample_of
-from explorer.parts import controls, elements, page, pictures, snippets, text
+from explorer.parts import controls, elements, page, pictures, pins, snippets, text
 from store.measure.gauge import AS_TRAINED
 from store.measure.layer import LayerMeasure, scan_order
 
@@ -42,6 +42,7 @@ def _filter() -> None:
             "Next", on_click=lambda: page.change(filter=min(last, view.filter + 1)), disabled=view.filter == last,
             icon=":material/arrow_forward:", width="content",
         )  # fmt: skip
+        pins.toggle(view.layer, view.filter)
     view = page.view()
 
     measured = load.measured(file, view.layer, view.threshold, view.order, view.gauge)
@@ -64,6 +65,7 @@ def _filter() -> None:
         strip=strip,
         on_release=lambda threshold: page.change(threshold=threshold),
     )
+    pins.row(run)
     if strip is None:
         page.folded("Test images that drive it", "images", lambda: pictures.missing(file))
     st.subheader(f"This {unit}")

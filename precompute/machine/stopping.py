@@ -3,7 +3,7 @@
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from precompute.machine.distributed import World
 
 EXIT_STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143}
+_PLANS = {"--dry-run", "--plan", "--list-taps"}  # these make nothing
 _SOON = 0.05  # seconds: Python is out of whatever lost the exception by then, or loses it once more
 
 
@@ -21,6 +22,16 @@ class Stopped(BaseException):
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name)
         self.exit_status = EXIT_STATUS[signal.Signals(number)]
+
+    def words(self, command: str, arguments: Sequence[str]) -> str:
+        """What a person is told: how the command, which was started with these arguments, goes on."""
+        is_plan = not _PLANS.isdisjoint(arguments)
+        left = (
+            "Nothing was made; the same command starts again"
+            if is_plan
+            else ("What is done is kept; the same command goes on")
+        )
+        return f"stopped ({self}). {left}:\n  {command}"
 
 
 class Stopping:

@@ -43,7 +43,7 @@ def main() -> int:
             return 1
     except Stopped as stopped:
         command = shlex.join(["python", "-m", "precompute.sweep", *arguments])
-        say(f"stopped ({stopped}). What is done is kept; the same command goes on:\n  {command}")
+        say(stopped.words(command, arguments))
         return stopped.exit_status
     except KeyboardInterrupt:  # before `Stopping` stands ready
         return 130

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 pl = pytest.importorskip("polars", reason="polars is in the extra [explore]")
 pytest.importorskip("altair", reason="altair is in the extra [explore]")
 from explorer.state import (
+    MOST_PINS,
     FilterSort,
     LabelSort,
     NullChoice,
@@ -102,3 +103,11 @@ def test_the_default_layer_has_the_best_accuracy_or_is_the_deepest(tmp_path: Pat
     for layer in run.layers.values():
         layer.record["test_accuracy"] = "unknown"
     assert default_layer(run).name == "10"
+
+
+def test_pins_are_in_the_address():
+    view = View(pins=(("10", 156), ("features.4/x", 3)))
+    assert to_address(view) == {"pins": "10/156,features.4/x/3"}
+    assert from_address(to_address(view)) == view
+    assert from_address({"pins": "10/-1,10,/3,7/2,7/2,,8/x"}).pins == (("7", 2),)
+    assert len(from_address({"pins": ",".join(f"7/{k}" for k in range(99))}).pins) == MOST_PINS

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import h5py
 import pytest
 
-from tests.browser import eventually, settle
+from tests.browser import at_rest, eventually, settle
 from tests.explorer.browser.person import arrive, heading, parameters, person, visit, wait_for_address
 from tests.explorer_runs import make_run, served
 
@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize("address", ["layer?layer=10", "compare?layer=10"])
 def test_conditions_that_are_opened_late_leave_the_view_as_it_is(page: "sync_api.Page", app: str, address: str) -> None:
     """A control that was not on the page wrote Streamlit's default, 0, into it."""
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
     visit(page, f"{app}/{address}")
+    at_rest(page.locator("[data-testid=stSelectbox]").filter(has_text="Sort by"))
+    page.get_by_role("combobox", name="Sort by").click()
     page.get_by_role("combobox", name="Sort by").fill("noise")
     eventually(page, page.get_by_role("option").count, 1)
     page.keyboard.press("Enter")
@@ -30,6 +34,7 @@ def test_conditions_that_are_opened_late_leave_the_view_as_it_is(page: "sync_api
     settle(page)
     assert float(page.get_by_role("spinbutton", name="Maximum, to").input_value()) > 0
     assert parameters(page) == before
+    assert not [text for text in said if "fragmentId" in text]
 
 
 def test_conditions_of_an_address_stay_when_they_are_opened(page: "sync_api.Page", app: str) -> None:

@@ -100,3 +100,21 @@ def test_a_label_its_images_and_the_gallery_of_images(page: "sync_api.Page", app
     visit(page, f"{app}/layer?store=pictures.h5&layer=7&style=images")
     eventually(page, lambda: page.get_by_text("nine test images").count(), 1)
     assert page.get_by_text("--thumbnails").count() == 0
+
+
+def test_filters_of_two_layers_are_pinned_side_by_side(page: "sync_api.Page", app: str) -> None:
+    visit(page, f"{app}/filter?store=run.h5&layer=7&filter=3")
+    page.get_by_role("button", name="Pin", exact=True).click()
+    wait_for_address(page, r"pins=7%2F3")
+    visit(page, f"{app}/filter?store=run.h5&layer=10&filter=5&pins=7/3")
+    page.get_by_role("button", name="Pin", exact=True).click()
+    wait_for_address(page, r"pins=7%2F3%2C10%2F5")
+    pinned = page.locator(".st-key-pins")
+    eventually(page, pinned.locator("img").count, 2)
+    assert "Layer 7, filter 3" in pinned.inner_text() and "Layer 10, filter 5" in pinned.inner_text()
+    settle(page)
+    pinned.get_by_role("button", name="Open").first.click()
+    eventually(page, lambda: page.locator(".fs-heading").inner_text(), "Layer 7, filter 3")
+    settle(page)
+    pinned.get_by_role("button", name="Unpin").last.click()
+    eventually(page, pinned.locator("img").count, 1)

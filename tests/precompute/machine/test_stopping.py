@@ -127,3 +127,15 @@ def test_what_else_is_lost_is_said_as_before() -> None:
         sys.unraisablehook = before
     assert reference() is None
     assert isinstance(said[0].exc_value, ZeroDivisionError)
+
+
+@pytest.mark.parametrize("words", [["--dry-run"], ["--plan"], ["--list-taps"]])
+def test_a_plan_that_is_stopped_has_kept_nothing(words: list[str]) -> None:
+    told = Stopped(signal.SIGINT).words("python -m precompute --plan", words)
+    assert told == "stopped (SIGINT). Nothing was made; the same command starts again:\n  python -m precompute --plan"
+
+
+def test_a_dry_run_that_is_stopped_says_so(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("precompute.cli.run", lambda *_: signal.raise_signal(signal.SIGTERM))
+    status, _, errors = run_here(["--data", "digits", "--dry-run"], capfd)
+    assert status == 143 and "kept" not in errors and "starts again" in errors
