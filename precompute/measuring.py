@@ -229,6 +229,11 @@ def _flat(layer: str, which: str, given: ArrayLike, n_inputs: int) -> tuple[Tens
     """(inputs, units * positions), without a copy, and (units, height, width)."""
     array = given if isinstance(given, Tensor) else np.asanyarray(given)
     if isinstance(array, np.ndarray):
+        if array.dtype.kind == "V":
+            raise Problem(
+                f"activations, {layer}, {which}: bytes of no type ({array.dtype.str}), as NumPy saves JAX's bfloat16; "
+                "make them float32 before they are saved"
+            )
         if array.dtype.kind != "f" or not array.dtype.isnative:
             raise Problem(f"activations, {layer}, {which}: {array.dtype}; expected floating-point numbers")
         with warnings.catch_warnings(action="ignore"):  # it may not be written to: nothing here writes
