@@ -121,6 +121,7 @@ def test_what_stands_there_of_something_else_is_kept(given: dict[str, Any], tmp_
     assert out.read_bytes() != before
 
 
+BARE = tuple(array.astype(np.float16).view("V2") for array in drawn((3,), 0))  # as bfloat16 comes out of a file
 INFINITE = tuple(np.where(array > 1, np.float32("inf"), array) for array in drawn((3,), 0))
 
 
@@ -136,6 +137,7 @@ INFINITE = tuple(np.where(array > 1, np.float32("inf"), array) for array in draw
         ({"activations": {"a/b": drawn((3,), 0)}}, "'a/b' is no name of a layer"),
         ({"activations": {"a": (drawn((3,), 0)[0], drawn((4,), 0)[1])}}, "a: .* a training input, .* a test input"),
         ({"activations": {"a": drawn((3,), 0)[::-1]}}, r"a, train: shape \(60, 3\); expected \(120, units\)"),
+        ({"activations": {"a": BARE}}, "a, train: bytes of no type .*V2.* make them float32"),
         ({"activations": {"a": tuple(x.astype(int) for x in drawn((3,), 0))}}, "a, train: int64; expected floating"),
         (
             {"activations": {"a": INFINITE}},
