@@ -98,7 +98,6 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
     "precompute/networks/attention.py": ("precompute/networks/test_timm_models.py", "heads are of a model"),
     "precompute/networks/choose.py": ("precompute/networks/test_timm_models.py", "taps are of a model"),
     "precompute/networks/main_path.py": ("precompute/networks/test_stages.py", "on which stages end"),
-    "precompute/networks/outputs.py": ("precompute/test_in_memory.py", "the classifier of somebody's network"),
     "precompute/networks/vgg16.py": ("precompute/networks/test_models.py", "against the published sizes"),
     "precompute/cli.py": ("precompute/test_main_bad_input.py", "what a person is told of what goes wrong"),
     "precompute/plan.py": ("precompute/test_main.py", "a plan against the run that it planned"),

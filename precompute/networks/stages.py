@@ -144,6 +144,9 @@ def _steady_blocks(looked: Looked, blocks: list[Place]) -> list[Place]:
 def _chain(looked: Looked, call: Call) -> list[Call]:
     """The blocks in a row of blocks, which a container holds; the call itself where it is a block."""
     kids = [kid for kid in call.inside if kid.n_mixing >= BLOCK and looked.places_of(kid)]
+    if len(kids) == 1:  # a row with something around it, as torchvision's transformers have
+        row = _chain(looked, kids[0])
+        return row if len(row) > 1 else [call]
     alike = [kid for kid in kids if type(kid.module) is type(kids[0].module)]
     fed = all(any(x is y for x in after.inputs for y in before.outputs) for before, after in itertools.pairwise(kids))
     return [one for kid in kids for one in _chain(looked, kid)] if len(alike) > 1 and fed else [call]
