@@ -186,6 +186,7 @@ def prepare(options: Options, stopping: Stopping, world: World = ALONE) -> Job:
             recipe.record(options),
             images.checksums if images is not None and world.is_first else None,  # which alone compares them
             origin.get("sha256"),
+            images.label_names if images is not None else None,
         ),
         stopping=stopping,
         data=images,

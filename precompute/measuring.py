@@ -47,7 +47,7 @@ class ProbeOptions:
 
 
 def measure_activations(
-    activations: Mapping[str, tuple[ArrayLike, ArrayLike]],
+    activations: Mapping[str, Sequence[ArrayLike | Tensor]],
     train_labels: ArrayLike,
     test_labels: ArrayLike,
     *,
@@ -73,7 +73,7 @@ def measure_activations(
     The file is replaced after each layer. Called again after a stop, layers that are there are not measured again.
     Raises Problem that names the argument; OSError where the file cannot be written.
     """
-    given = _Given.of(activations, train_labels, test_labels, label_names, superclasses)
+    given = Given.of(activations, train_labels, test_labels, label_names, superclasses)
     unknown = [layer for layer in features if layer not in given.layers]
     if unknown:
         raise Problem(f"features: there is no layer {', '.join(unknown)}; there are {', '.join(given.layers)}")
@@ -86,7 +86,7 @@ def measure_activations(
 
 
 @dataclass(frozen=True)
-class _Given:
+class Given:
     """Activations and labels that fit together."""
 
     layers: dict[str, tuple[Tensor, Tensor]]  # (inputs, units * positions) each
@@ -99,12 +99,12 @@ class _Given:
     @classmethod
     def of(
         cls,
-        activations: Mapping[str, tuple[ArrayLike, ArrayLike]],
+        activations: Mapping[str, Sequence[ArrayLike | Tensor]],
         train_labels: ArrayLike,
         test_labels: ArrayLike,
         label_names: Sequence[str] | None,
         superclasses: Sequence[str] | None,
-    ) -> "_Given":
+    ) -> "Given":
         train, test = _labels("train_labels", train_labels), _labels("test_labels", test_labels)
         n_labels = int(max(train.max(), test.max())) + 1 if label_names is None else len(label_names)
         for which, labels in (("train_labels", train), ("test_labels", test)):
@@ -134,7 +134,7 @@ class _Given:
 
 
 def measure_given(
-    given: _Given,
+    given: Given,
     out: Path,
     manifest: dict[str, Any],
     about: Mapping[str, dict[str, Any]],

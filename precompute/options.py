@@ -13,6 +13,7 @@ import tyro
 
 from precompute.messages.problem import Problem
 
+POOL = re.compile(r"(?P<paper>7x7)|none|(?P<how>avg|max):(?P<side>[1-9]\d{0,3})")
 ARCHS = ("vgg16", "efficientnet_b0")  # those of the paper; timm:NAME stands for any of timm's
 DATA_SETS = ("digits", "cifar10", "cifar100", "imagenet", "folder")
 LAYOUTS = {  # data set that is never downloaded -> what --data-dir must hold
@@ -99,12 +100,16 @@ class Options:
     convolutional layer is tapped after its ReLU. For efficientnet_b0 the ends of its stages with stride 2:
     1 3 4 5 7 9, of 1 to 9. For timm:NAME see --list-taps."""
     taps: Annotated[tuple[str, ...], optional("MODULE ...")] = ()
-    """For timm:NAME: the modules to tap, by their paths. Default: the ends of its stages, or its blocks."""
+    """For timm:NAME: the modules to tap, by their paths. Default: the ends of its stages, or its blocks, and `head`,
+    what the classifier reads."""
     unit: Annotated[Literal["node", "head"] | None, optional("node|head")] = None
     """For a transformer: what gets a field matrix, one node of a block's output (the default), or one attention head's
     output before its projection."""
+    pool: Annotated[str | None, optional("7x7|avg:S|max:S|none")] = None
+    """Pool what is tapped: avg:S or max:S in windows of SxS, 7x7 as the paper (avg:7), none. Default: the paper's for
+    its networks, averages that leave at most 16x16 positions for timm's; `head` is pooled as the classifier has it."""
     list_taps: Annotated[bool, optional()] = False
-    """Print the layers with the number of units, their size, the probe's inputs and the pooling, and stop."""
+    """Print the layers with their modules, units, the probe's inputs, the pooling and why they are tapped, and stop."""
     image_size: Annotated[int | None, optional("N")] = None
     """Bring images to so many pixels a side. Default: what the network is for, 32 for vgg16, mostly 224 for timm's."""
     weights: Annotated[str | None, optional("hub|none|PATH")] = None
@@ -185,6 +190,10 @@ def parse(arguments: list[str]) -> Options:
         raise Problem(
             f"--arch {options.arch}: unknown network; there are {', '.join(ARCHS)} and timm:NAME, "
             f"as timm:{options.arch} where timm has it"
+        )
+    if options.pool is not None and not POOL.fullmatch(options.pool):
+        raise Problem(
+            f"--pool {options.pool}: expected 7x7 (the paper's averages), avg:S or max:S with windows of SxS, or none"
         )
     if options.data not in DATA_SETS:
         raise Problem(f"--data {options.data}: unknown data set; there are {', '.join(DATA_SETS)}")
@@ -285,6 +294,7 @@ def output_path(options: Options) -> Path:
     parts += [options.recipe] if options.recipe == "quick" and options.data != "digits" else []
     parts += ["depths" + options.depths.replace(":", "x").replace(",", "-")] if options.depths is not None else []
     parts += [options.unit] if options.unit is not None else []
+    parts += ["pool" + options.pool.replace(":", "")] if options.pool is not None else []
     parts += [options.checkpoint.stem] if options.checkpoint is not None else []
     parts += [Path(options.weights).stem] if options.weights not in (None, "hub") and not options.untrained else []
     parts += ["untrained"] if options.untrained else []

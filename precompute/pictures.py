@@ -1,4 +1,4 @@
-"""Pictures of the test images that drive filters."""
+"""Pictures of the test images that drive filters, as many as the file has room for."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -149,7 +149,7 @@ def quantify_filters(
 ) -> LayerContent:
     """Stage 3: the field matrix of every filter of a layer."""
     n_filters, height, width = plan.shapes[tap.layer]
-    about = {"unit": tap.unit, "pooling": tap.pool, "module": tap.module, "filter_size": [height, width]}
+    about = {"unit": tap.unit, "pooling": tap.pool, "module": tap.where, "filter_size": [height, width]}
     content = quantify(_activations(job, data, recorded, tap, n_filters), probed, job.options.seed, about)
     if tap.layer in job.features:
         content.test_features = test_features(recorded, tap, n_filters)

@@ -84,6 +84,7 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
         "precompute/networks/checkpoints/test_schemes.py",
         "what is said where no scheme fits",
     ),
+    "benchmarks/doubts.py": ("benchmarks/test_results.py", "blocks of README and docs/, all made by one command"),
     "precompute/__init__.py": ("precompute/test_measuring.py", "what people import from it"),
     "precompute/one_layer.py": ("precompute/test_measuring.py", "stages 2 and 3, of arrays alone"),
     "precompute/job.py": ("precompute/test_main.py", "what a run is, as its command makes it"),
@@ -94,8 +95,10 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
     "precompute/machine/device.py": ("precompute/training/test_loop_gpu.py", "what differs on a GPU"),
     "precompute/messages/wording.py": ("precompute/test_main.py", "its words are in what a run prints"),
     "precompute/networks/arch.py": ("precompute/networks/test_models.py", "a record that they fill"),
-    "precompute/networks/listing.py": ("precompute/networks/test_taps.py", "a table of the taps"),
-    "precompute/networks/timm_taps.py": ("precompute/networks/test_timm_models.py", "taps are of a model"),
+    "precompute/networks/attention.py": ("precompute/networks/test_timm_models.py", "heads are of a model"),
+    "precompute/networks/choose.py": ("precompute/networks/test_timm_models.py", "taps are of a model"),
+    "precompute/networks/main_path.py": ("precompute/networks/test_stages.py", "on which stages end"),
+    "precompute/networks/outputs.py": ("precompute/test_in_memory.py", "the classifier of somebody's network"),
     "precompute/networks/vgg16.py": ("precompute/networks/test_models.py", "against the published sizes"),
     "precompute/cli.py": ("precompute/test_main_bad_input.py", "what a person is told of what goes wrong"),
     "precompute/plan.py": ("precompute/test_main.py", "a plan against the run that it planned"),
@@ -135,10 +138,11 @@ OF_THE_PROJECT |= {"explorer/report/test_report.py"}
 
 
 def modules() -> list[str]:
-    """Every file of the packages that holds code, and benchmarks/results.py, whose numbers README shows."""
+    """Every file of the packages that holds code, and of benchmarks/ those whose numbers README and docs/ show."""
     found = [path for name in BUILDINGS for kind in ("*.py", "*.js") for path in (ROOT / name).rglob(kind)]
     holds_code = [path for path in found if path.suffix == ".js" or _holds_code(path)]
-    return sorted(path.relative_to(ROOT).as_posix() for path in [*holds_code, ROOT / "benchmarks" / "results.py"])
+    shown = [ROOT / "benchmarks" / name for name in ("results.py", "doubts.py", "families.py")]
+    return sorted(path.relative_to(ROOT).as_posix() for path in [*holds_code, *shown])
 
 
 def _holds_code(path: Path) -> bool:

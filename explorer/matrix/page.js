@@ -155,7 +155,7 @@ export function buildPage() {
       row.hidden = !box && (k !== Math.min(LISTED, boxes.length) || (k > 0 && boxes.length <= LISTED));
       if (row.hidden) return;
       const held = box ? Array.from(labels.subarray(box[0], box[0] + box[1])) : [];
-      const groups = layer.superclasses.length ? [...new Set(held.map((i) => layer.superclasses[i]))] : [];
+      const groups = layer.superclasses.length ? [...new Set(held.map((i) => layer.superclasses[i]))].filter(Boolean) : [];
       const rest = k === 0 ? "none at this threshold" : `and ${boxes.length - LISTED} more`;
       const names = box ? held.map((i) => layer.names[i]).join(" · ") : rest;
       const known = box && shares[k] !== null ? ` found in ${Math.round(100 * shares[k])}% of resamples` : "";

@@ -27,16 +27,23 @@ class Workspace:
     What is there of another is never overwritten unasked.
     images: the checksums of the images that are used, as a result's manifest has them in `data`.
     weights: the checksum of the file that the network starts from, if it does.
+    label_names: of the network's outputs, for who probes the trained network elsewhere.
     """
 
     def __init__(
-        self, out: Path, recipe: dict[str, Any], images: dict[str, str] | None = None, weights: str | None = None
+        self,
+        out: Path,
+        recipe: dict[str, Any],
+        images: dict[str, str] | None = None,
+        weights: str | None = None,
+        label_names: list[str] | None = None,
     ) -> None:
         self.out = out
         self.folder = out.with_suffix(".work")
         self.recipe = json.loads(json.dumps(recipe))  # as a result holds it, so that the two can be compared
         self.images = images or {}
         self.weights = weights
+        self.label_names = label_names or []
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -113,6 +120,7 @@ class Workspace:
 
     def save_training(self, name: str, state: dict[str, Any]) -> None:
         made_from = {"recipe": self.recipe, "images": self.images, "weights": self.weights}
+        made_from |= {"label_names": self.label_names} if self.label_names else {}
         checkpoint.save(self._checkpoint(name), made_from | {"training": state})
 
     def pixel_file(self, split: str) -> Path:

@@ -125,7 +125,10 @@ def _labels_of(folder: Path) -> _Labels:
     if len(places) < 2:
         found = f"one folder, {places[0].name}/" if places else "no folders"
         found += f", and {counted(len(beside), 'image')} outside" if beside else ""
-        raise Problem(f"{folder}: holds {found}; expected a folder of images for each label, at least 2")
+        raise Problem(
+            f"{folder}: holds {found}; expected a folder of images for each label, at least 2, or another "
+            "form of docs/inputs.md"
+        )
     if len(places) > MAX_LABELS:
         raise Problem(f"{folder}: holds {len(places)} folders, one a label; a result has room for {MAX_LABELS}")
     found_below: dict[str, list[Below]] = {}

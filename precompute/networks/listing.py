@@ -1,21 +1,22 @@
 """--list-taps: where a network can be tapped, as a table."""
 
+from precompute.networks.choose import tap_shapes_of
 from precompute.networks.models import find_arch
-from precompute.networks.taps import tap_shapes
 from precompute.options import Options
 from store.tables.printable import aligned
 
+_HEADS = ("layer", "module", "kind", "unit", "N_f", "F_s", "FC_s", "pooling", "by default", "why")
+
 
 def list_taps(options: Options) -> str:
-    """One line a layer: units, their size, the probe's inputs, and the pooling before it. Raises Problem."""
+    """One line a layer: where, what kind of place, its units and positions, the pooling, and why. Raises Problem."""
     arch = find_arch(options)
-    shapes = tap_shapes(arch.on_meta(), list(arch.taps.values()), (3, arch.side, arch.side))
-    rows = [("layer", "module", "unit", "N_f", "F_s", "FC_s", "pooling", "by default")]
-    for layer, (n_units, height, width) in shapes.items():
-        tap = arch.taps[layer]
-        pooling = f"{tap.pool}x{tap.pool} average" if tap.pool > 1 else "-"
-        size, inputs = f"{height}x{width}", str(n_units * height * width)
-        rows.append(
-            (layer, tap.module, tap.unit, str(n_units), size, inputs, pooling, "yes" if layer in arch.layers else "")
-        )
+    shapes = tap_shapes_of(arch, list(arch.taps.values()))
+    rows = [_HEADS]
+    for layer, tap in arch.taps.items():
+        n_units, height, width = shapes[layer]
+        pooling = f"{tap.pool}x{tap.pool} {tap.pooling}" if tap.pool > 1 else "-"
+        numbers = (str(n_units), f"{height}x{width}", str(n_units * height * width))
+        default = "yes" if layer in arch.layers else ""
+        rows.append((layer, tap.where, tap.kind, tap.unit, *numbers, pooling, default, tap.why))
     return "\n".join([f"{arch.name}, images of {arch.side}x{arch.side}", *aligned(rows, left=len(rows[0]))])

@@ -6,12 +6,17 @@ The paper's VGG-16 is ours (`vgg16`); its EfficientNet-B0 and every other networ
 from precompute.messages.problem import Problem
 from precompute.networks import vgg16
 from precompute.networks.arch import Arch
+from precompute.networks.pooling import with_pool
 from precompute.networks.taps import Tap
 from precompute.options import Options
 
 
 def find_arch(options: Options) -> Arch:
-    """The network of --arch. Raises Problem."""
+    """The network of --arch, its taps pooled as asked for. Raises Problem."""
+    return with_pool(_find(options), options.pool)
+
+
+def _find(options: Options) -> Arch:
     if options.arch == "vgg16":
         if options.image_size not in (None, vgg16.SIDE):
             raise Problem(

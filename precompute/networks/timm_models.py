@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from precompute.messages.problem import Problem
-from precompute.networks import timm_taps
+from precompute.networks import choose
 from precompute.networks.arch import Arch
-from precompute.networks.taps import Tap
+from precompute.networks.taps import HEAD, Tap
 from precompute.options import Options
 
 # The paper's stages: the stem, seven stages of blocks, the last convolution. (timm's `features_only` taps before some
@@ -37,9 +37,14 @@ def efficientnet_b0(options: Options) -> Arch:
             pretrained=partial(_shallower, depths, arch.pretrained),
         )
     without_9 = depths.get("9") == 0
-    raw = [Tap(stage, module) for stage, module in _STAGES.items() if not (without_9 and stage == "9")]
-    sides = {stage: shape[1] for stage, shape in timm_taps.shapes(arch, raw).items()}
+    raw = [
+        Tap(stage, module, kind="stage end", why=f"the paper's stage {stage}")
+        for stage, module in _STAGES.items()
+        if not (without_9 and stage == "9")
+    ]
+    sides = {stage: shape[1] for stage, shape in choose.tap_shapes_of(arch, raw).items()}
     taps = {tap.layer: replace(tap, pool=min(_POOL, sides[tap.layer])) for tap in raw}
+    taps[HEAD] = choose.classifier_input(choose.look(arch), "filter")
     # "the images were normalized by subtracting the average value of each color and dividing by its standard
     # deviation. This varies by the size of the training set that was used"
     stages = (*_STRIDE_2[:-1], "8") if without_9 else _STRIDE_2
@@ -79,9 +84,20 @@ def _shallower(depths: dict[str, int], build: Callable[..., nn.Module], n_labels
 
 def any_network(options: Options) -> Arch:
     """The network of --arch timm:NAME, tapped where --taps says or at the ends of its stages. Raises Problem."""
-    arch = replace(_arch(options.arch.removeprefix("timm:"), options.image_size), name=options.arch)
-    taps = timm_taps.choose(arch, options.taps, options.unit)
-    return replace(arch, taps={tap.layer: tap for tap in taps}, layers=tuple(tap.layer for tap in taps))
+    name = options.arch.removeprefix("timm:")
+    own_size = replace(_arch(name, None), name=options.arch)
+    arch = own_size
+    if options.image_size is not None and options.image_size != own_size.side:
+        arch = replace(_arch(name, options.image_size), name=options.arch)
+    taps, layers = choose.choose(arch, own_size, options.taps, options.unit, named_by_timm)
+    return replace(arch, taps={tap.layer: tap for tap in taps}, layers=tuple(layers))
+
+
+def named_by_timm(network: nn.Module) -> tuple[str, ...]:
+    """The modules that timm's `feature_info` names, which are not always in the network, or where its stages end."""
+    information = getattr(network, "feature_info", None)
+    entries = getattr(information, "info", information) or []
+    return tuple(dict.fromkeys(str(entry["module"]) for entry in entries if entry.get("module")))
 
 
 def _arch(name: str, image_size: int | None) -> Arch:

@@ -1,8 +1,10 @@
 """VGG-16 as the paper has it, and its layers."""
 
+from dataclasses import replace
+
 from torch import Tensor, nn
 
-from precompute.networks.taps import Tap
+from precompute.networks.taps import HEAD, Tap
 
 # Filters of the 13 convolutional layers, in the blocks that end with 2x2 max-pooling.
 _BLOCKS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
@@ -44,11 +46,14 @@ class VGG16(nn.Module):
 
 
 def taps() -> dict[str, Tap]:
-    """All 13 layers: after the max-pooling where there is one, else after the ReLU."""
+    """All 13 layers, after the max-pooling where there is one, else after the ReLU; and what the last one reads."""
     found, layer = {}, 0
     for block in _BLOCKS:
         for place in range(1, len(block) + 1):
             layer += 1
-            kind = "pool" if place == len(block) else "relu"
-            found[str(layer)] = Tap(str(layer), f"features.{kind}{layer}")
-    return found
+            ends = place == len(block)
+            module = f"features.{'pool' if ends else 'relu'}{layer}"
+            kind = "after pooling" if ends else "layer"
+            found[str(layer)] = Tap(str(layer), module, kind=kind, why=f"the paper's layer {layer}")
+    head = Tap(HEAD, "output", "node", "filters last", classifiers=("output",))
+    return found | {HEAD: replace(head, kind="classifier's input", why="what output reads")}

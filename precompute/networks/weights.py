@@ -11,8 +11,9 @@ from torch import nn
 from precompute.messages.problem import Problem, one_line
 from precompute.networks import class_order
 from precompute.networks.arch import Arch
-from precompute.networks.checkpoints import fitting, reading
+from precompute.networks.checkpoints import fitting, preprocessing, reading, values
 from precompute.networks.checkpoints.choosing import Candidate, State, candidates
+from precompute.networks.checkpoints.preprocessing import Scaling
 from precompute.options import WEIGHTS, Options
 
 
@@ -50,6 +51,7 @@ class Start:
     said: dict[str, str]  # which set of the file's it is, as a manifest says it
     labels: tuple[str, ...]  # of its outputs, in their order, where the file says it
     trainer: str  # what has trained it, as far as the file tells: "timm", "filterscope" or ""
+    scaling: Scaling | None = None  # what it wants images normalised by, where that is told
 
 
 def of_file(options: Options, arch: Arch) -> Start | None:
@@ -65,20 +67,22 @@ def of_file(options: Options, arch: Arch) -> Start | None:
     averaged = True if options.ema else False if options.no_ema else None
     fitted = fitting.fit(path, found, arch, kind == "checkpoint", averaged)
     labels = class_order.labels_of(loaded) or class_order.labels_beside(path)
-    return Start(fitted.state, fitting.said_of(fitted), labels, class_order.trainer_of(loaded))
+    scaling = preprocessing.beside(path) or fitted.scaling
+    return Start(fitted.state, fitting.said_of(fitted), labels, class_order.trainer_of(loaded), scaling)
 
 
 def scaled(options: Options, arch: Arch, start: Start | None, epochs: int) -> Arch:
     """The network with the mean and std that its images are normalised by.
 
-    Those asked for; else, where weights of a file are probed as they are, what its library normalises by. A network
-    that is trained here, or was by a run of ours, sees images as the paper says.
+    Those asked for; else, where weights of a file are probed as they are, what a file beside them or the library that
+    they are from normalises by. A network that is trained here, or was by a run of ours, sees images as the paper says.
     """
     if options.mean:
         return replace(arch, pixel_mean=options.mean, pixel_std=options.std)
-    if start is None or epochs or start.trainer == "filterscope" or arch.own_scaling is None:
+    own = start.scaling or arch.own_scaling if start is not None else None
+    if start is None or epochs or start.trainer == "filterscope" or own is None:
         return arch
-    mean, std = arch.own_scaling
+    mean, std = own
     return replace(arch, pixel_mean=mean, pixel_std=std)
 
 
@@ -133,23 +137,11 @@ def _path(options: Options, kind: str) -> Path | None:
     return options.checkpoint if kind == "checkpoint" else Path(options.weights or "") if kind == "file" else None
 
 
-def read(path: Path) -> State:
-    """The largest set of weights in a file, under the file's names. Runs no code from it. Raises Problem, OSError."""
-    return max(_checked(path, reading.read(path)), key=lambda one: len(one.state)).state
-
-
 def _checked(path: Path, loaded: Any) -> list[Candidate]:
     found = candidates(loaded)
     if not found:
         raise Problem(f"{path}: holds no state dict (names of parameters and their tensors)")
-    for candidate in found:
-        for name, value in candidate.state.items() if candidate.place.count("*") == 0 else ():
-            if value.is_complex():
-                raise Problem(f"{path}: {name} holds complex numbers, which no network here has")
-            if value.is_floating_point() and not value.float().isfinite().all():
-                raise Problem(
-                    f"{path}: {name} holds numbers that are not finite: it is damaged, or its training failed"
-                )
+    values.check(path, found)
     return found
 
 

@@ -20,6 +20,7 @@ NETWORKS = {
     "timm:mobilenetv3_small_100": ("filter", {"bn1": (16, 256), "blocks.5": (576, 1)}),
     "timm:vit_tiny_patch16_224": ("node", {"blocks.0": (192, 5), "blocks.11": (192, 5)}),
     "timm:vit_tiny_patch16_224 --unit head": ("head", {"blocks.0.attn.proj": (3, 5 * 64)}),
+    "timm:ghostnet_050 --pool max:2": ("filter", {"blocks.0": (8, 64), "head": (1280, 1)}),
     "efficientnet_b0": ("filter", {"1": (32, 9), "9": (1280, 1)}),  # pooling by at most 7x7: 16 -> 3, 1 -> 1
 }
 

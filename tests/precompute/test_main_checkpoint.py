@@ -161,3 +161,25 @@ def test_an_order_of_outputs_that_are_not_used_is_refused(made, capfd):
     status, _, errors = run_here([*command, *given], capfd)
     assert status != 0
     assert "--class-order: is for a trained network whose own outputs are used" in errors
+
+
+def test_a_network_of_ours_knows_which_labels_its_outputs_are_for(tmp_path, capfd):
+    """As many labels, and others: their accuracy would be chance, and nothing would say why."""
+    common = "--arch timm:test_resnet --image-size 32 --data digits --labels 5 --layers layer4 --device cpu"
+    first, second = tmp_path / "first.h5", tmp_path / "second.h5"
+    trained = f"{common} --label-seed 0 --weights none --epochs 1 --out {first}"
+    status, _, errors = run_here(trained.split(), capfd)
+    assert status == 0, errors
+    network = first.with_suffix(".work") / "network.ckpt"
+    status, _, errors = run_here(f"{common} --label-seed 0 --checkpoint {network} --out {second}".split(), capfd)
+    assert status == 0, errors
+    with Run(first) as run, Run(second) as again:
+        assert again.label_names == run.label_names
+        assert again.manifest["network"]["test_accuracy"] == run.manifest["network"]["test_accuracy"]
+        assert again.manifest["network"]["weights"]["class_order"] == "by name: the weights' file names its outputs"
+    other = f"{common} --label-seed 4 --checkpoint {network} --out {tmp_path / 'other.h5'}".split()
+    status, _, errors = run_here(other, capfd)
+    assert status != 0
+    assert "the weights' file names its outputs: 5 labels" in errors
+    status, _, errors = run_here([*other, "--class-order", "plain"], capfd)
+    assert status == 0, errors

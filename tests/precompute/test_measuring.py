@@ -153,9 +153,14 @@ def test_what_does_not_fit_is_refused(given: dict[str, Any], tmp_path: Path, cha
 def test_the_program_in_the_docs_prints_its_table(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (program,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "activations.md").read_text(), re.DOTALL)
+    programs = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "activations.md").read_text(), re.DOTALL)
     monkeypatch.chdir(tmp_path)
-    exec(program, {})
-    printed = capsys.readouterr().out
-    assert printed.startswith("recording on arrays, 4 labels")
-    assert ["V4", "30", "1x5", "150"] in [line.split()[:4] for line in printed.splitlines()]
+    printed = []
+    for program in programs:
+        exec(program, {})
+        printed.append(capsys.readouterr().out)
+    in_memory, recording = printed
+    assert in_memory.startswith("Sequential on images, 3 labels; recipe probes alone")
+    assert ["3", "16", "8x8", "1024"] in [line.split()[:4] for line in in_memory.splitlines()]
+    assert recording.startswith("recording on arrays, 4 labels")
+    assert ["V4", "30", "1x5", "150"] in [line.split()[:4] for line in recording.splitlines()]

@@ -30,6 +30,7 @@ from precompute.images import sources
 from precompute.images.subsets import CIFAR10_LABELS, CIFAR100_LABELS
 from precompute.messages.problem import Problem
 from precompute.networks import weights
+from precompute.networks.checkpoints import reading
 from precompute.networks.models import find_arch
 from precompute.options import Options
 from tests.image_folders import tiny, write_pickles
@@ -242,7 +243,7 @@ def every_flip(full: bool, folder: Path) -> list[Finding]:
             REFUSED_DAMAGE,
         ),
         flipped(
-            "every byte of the small one, which is named with --weights or --checkpoint", small, once, weights.read, ""
+            "every byte of the small one, which is named with --weights or --checkpoint", small, once, reading.read, ""
         ),
     ]
 

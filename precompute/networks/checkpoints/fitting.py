@@ -11,6 +11,7 @@ from precompute.messages.wording import some
 from precompute.networks.arch import Arch
 from precompute.networks.checkpoints.choosing import Candidate, State
 from precompute.networks.checkpoints.misfit import COUNTER, misfit
+from precompute.networks.checkpoints.preprocessing import Scaling
 from precompute.networks.checkpoints.schemes import SCHEMES
 
 _HEADS = re.compile(r"(.*\.)?(head|fc|_fc|heads\.head|classifier|classifier\.\d|head\.fc|linear|output)\.weight")
@@ -23,6 +24,7 @@ class Fitted:
     state: State
     candidate: Candidate
     program: str  # whose names it had; "" for the network's own
+    scaling: Scaling | None = None  # what that program normalises images by
     not_read: tuple[Candidate, ...] = ()  # those that fit too: raw ones where these are averaged, or the other way
 
 
@@ -77,7 +79,7 @@ def _fitted(candidate: Candidate, arch: Arch, outputs: bool) -> Fitted | None:
             continue
         made = scheme.translated(state, {name: targets[name].shape for name in targets.keys() - heads}, heads | biases)
         if made is not None and needed <= made.keys():
-            return Fitted(made, candidate, scheme.program)
+            return Fitted(made, candidate, scheme.program, scheme.scaling)
     return _by_timm(candidate, arch, outputs)
 
 

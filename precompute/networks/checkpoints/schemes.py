@@ -12,6 +12,7 @@ import torch
 from torch import Size
 
 from precompute.networks.checkpoints.choosing import State
+from precompute.networks.checkpoints.preprocessing import IMAGENET, Scaling
 
 Names = tuple[str, ...]  # entries of the file that one entry of the network is made of, stacked where they are several
 
@@ -26,6 +27,7 @@ class Scheme:
     mark: str  # a pattern that only this program's names of an entry fit
     spare: str = "$^"  # a pattern of entries that the network does without
     elsewhere: str = ""  # what to say where its names come for another network
+    scaling: Scaling | None = None  # what its library normalises images by, where timm's network may have another
 
     def translated(self, state: State, shapes: Mapping[str, Size], heads: Iterable[str]) -> State | None:
         """The file's entries under the network's names, as far as they are there; None where any is left over.
@@ -221,7 +223,7 @@ _AS_TENSORFLOW = (
 SCHEMES = (
     Scheme(
         "lukemelas' EfficientNet-PyTorch",
-        r"tf_efficientnet_(b0|lite0)",
+        r"tf_efficientnet_b0",
         _numbered("_blocks", _LUKEMELAS_PARTS, _LUKEMELAS_AROUND),
         r"_blocks\.\d+\._depthwise_conv",
         elsewhere=_AS_TENSORFLOW,
@@ -231,18 +233,21 @@ SCHEMES = (
         r"efficientnet_b0",
         _torchvision_efficientnet,
         r"features\.\d+\.\d+\.block\.\d+\.\d\.",
+        scaling=IMAGENET,
     ),
     Scheme(
         "torchvision's vision transformer",
         r"vit_(base|large)_patch(16|32)_224",
         _torchvision_vit,
         r"encoder\.layers\.encoder_layer_",
+        scaling=IMAGENET,
     ),
     Scheme(
         "torchvision's ConvNeXt",
         r"convnext_(tiny|small|base|large)",
         _torchvision_convnext,
         r"features\.\d+\.\d+\.layer_scale",
+        scaling=IMAGENET,
     ),
     Scheme(
         "transformers' EfficientNet",

@@ -417,6 +417,16 @@ def test_label_names_are_text_and_cause_no_request(browser: Any) -> None:
 
 
 @needs_chromium
+@pytest.mark.parametrize("groups", [(), ("", "", ""), ("", "pets", "pets")])
+def test_labels_without_a_super_class_have_no_brackets(browser: Any, groups: tuple[str, ...]) -> None:
+    fields = np.ones((1, 3, 3), np.float32)  # one cluster of all
+    page = _show(browser, LayerData.pack([fields], "7", ["a", "b", "c"], superclasses=groups))
+    wanted = "a · b · c (pets)" if "pets" in groups else "a · b · c"
+    eventually(page, lambda: " ".join(page.locator(".fs-clusters").inner_text().split()).endswith(wanted), True)
+    page.close()
+
+
+@needs_chromium
 def test_the_words_and_the_numbers_are_those_of_the_tables(browser: Any) -> None:
     """A layer's own word for a filter; a cluster's number is its place in the permuted panel, from 1."""
     fields = np.zeros((1, 6, 6), np.float32)

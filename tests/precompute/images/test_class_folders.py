@@ -308,7 +308,8 @@ def test_no_folder(tmp_path):
 def test_no_labels(tmp_path):
     save(tmp_path / "cat.png", 1)
     assert refusal(tmp_path) == (
-        f"{tmp_path}: holds no folders, and 1 image outside; expected a folder of images for each label, at least 2"
+        f"{tmp_path}: holds no folders, and 1 image outside; expected a folder of images for each label, at least 2, "
+        "or another form of docs/inputs.md"
     )
     save(tmp_path / "cats" / "cat.png", 1)
     assert "holds one folder, cats/, and 1 image outside; expected a folder" in refusal(tmp_path)

@@ -44,9 +44,80 @@ def test_tokens_without_a_grid_are_not_pooled():
 
 def test_a_head_has_its_nodes_at_each_token():
     seen = torch.randn(2, 9, 12)  # 3x3 tokens; 3 heads of 4 nodes
-    units = Tap("x", "x", "head", "heads", heads=3).units(seen)
+    units = Tap("x", "x", "head", "tokens", heads=3).units(seen)
     assert units.shape == (2, 3, 9, 4)
     assert torch.equal(units[1, 2], seen[1, :, 8:12])
+
+
+def test_heads_of_filters_and_of_windows_come_in_the_images_order():
+    tokens = torch.randn(2, 16, 6)  # 4x4 positions; 2 heads of 3 nodes
+    expected = Tap("x", "x", "head", "tokens", heads=2).units(tokens)
+    images = tokens.transpose(1, 2).reshape(2, 6, 4, 4)
+    assert torch.equal(Tap("x", "x", "head", "filters first", heads=2).units(images), expected)
+    assert torch.equal(Tap("x", "x", "head", "filters last", heads=2).units(images.permute(0, 2, 3, 1)), expected)
+    windows = images.reshape(2, 6, 2, 2, 2, 2).permute(0, 2, 4, 3, 5, 1).reshape(8, 4, 6)  # four of 2x2 an image
+    order = (0, 1, 4, 5, 2, 3, 6, 7, 8, 9, 12, 13, 10, 11, 14, 15)
+    tap = Tap("x", "x", "head", "tokens", heads=2, windows=4, order=order)
+    assert torch.equal(tap.units(windows), expected)
+
+
+def test_tokens_in_another_order_are_brought_into_the_images():
+    seen = torch.randn(2, 4, 3)
+    units = Tap("x", "x", "node", "tokens", order=(0, 2, 1, 3)).units(seen)
+    assert torch.equal(units.flatten(2), seen[:, [0, 2, 1, 3]].transpose(1, 2))
+
+
+def test_the_largest_of_a_window_may_be_taken():
+    seen = torch.arange(32.0).view(1, 2, 4, 4)
+    assert Tap("x", "x", pool=2, pooling="maximum").units(seen).tolist() == [[[[5, 7], [13, 15]], [[21, 23], [29, 31]]]]
+
+
+def test_a_vector_has_one_position():
+    seen = torch.randn(2, 5)
+    assert torch.equal(Tap("x", "x", "node", "vector").units(seen)[:, :, 0, 0], seen)
+
+
+class Classified(nn.Module):
+    """Two classifiers, the outputs' mean; what they read is of several kinds."""
+
+    def __init__(self, first: int, second: int) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(first, 2), nn.Linear(second, 2)
+
+    def forward(self, inputs: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
+        return (self.first(inputs[0]) + self.second(inputs[1]).mean(tuple(range(1, inputs[1].ndim - 1)))) / 2
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "shape"),
+    [
+        ((3, 4), (3, 4), (3, 4, 1, 2)),  # as a distilled transformer's: two positions of the same units
+        ((3, 4), (3, 9, 4), (3, 4, 1, 10)),  # a class token and tokens
+        ((3, 4), (3, 6), (3, 10, 1, 1)),  # units of their own
+    ],
+)
+def test_what_several_classifiers_read_is_put_together(first, second, shape):
+    inputs = torch.randn(first), torch.randn(second)
+    network = Classified(first[-1], second[-1])
+    tap = Tap("head", "first", "node", "filters last", classifiers=("first", "second"))
+    with torch.no_grad(), watch(network, [tap]) as seen:
+        network(inputs)
+    assert seen["head"].shape == shape
+    everything = torch.cat([one.flatten() for one in inputs])
+    assert torch.equal(seen["head"].flatten().sort().values, everything.sort().values)
+    assert torch.equal(seen["head"][:, : first[1], 0, 0], inputs[0])
+
+
+def test_of_a_module_that_gives_several_tensors_one_is_tapped():
+    class Both(nn.Module):
+        def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+            return images + 1, {"more": images + 2}
+
+    images = torch.zeros(1, 3, 2, 2)
+    with watch(network := nn.Sequential(Both()), [Tap("a", "0"), Tap("b", "0", part=1)]) as seen:
+        network(images)
+    assert torch.equal(seen["a"], images + 1)
+    assert torch.equal(seen["b"], images + 2)
 
 
 class InPlace(nn.Module):
@@ -77,10 +148,16 @@ def test_shapes_are_taken_in_evaluation_and_leave_the_mode_as_it_was():
     assert network.conv.weight.grad is None
 
 
-@pytest.mark.parametrize("layout", ["filters first", "tokens", "heads"])
-def test_a_tap_never_aliases_the_networks_memory(layout):
-    seen = torch.randn(2, 4, 4) if layout != "filters first" else torch.randn(2, 4, 4, 4)
-    units = Tap("x", "x", layout=layout, heads=2).units(seen)
+@pytest.mark.parametrize(
+    ("layout", "heads", "shape"),
+    [
+        ("filters first", 0, (2, 4, 4, 4)), ("filters last", 0, (2, 4, 4, 4)), ("tokens", 0, (2, 4, 4)),
+        ("tokens", 2, (2, 4, 4)), ("vector", 0, (2, 4)),
+    ],
+)  # fmt: skip
+def test_a_tap_never_aliases_the_networks_memory(layout, heads, shape):
+    seen = torch.randn(shape)
+    units = Tap("x", "x", layout=layout, heads=heads).units(seen)
     before = units.clone()
     seen.zero_()
     assert torch.equal(units, before)

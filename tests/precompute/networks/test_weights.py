@@ -95,7 +95,7 @@ def test_what_goes_with_the_outputs_of_a_head_starts_anew_with_them(name, tmp_pa
 def test_what_holds_an_object_is_refused_with_its_name(tmp_path):
     torch.save({"state_dict": {"x": torch.zeros(1)}, "folder": Path("x")}, tmp_path / "best.pt")
     with pytest.raises(Problem, match=r"holds an object of pathlib\.\S+, which could run code; .* save the state dict"):
-        weights.read(tmp_path / "best.pt")
+        reading.read(tmp_path / "best.pt")
 
 
 def resnet_state(**changed):
@@ -135,7 +135,7 @@ def test_a_file_that_was_cut_off_is_said_to_be(name, tmp_path):
         save_file(resnet_state(), path)
         path.write_bytes(path.read_bytes()[:5_000_000])
     with pytest.raises(Problem, match=r"cut off or damaged, .* get it again$") as problem:
-        weights.read(path)
+        reading.read(path)
     assert "weights_only" not in str(problem.value)
 
 
@@ -229,7 +229,7 @@ def test_a_damaged_file_is_refused_in_words(name, content, tmp_path):
 def test_a_text_is_said_to_be_one(name, content, words, tmp_path):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(Problem) as problem:
-        weights.read(tmp_path / name)
+        reading.read(tmp_path / name)
     assert f"{name}: no weights that can be read safely: " in str(problem.value)
     assert words in str(problem.value)
 
@@ -237,7 +237,7 @@ def test_a_text_is_said_to_be_one(name, content, words, tmp_path):
 def test_what_torch_stumbles_over_is_said_in_words(tmp_path):
     (tmp_path / "x.pt").write_bytes(b"h\xf0\xff\x00\x01")  # which it takes for a pickle of this program's own memory
     with pytest.raises(Problem, match=r"neither safetensors nor what torch.save writes \(KeyError: 240\)"):
-        weights.read(tmp_path / "x.pt")
+        reading.read(tmp_path / "x.pt")
 
 
 def test_a_file_is_read_once(trained, tmp_path, monkeypatch):
@@ -290,8 +290,10 @@ def test_weights_of_a_file_see_images_as_their_library_normalises_them(tmp_path)
     assert normalised(theirs, epochs=3) == (None, None), "it is trained here, as the paper says"
     assert normalised(weights.Start({}, {}, (), "filterscope")) == (None, None), "a run of ours has trained it"
     assert normalised(None) == (None, None)
+    told = weights.Start({}, {}, (), "timm", ((0.5, 0.5, 0.5), (0.25, 0.25, 0.25)))
+    assert normalised(told) == told.scaling
     asked = {"mean": (0.1, 0.2, 0.3), "std": (0.4, 0.5, 0.6)}
-    for start, epochs in ((theirs, 0), (theirs, 3), (None, 0)):
+    for start, epochs in ((theirs, 0), (theirs, 3), (told, 0), (None, 0)):
         assert normalised(start, epochs, **asked) == (asked["mean"], asked["std"])
 
 

@@ -15,6 +15,7 @@ import torchvision
 
 from precompute.messages.problem import Problem
 from precompute.networks import weights
+from precompute.networks.checkpoints.preprocessing import IMAGENET
 from precompute.networks.checkpoints.schemes import SCHEMES
 from precompute.networks.models import find_arch
 from precompute.options import Options
@@ -33,12 +34,23 @@ def at_random(network):
         elif name.endswith("bias"):
             value.normal_(0, 0.1)
     norms = [module for module in network.modules() if isinstance(module, torch.nn.BatchNorm2d)]
-    for norm in norms:
+    network.eval()
+    for norm in norms:  # these alone: what is left out at random in training would change the statistics
         norm.momentum = 1.0
+        norm.train()
     if norms:
         with torch.no_grad():
-            network.train()(torch.randn(4, 3, 64, 64))
+            network(torch.randn(4, 3, 64, 64))
     return network.eval()
+
+
+@pytest.fixture(autouse=True)
+def seed():
+    torch.manual_seed(0)  # of the weights that each library draws
+
+
+def assert_same(found, expected, rtol: float = 1e-4):
+    torch.testing.assert_close(found, expected, rtol=rtol, atol=rtol * float(expected.abs().max()))
 
 
 def answers(network, side: int):
@@ -105,7 +117,7 @@ def test_the_other_librarys_network_gives_the_same_outputs(program, tmp_path):
     assert said["names"] == program.split(",")[0]
     expected = answers(theirs, 224)
     assert expected.std() > 1e-3
-    torch.testing.assert_close(answers(network, 224), expected, rtol=1e-4, atol=1e-5)
+    assert_same(answers(network, 224), expected)
 
 
 def test_torchvisions_efficientnet_is_the_papers_to_the_bit(tmp_path):
@@ -142,7 +154,7 @@ def test_torchvisions_vision_transformer():
     torch.nn.init.normal_(theirs.heads.head.weight, 0, 0.02)
     theirs = at_random(theirs)
     network = translated("torchvision's vision transformer", theirs, small_vit())
-    torch.testing.assert_close(answers(network, 224), answers(theirs, 224), rtol=1e-4, atol=1e-5)
+    assert_same(answers(network, 224), answers(theirs, 224))
 
 
 def test_a_vision_transformer_of_transformers_as_it_is_in_memory_and_as_it_is_saved(tmp_path):
@@ -153,10 +165,10 @@ def test_a_vision_transformer_of_transformers_as_it_is_in_memory_and_as_it_is_sa
     theirs = at_random(build())
     expected = answers(theirs, 224)
     network = translated("transformers' vision transformer (version 5)", theirs, small_vit())
-    torch.testing.assert_close(answers(network, 224), expected, rtol=1e-3, atol=1e-4)
+    assert_same(answers(network, 224), expected, rtol=1e-3)
     theirs.save_pretrained(tmp_path)
     network = translated("transformers' vision transformer", load_file(tmp_path / "model.safetensors"), small_vit())
-    torch.testing.assert_close(answers(network, 224), expected, rtol=1e-3, atol=1e-4)
+    assert_same(answers(network, 224), expected, rtol=1e-3)
 
 
 def test_what_an_entry_is_made_of_must_all_be_there():
@@ -231,7 +243,7 @@ def test_facebooks_convnext_is_translated_by_timm(tmp_path):
     torch.save({"model": state}, tmp_path / "theirs.pt")
     network, said = read(tmp_path / "theirs.pt", "timm:convnext_atto")
     assert said["names"] == "a program that timm translates"
-    torch.testing.assert_close(answers(network, 64), answers(theirs, 64), rtol=1e-4, atol=1e-5)
+    assert_same(answers(network, 64), answers(theirs, 64))
 
 
 def test_the_documents_tell_what_is_read_and_nothing_else():
@@ -247,3 +259,16 @@ def test_the_documents_tell_what_is_read_and_nothing_else():
         "timm:efficientnet_b0",
         "timm:mobilenetv3_large_100",
     ]
+
+
+def test_torchvisions_networks_see_images_as_torchvision_normalises_them(tmp_path):
+    """timm's vision transformer of the same names wants a mean of 0.5."""
+    models = torchvision.models
+    for kind in (models.ViT_B_16_Weights, models.ConvNeXt_Tiny_Weights, models.EfficientNet_B0_Weights):
+        shown = kind.DEFAULT.transforms()
+        assert (tuple(shown.mean), tuple(shown.std)) == IMAGENET
+    assert all((scheme.scaling == IMAGENET) == ("torchvision" in scheme.program) for scheme in SCHEMES)
+    path = saved(torchvision.models.convnext_tiny(num_classes=N_LABELS), tmp_path)
+    made = Options(arch="timm:convnext_tiny", data="cifar10", checkpoint=path)
+    start = weights.of_file(made, find_arch(made))
+    assert start is not None and start.scaling == IMAGENET
