@@ -505,7 +505,7 @@ def test_hostile_names_are_never_markdown(open_app, tmp_path: Path, page: str) -
 def test_a_wrong_argument_is_a_message(open_app, arguments: list[str], says: str) -> None:
     at = open_app(*arguments)
     assert not at.exception
-    assert at.error and says in shown(at) and "--store" in shown(at)
+    assert at.error and says in shown(at) and "filterscope explore" in shown(at)
 
 
 @pytest.mark.parametrize("damage", ["empty", "text", "cut", "flipped"])
