@@ -99,10 +99,18 @@ def lukemelas_efficientnet():
     return library.EfficientNet.from_name("efficientnet-b0", num_classes=N_LABELS)
 
 
+def lukemelas_lite():
+    library = pytest.importorskip("efficientnet_lite_pytorch")
+    network = library.EfficientNet.from_name("efficientnet-lite0")  # which takes no number of labels
+    network._fc = torch.nn.Linear(network._fc.in_features, N_LABELS)
+    return network
+
+
 PAIRS = {  # whose names -> their network, ours
     "torchvision's EfficientNet": (lambda: torchvision.models.efficientnet_b0(num_classes=N_LABELS), "efficientnet_b0"),
     "torchvision's ConvNeXt": (lambda: torchvision.models.convnext_tiny(num_classes=N_LABELS), "convnext_tiny"),
     "lukemelas' EfficientNet-PyTorch": (lukemelas_efficientnet, "tf_efficientnet_b0"),
+    "lukemelas' EfficientNet-PyTorch, lite": (lukemelas_lite, "tf_efficientnet_lite0"),
     "transformers' EfficientNet": (transformers_efficientnet, "tf_efficientnet_b0"),
     "transformers' ResNet": (lambda: transformers_resnet("basic"), "resnet18"),
     "transformers' ResNet, wide": (lambda: transformers_resnet("bottleneck"), "resnet50"),
