@@ -43,10 +43,10 @@ def measure_filters(job: "Job", earlier: "RunContent | None", todo: "Todo") -> N
     content = earlier or new_content(job, trained, recorded)
     content.label_of_test_input = data.test_labels.cpu().numpy()  # goes into the file with what is known of each input
     for tap in todo.probed:
-        probed = stages.train_probe(job, plan, data, recorded, tap)
+        probed, said = stages.probe(job, plan, data, recorded, tap, trained.network)
         # "In the third stage, the trained weights of the FC layer are used to quantify the functionality of each
         # filter constituting its input layer."
-        content.layers.append(stages.quantify_filters(job, plan, data, recorded, tap, probed))
+        content.layers.append(stages.quantify_filters(job, plan, data, recorded, tap, probed, said))
         write(job, content)
     layers = {layer.name: layer for layer in content.layers}
     for tap in todo.kept:

@@ -19,8 +19,9 @@ from precompute.networks import weights
 from precompute.networks.arch import Arch
 from precompute.networks.class_order import HeadOrder
 from precompute.networks.models import choose_layers, choose_taps, find_arch
-from precompute.networks.taps import Tap
+from precompute.networks.taps import HEAD, Tap
 from precompute.options import Options, output_path
+from precompute.own_probe import check_outputs
 from precompute.recipes import Recipe, recipe_for
 from store.file.format import CLASS_MEANS, TEST_FEATURES, TOP_INPUTS
 from store.file.write import RunContent
@@ -37,6 +38,7 @@ class Todo:
     driven: list[Tap]  # layers that are probed, and of which nobody knows yet which images drive their filters
     pruned: list[Tap]  # layers whose probes AFCC is still to cut down
     between: bool  # whether AFCC between layers is still to come
+    trains: bool = True  # whether probes are trained, which takes the training images
 
     @classmethod
     def of(
@@ -55,6 +57,7 @@ class Todo:
             kept=[tap for tap in taps if tap.layer in features and tap.layer in records.keys() - with_features],
             driven=[tap for tap in taps if options.thumbnails and tap.layer in without_top],
             pruned=[tap for tap in taps if tap.layer in pruned and "afcc" not in records.get(tap.layer, {})],
+            trains=options.probe == "trained",
             between=bool(options.afcc_between) and _pruned_between(there) != list(options.afcc_between),
         )
 
@@ -63,6 +66,8 @@ class Todo:
 
     def recorded(self, split: str) -> list[Tap]:
         """Layers whose activations on the train or test images are needed."""
+        if split == "train" and not self.trains:
+            return []
         of_both = self.probed + [tap for tap in self.pruned if tap not in self.probed]
         of_test = self.kept + [tap for tap in self.driven if tap not in self.kept]
         return of_both + [tap for tap in of_test if split == "test" and tap not in of_both]
@@ -122,7 +127,7 @@ class Job:
 
     @property
     def title(self) -> str:
-        what = f"{self.options.arch} on {self.options.data}, {self.sizes.n_labels} labels"
+        what = f"{self.arch.name} on {self.options.data}, {self.sizes.n_labels} labels"
         source = "still to be downloaded" if self.data is None else f"read from {self.data.source}"
         return f"{what} -> {self.work.out} ({self.device.description}; images {source})"
 
@@ -150,7 +155,7 @@ def prepare(options: Options, stopping: Stopping, world: World = ALONE) -> Job:
     """
     arch = find_arch(options)
     origin = weights.origin(options, arch)
-    taps = choose_taps(arch, options.layers)
+    taps = choose_taps(arch, (HEAD,) if options.probe == "own" else options.layers)
     features = choose_layers("features", options.features, taps)
     pruned = choose_layers("afcc", options.afcc, taps)
     choose_layers("afcc-between", options.afcc_between, taps)
@@ -166,6 +171,8 @@ def prepare(options: Options, stopping: Stopping, world: World = ALONE) -> Job:
         raise Problem(f"a batch of {batch} for {world.size} processes: each needs one input at least; start fewer")
     start = weights.of_file(options, arch)
     arch = weights.scaled(options, arch, start, recipe.network.epochs)
+    if options.probe == "own" and not recipe.network.epochs:
+        check_outputs(arch, weights.trained_outputs(options, arch, start), sizes.n_labels)
     head = None
     if images is not None:
         labels = images.label_names

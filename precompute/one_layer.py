@@ -33,7 +33,7 @@ class LayerActivations:
     """What comes out of a layer, on both splits; it may lie elsewhere than the labels, where the probe is trained."""
 
     name: str
-    train: Tensor  # (inputs, N_f * S), position by position within a filter
+    train: Tensor | None  # (inputs, N_f * S), position by position within a filter; None where no probe is trained
     test: Tensor
     train_labels: Tensor  # (inputs,) int64
     test_labels: Tensor
@@ -48,11 +48,12 @@ class Probed:
     probe: nn.Module
     history: dict[str, list[float]]
     seconds: float
-    start_share: float  # of its weights, what is left of their start
+    start_share: float | None  # of its weights, what is left of their start; None where it was not trained
 
 
 def train_probe(layer: LayerActivations, schedule: Schedule, start: str, seed: int, stopping: Stopping) -> Probed:
     """Stage 2: a fully connected layer from the layer's outputs to the labels. Raises Problem, Stopped."""
+    assert layer.train is not None, "a probe is trained on training inputs"
     began = time.monotonic()
     training = probe_training(layer.name, layer.train, layer.train_labels, layer.n_labels, schedule, seed, start)
     initial = probe_weights(initial_probe(layer.name, layer.train.shape[1], layer.n_labels, seed, start))
@@ -69,6 +70,11 @@ def quantify(layer: LayerActivations, probed: Probed, seed: int, record: dict[st
     weights = by_filter(probe_weights(probed.probe), layer.n_filters)
     answers = probe_answers(probed.probe, layer.test)
     sampled, half = sample(layer.test, layer.test_labels, means, weights, seed)
+    trained: dict[str, Any] = {}
+    if layer.train is not None:
+        trained["train_accuracy"] = probe_accuracy(probed.probe, layer.train, layer.train_labels)
+    if probed.start_share is not None:
+        trained["start_share"] = round(probed.start_share, 6)
     is_dense = stores_fields(layer.n_filters, layer.n_labels)
     return LayerContent(
         name=layer.name,
@@ -81,11 +87,10 @@ def quantify(layer: LayerActivations, probed: Probed, seed: int, record: dict[st
         history=probed.history,
         record={
             "sample": sampled,
-            "train_accuracy": probe_accuracy(probed.probe, layer.train, layer.train_labels),
             "test_accuracy": accuracy_of(answers, layer.test_labels),
-            "start_share": round(probed.start_share, 6),
             "seconds": probed.seconds,
         }
+        | trained
         | record,
     )
 

@@ -14,7 +14,8 @@ import tyro
 from precompute.messages.problem import Problem
 
 POOL = re.compile(r"(?P<paper>7x7)|none|(?P<how>avg|max):(?P<side>[1-9]\d{0,3})")
-ARCHS = ("vgg16", "efficientnet_b0")  # those of the paper; timm:NAME stands for any of timm's
+ARCHS = ("vgg16", "efficientnet_b0")  # those of the paper
+LIBRARIES = ("timm", "torchvision", "hf")  # whose networks are LIBRARY:NAME
 DATA_SETS = ("digits", "cifar10", "cifar100", "imagenet", "folder")
 LAYOUTS = {  # data set that is never downloaded -> what --data-dir must hold
     "imagenet": "the validation images as val/nXXXXXXXX/*.JPEG, or as val/ILSVRC2012_val_*.JPEG with "
@@ -57,7 +58,8 @@ class Options:
     """
 
     arch: str = "vgg16"
-    """Network: vgg16, efficientnet_b0 (timm's), or timm:NAME, any network of timm's."""
+    """Network: vgg16, efficientnet_b0 (timm's), or any other: timm:NAME, torchvision:NAME, hf:REPO (transformers', from
+    the hub or a folder), or FILE.py:NAME, a function or class in your file that makes one for a number of labels."""
     data: str = "digits"
     """Data set: digits (comes with the program), cifar10 or cifar100 (downloaded, or read from --data-dir), imagenet
     (its validation images, from --data-dir) or folder (your own images, from --data-dir)."""
@@ -81,6 +83,9 @@ class Options:
     """Train the network for so many epochs instead of the recipe's; 0 probes it as it starts."""
     batch_size: Annotated[int | None, optional("N")] = None
     """Inputs a batch, instead of the recipe's."""
+    probe: Literal["trained", "own"] = "trained"
+    """trained: a probe is trained for each layer. own: the classifier itself is the probe of `head`, what it reads;
+    nothing is trained, and its bias is left aside."""
     probe_start: Literal["zeros", "random"] = "zeros"
     """What the probes' weights start from. zeros: nothing of the start is left in the numbers. random: the supplement's
     letter; its weight decay leaves much of it."""
@@ -98,10 +103,10 @@ class Options:
     layers: Annotated[tuple[str, ...], optional("LAYER ...")] = ()
     """Layers to probe. Default: the paper's, for vgg16 those that end with max-pooling: 2 4 7 10 13; any other
     convolutional layer is tapped after its ReLU. For efficientnet_b0 the ends of its stages with stride 2:
-    1 3 4 5 7 9, of 1 to 9. For timm:NAME see --list-taps."""
+    1 3 4 5 7 9, of 1 to 9. For others see --list-taps."""
     taps: Annotated[tuple[str, ...], optional("MODULE ...")] = ()
-    """For timm:NAME: the modules to tap, by their paths. Default: the ends of its stages, or its blocks, and `head`,
-    what the classifier reads."""
+    """The modules to tap, by their paths, but for the paper's two networks. Default: the ends of its stages, or its
+    blocks, and `head`, what the classifier reads."""
     unit: Annotated[Literal["node", "head"] | None, optional("node|head")] = None
     """For a transformer: what gets a field matrix, one node of a block's output (the default), or one attention head's
     output before its projection."""
@@ -161,9 +166,30 @@ class Options:
     dry_run: Annotated[bool, optional()] = False
     """Print the plan (stages, filters, file size, estimated time) and stop."""
 
+    @property
+    def arch_kind(self) -> str:
+        """Where the network is from: `timm`, `torchvision`, `hf` or `file`; "" for the paper's, and what is none."""
+        prefix, _, name = self.arch.partition(":")
+        if prefix in LIBRARIES and name:
+            return prefix
+        return "file" if re.fullmatch(r".+\.py:\w+", self.arch) else ""
+
+    @property
+    def arch_name(self) -> str:
+        """The network's name in a result: of a file or folder only its own name, since where it lay is nobody's
+        business."""
+        kind = self.arch_kind
+        if kind == "file":
+            file, _, name = self.arch.rpartition(":")
+            return f"{Path(file).name}:{name}"
+        if kind == "hf" and (folder := Path(self.arch.removeprefix("hf:"))).is_dir():
+            return f"hf:{folder.absolute().name}"
+        return self.arch
+
     def recipe_options(self) -> dict[str, Any]:
         """The options that decide what is measured, as they go into the file."""
         recipe = {key: _plain(value) for key, value in asdict(self).items() if key not in NOT_RECIPE}
+        recipe["arch"] = self.arch_name
         recipe["weights"] = self.weights if self.weights in (None, *WEIGHTS) else Path(self.weights).name
         recipe["class_order"] = self.class_order and Path(self.class_order).name
         return recipe
@@ -186,10 +212,10 @@ def parse(arguments: list[str]) -> Options:
         options = replace(
             options, depths=",".join(sorted(options.depths.replace(" ", "").split(",")))
         )  # one name for one network
-    if options.arch not in ARCHS and not options.arch.startswith("timm:"):
+    if options.arch not in ARCHS and not options.arch_kind:
         raise Problem(
-            f"--arch {options.arch}: unknown network; there are {', '.join(ARCHS)} and timm:NAME, "
-            f"as timm:{options.arch} where timm has it"
+            f"--arch {options.arch}: unknown network; there are {', '.join(ARCHS)}, timm:NAME, torchvision:NAME, "
+            f"hf:REPO and FILE.py:NAME, as timm:{options.arch} where timm has it"
         )
     if options.pool is not None and not POOL.fullmatch(options.pool):
         raise Problem(
@@ -206,6 +232,8 @@ def parse(arguments: list[str]) -> Options:
         raise Problem("--mean and --std go together: three numbers each, for pixels in [0, 1]; --std above 0")
     if options.resume and options.fresh:
         raise Problem("--resume goes on with what is there and --fresh throws it away: give one of them")
+    if options.probe == "own":
+        _check_goes_with_own_probe(options)
     if options.probe_draws is not None and options.probe_inputs == "plain":
         raise Problem("--probe-draws: goes with --probe-inputs augmented; plain images are passed once")
     if options.probe_decay is not None and not 0 <= options.probe_decay < 1:
@@ -237,6 +265,16 @@ def parse(arguments: list[str]) -> Options:
     if options.out is not None and (options.out.name in ("", "..") or options.out.is_dir()):
         raise Problem(f"--out {options.out}: is a folder; name a file in it")
     return options
+
+
+def _check_goes_with_own_probe(options: Options) -> None:
+    """Raises Problem where an option asks for something of a probe that is trained."""
+    default = Options()
+    for name in ("probe_start", "probe_epochs", "probe_decay", "probe_inputs", "probe_draws", "afcc", "afcc_between"):
+        if getattr(options, name) != getattr(default, name):
+            raise Problem(f"--{name.replace('_', '-')}: is about a probe that is trained, and --probe own is not")
+    if options.layers not in ((), ("head",)):
+        raise Problem(f"--layers {' '.join(options.layers)}: --probe own is the probe of head alone")
 
 
 def _check_values(arguments: list[str], empty: list[str]) -> None:
@@ -289,7 +327,7 @@ def output_path(options: Options) -> Path:
         return options.out if options.out.suffix == ".h5" else options.out.with_name(options.out.name + ".h5")
     if options.activations is not None:
         return Path("runs") / f"activations-{options.activations[1].stem}.h5"
-    parts = [options.arch.replace(":", "-"), _data_name(options)]
+    parts = [re.sub(r"[:/\\]", "-", options.arch_name), _data_name(options)]
     parts += [str(options.labels)] if options.labels is not None else []
     parts += [options.recipe] if options.recipe == "quick" and options.data != "digits" else []
     parts += ["depths" + options.depths.replace(":", "x").replace(",", "-")] if options.depths is not None else []
@@ -298,6 +336,7 @@ def output_path(options: Options) -> Path:
     parts += [options.checkpoint.stem] if options.checkpoint is not None else []
     parts += [Path(options.weights).stem] if options.weights not in (None, "hub") and not options.untrained else []
     parts += ["untrained"] if options.untrained else []
+    parts += ["own-probe"] if options.probe == "own" else []
     parts += ["random-start"] if options.probe_start == "random" else []
     parts += ["augmented-probes"] if options.probe_inputs == "augmented" else []
     parts += [f"labels{options.label_seed}"] if options.label_seed else []

@@ -109,7 +109,7 @@ class Plan:
         return (
             self._steps_left * self.train_step,
             sum(self.passed) / self.pass_rate,
-            _steps(recipe.probe, self.recorded_train) * sum(self.probe_step[tap.layer] for tap in self.todo.probed),
+            _steps(recipe.probe, self.recorded_train) * sum(self.probe_step.values()),
         )
 
     @property
@@ -166,7 +166,9 @@ class Plan:
             lines.append(f"2. activations of {images} images, once for all layers, {kept}: about {seconds(pass_time)}")
         if there:
             lines.append(f"   probed already: {', '.join(there)}")
-        if self.todo.probed:
+        if self.todo.probed and not self.todo.trains:
+            lines.append("3. the classifier itself is the probe: nothing is trained, and its bias is left aside")
+        elif self.todo.probed:
             start = f", from {recipe.probe_start}" if recipe.probe_start == "zeros" else ", from random weights"
             lines.append(
                 f"3. a probe a layer: {counted(probe.epochs, 'epoch')} each{start}: about {seconds(probe_time)}"
@@ -210,7 +212,7 @@ def make_plan(job: Job, todo: Todo, saved: dict[str, Any] | None = None) -> Plan
     labels = torch.arange(max(batch, min(recipe.probe.batch_size, sizes.train)), device=target) % sizes.n_labels
     pass_time = _seconds(lambda: list(passes(network, job.taps, images, job.device)), job.device, times=2)
     probe_step = {}
-    for layer, shape in ((tap.layer, shapes[tap.layer]) for tap in todo.probed):
+    for layer, shape in ((tap.layer, shapes[tap.layer]) for tap in todo.probed if todo.trains):
         n_inputs = min(recipe.probe.batch_size, sizes.train)
         random = torch.rand(n_inputs, math.prod(shape)).to(KEPT).to(target)
         probe = probe_training(layer, random, labels[:n_inputs], sizes.n_labels, recipe.probe, 0)

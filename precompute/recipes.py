@@ -181,7 +181,7 @@ def recipe_for(options: Options, weights: str, n_labels: int, lacking: str = "")
     changes = {key: getattr(options, key) for key in ("epochs", "batch_size")}
     changes = {key: value for key, value in changes.items() if value not in (None, getattr(network, key))}
     departures = [f"{key} {value} instead of {getattr(network, key)}" for key, value in changes.items()]
-    usual = "none" if options.arch == "vgg16" else "hub"
+    usual = "none" if options.arch == "vgg16" or options.arch_kind == "file" else "hub"
     departures += [f"weights: {weights} instead of {usual}"] if weights != usual else []
     departures += [f"depths {options.depths}"] if options.depths not in (None, *_SHALLOWER) else []
     departures += ["no mirrored images"] if options.no_flip else []
@@ -194,6 +194,7 @@ def recipe_for(options: Options, weights: str, n_labels: int, lacking: str = "")
     of_probe = {key: value for key, value in of_probe.items() if value not in (None, getattr(probe, key))}
     departures += [f"probe {key} {value:g} instead of {getattr(probe, key):g}" for key, value in of_probe.items()]
     draws = (options.probe_draws or PROBE_DRAWS) if options.probe_inputs == "augmented" else 0
+    departures += ["the classifier itself as the probe"] if options.probe == "own" else []
     departures += [f"probes on augmented images, {draws} draws"] if draws else []
     probe = replace(probe, **of_probe)
     return Recipe(name, replace(network, **changes), probe, tuple(departures), options.probe_start, draws)

@@ -27,7 +27,7 @@ def new_content(job: Job, trained: Trained, recorded: Recorded) -> RunContent:
         "generator": f"filterscope {versions['filterscope']}",
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "network": {
-            "arch": options.arch,
+            "arch": job.arch.name,
             "epochs": recipe.network.epochs,
             "weights": job.origin,
             "preprocessing": _preprocessing(job),

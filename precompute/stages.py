@@ -22,6 +22,7 @@ from precompute.messages.wording import counted
 from precompute.networks.class_order import permuted
 from precompute.networks.taps import Tap
 from precompute.one_layer import LayerActivations, Probed, kept_features, quantify
+from precompute.own_probe import own_probe
 from precompute.plan import Plan
 from precompute.training.loop import Training
 from store.file.format import HISTORY
@@ -144,12 +145,27 @@ def train_probe(job: Job, plan: Plan, data: DataOnDevice, recorded: Recorded, ta
     return one_layer.train_probe(layer, job.recipe.probe, job.recipe.probe_start, job.options.seed, job.stopping)
 
 
+def probe(
+    job: Job, plan: Plan, data: DataOnDevice, recorded: Recorded, tap: Tap, network: nn.Module
+) -> tuple[Probed, dict[str, Any]]:
+    """The layer's probe, and what its record says of it: trained, or with --probe own the classifier."""
+    if job.options.probe == "own":
+        return own_probe(network, job.arch, plan.shapes[tap.layer], job.sizes.n_labels)
+    return train_probe(job, plan, data, recorded, tap), {}
+
+
 def quantify_filters(
-    job: Job, plan: Plan, data: DataOnDevice, recorded: Recorded, tap: Tap, probed: Probed
+    job: Job,
+    plan: Plan,
+    data: DataOnDevice,
+    recorded: Recorded,
+    tap: Tap,
+    probed: Probed,
+    said: dict[str, Any],
 ) -> LayerContent:
-    """Stage 3: the field matrix of every filter of a layer."""
+    """Stage 3: the field matrix of every filter of a layer. said: what its record says of the probe."""
     n_filters, height, width = plan.shapes[tap.layer]
-    about = {"unit": tap.unit, "pooling": tap.pool, "module": tap.where, "filter_size": [height, width]}
+    about = {"unit": tap.unit, "pooling": tap.pool, "module": tap.where, "filter_size": [height, width]} | said
     content = quantify(_activations(job, data, recorded, tap, n_filters), probed, job.options.seed, about)
     if tap.layer in job.features:
         content.test_features = test_features(recorded, tap, n_filters)
@@ -157,7 +173,7 @@ def quantify_filters(
 
 
 def _activations(job: Job, data: DataOnDevice, recorded: Recorded, tap: Tap, n_filters: int) -> LayerActivations:
-    train, test = recorded.train[tap.layer], recorded.test[tap.layer]
+    train, test = recorded.train.get(tap.layer), recorded.test[tap.layer]
     labels = (recorded.train_labels, data.test_labels)
     return LayerActivations(tap.layer, train, test, *labels, job.sizes.n_labels, n_filters)
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests import ROOT
 
-TRAINING = {"torch", "torchvision", "timm"}
+TRAINING = {"torch", "torchvision", "timm", "transformers"}
 FORBIDDEN = {
     "store": {*TRAINING, "sklearn", "tyro", "PIL", "polars", "streamlit", "altair", "precompute", "explorer"},
     "precompute": {"streamlit", "altair", "explorer"},

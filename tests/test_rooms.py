@@ -126,6 +126,7 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
 }
 # Test files that stand for no module: what they test is the project.
 OF_THE_PROJECT = {
+    "test_ways_in.py",
     "test_boundaries.py",
     "test_filterscope.py",
     "test_readme.py",

@@ -32,6 +32,7 @@ class Arch:
     warps: bool = False  # whether rotation and shear belong to its augmentation
     hub: str = ""  # where its pretrained weights are, "" where there are none
     hub_labels: int = 0  # how many labels they tell apart
+    hub_names: tuple[str, ...] = ()  # the labels, in the order of their outputs, where they are known
     # The library's own way to a network with weights: number of labels, state dict (None: the hub's), whether the
     # outputs keep their biases, and how many outputs the state dict has where they are to be read with it. None: there
     # is no such way.
@@ -44,7 +45,10 @@ class Arch:
 
     def on_meta(self) -> nn.Module:
         """The network without memory behind its weights: what only depends on shapes costs nothing."""
-        with torch.device("meta"):
+        try:
+            with torch.device("meta"):
+                return self.module(2)
+        except (NotImplementedError, RuntimeError):  # its code asks for values, which are not there
             return self.module(2)
 
     def scaling(self, data: "DataSet") -> tuple[Pixels, Pixels]:

@@ -1,6 +1,7 @@
 """Networks, and the table: the paper's layer -> the module that is tapped.
 
-The paper's VGG-16 is ours (`vgg16`); its EfficientNet-B0 and every other network are timm's (`timm_models`).
+The paper's VGG-16 is ours (`vgg16`); its EfficientNet-B0 is timm's (`timm_models`), as are those of
+timm:NAME; torchvision:NAME, hf:REPO and FILE.py:NAME have a module each.
 """
 
 from precompute.messages.problem import Problem
@@ -23,11 +24,26 @@ def _find(options: Options) -> Arch:
                 f"--image-size {options.image_size}: vgg16 is for {vgg16.SIDE}; --arch timm:vgg16_bn takes more"
             )
         if options.taps or options.unit:
-            raise Problem("--taps and --unit are for --arch timm:NAME; vgg16's layers are named with --layers")
+            raise Problem(
+                "--taps and --unit are for networks such as timm:vgg16_bn; vgg16's layers are named with --layers"
+            )
         # "divided by the maximal pixel value, 255, multiplied by 2, and subtracted by 1" (supplement)
         half = (0.5, 0.5, 0.5)
         return Arch("vgg16", vgg16.VGG16, vgg16.taps(), vgg16.PAPER_LAYERS, vgg16.SIDE, ("output",), half, half)
-    from precompute.networks import timm_models  # late: timm takes seconds to import
+    # Late: the libraries take seconds to import.
+    if options.arch_kind == "file":
+        from precompute.networks.own_file import own_file
+
+        return own_file(options)
+    if options.arch_kind == "torchvision":
+        from precompute.networks.torchvision_models import torchvision_network
+
+        return torchvision_network(options)
+    if options.arch_kind == "hf":
+        from precompute.networks.hf_models import hub_network
+
+        return hub_network(options)
+    from precompute.networks import timm_models
 
     if options.arch == "efficientnet_b0":
         return timm_models.efficientnet_b0(options)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from precompute.messages.problem import Problem
 from precompute.networks import choose
 from precompute.networks.arch import Arch
+from precompute.networks.outputs import without_bias
 from precompute.networks.taps import HEAD, Tap
 from precompute.options import Options
 
@@ -138,7 +139,7 @@ def _arch(name: str, image_size: int | None) -> Arch:
 
 
 def _random(name: str, sized: dict[str, Any], output: tuple[str, ...], n_labels: int) -> nn.Module:
-    return _without_bias(timm.create_model(name, num_classes=n_labels, **sized), output)
+    return without_bias(timm.create_model(name, num_classes=n_labels, **sized), output)
 
 
 def _pretrained(
@@ -168,7 +169,7 @@ def _pretrained(
             unfit = network.load_state_dict(inner, strict=False)  # timm took care that nothing was missing
             assert not unfit.unexpected_keys, unfit.unexpected_keys
     if not as_it_is:
-        network = _without_bias(network, output)
+        network = without_bias(network, output)
     return network.to(memory_format=torch.channels_last)  # type: ignore[no-any-return]
 
 
@@ -181,10 +182,3 @@ def _without_outputs(
     around = tuple(f"{path.rpartition('.')[0]}." for path in output if "." in path)
     goes = {key for key in state if key.startswith(around) and key not in stays} if around else set()
     return {key: value for key, value in state.items() if key not in goes and key.rpartition(".")[0] not in output}
-
-
-def _without_bias(network: nn.Module, output: tuple[str, ...]) -> nn.Module:
-    """ "Both architectures were trained with no biases on the output units" (supplement)."""
-    for path in output:
-        network.get_submodule(path).bias = None  # type: ignore[assignment]
-    return network

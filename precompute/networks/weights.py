@@ -14,6 +14,7 @@ from precompute.networks.arch import Arch
 from precompute.networks.checkpoints import fitting, preprocessing, reading, values
 from precompute.networks.checkpoints.choosing import Candidate, State, candidates
 from precompute.networks.checkpoints.preprocessing import Scaling
+from precompute.networks.outputs import with_state
 from precompute.options import WEIGHTS, Options
 
 
@@ -102,9 +103,16 @@ def head_order(
                 f"has ({n_labels}); leave it out"
             )
         return None
-    named = start.labels if start is not None else ()
+    named = start.labels if start is not None else arch.hub_names
     trainer = start.trainer if start is not None else ""
     return class_order.head_order(options.class_order, label_names, named, trainer, sorted_folders)
+
+
+def trained_outputs(options: Options, arch: Arch, start: Start | None) -> int | None:
+    """How many labels the weights that a network starts with tell apart; None where they are random."""
+    if start is not None:
+        return _outputs_of(arch, start.state) or 0
+    return arch.hub_labels if wanted(options, arch) == "hub" else None
 
 
 def reorder_outputs(network: nn.Module, arch: Arch, outputs: tuple[int, ...]) -> None:
@@ -165,11 +173,10 @@ def _transferred(arch: Arch, path: Path, state: State, n_labels: int, seed: int,
             return arch.pretrained(n_labels, state, as_it_is)
         except Exception as error:  # there is nothing that a network may not raise
             raise Problem(f"{path}: these weights do not fit {arch.name}: {one_line(error)}") from error
-    built = arch.build(n_labels, seed)
-    own = built.state_dict()
-    outputs = {name: own[name] for name in own if name.rpartition(".")[0] in arch.output}
-    fitting.load_into(built, state | outputs, path)
-    return built
+    try:
+        return with_state(arch.build(n_labels, seed), state, arch.output, as_it_is)
+    except RuntimeError as error:
+        raise Problem(f"{path}: these weights do not fit the network: {one_line(error)}") from error
 
 
 def _from_hub(arch: Arch, n_labels: int, seed: int, as_it_is: bool) -> nn.Module:
@@ -177,10 +184,13 @@ def _from_hub(arch: Arch, n_labels: int, seed: int, as_it_is: bool) -> nn.Module
     torch.manual_seed(seed)
     try:
         return arch.pretrained(n_labels, None, as_it_is)
+    except Problem:
+        raise
     except Exception as error:  # there is nothing that a network may not raise
+        what = arch.hub if "://" in arch.hub else f"model.safetensors of {arch.hub} from huggingface.co"
         raise Problem(
             f"the pretrained weights of {arch.name} could not be had from the hub: {one_line(error)}. Without a "
-            f"network, get model.safetensors of {arch.hub} from huggingface.co and name it with --weights PATH; "
+            f"network, get {what} and name it with --weights PATH; "
             "--weights none starts from random ones"
         ) from error
 
