@@ -28,6 +28,7 @@ OF_A_LAYER = [  # what stands against the threshold, or the layer: quantities of
 ]
 _DECADES = [10.0**k for k in range(-6, 10)]
 _KEY = alt.Legend(title=None, orient="top", symbolOpacity=1)
+_NARROW_KEY = alt.Legend(title=None, orient="top", columns=2, symbolOpacity=1)  # in half of a small page
 _SIDES = ("left", "right", "top", "bottom")
 
 Picture = alt.Chart | alt.LayerChart | alt.FacetChart
@@ -142,7 +143,7 @@ def figure_2(
         "series:N",
         sort=_SERIES,
         scale=alt.Scale(domain=_SERIES, range=_COLOURS),
-        legend=_KEY,
+        legend=_NARROW_KEY,
     )
     base = alt.Chart(long).encode(
         x=alt.X(
@@ -163,7 +164,7 @@ def figure_2(
                 "series:N",
                 sort=_SERIES,
                 scale=alt.Scale(domain=_SERIES, range=["circle", "square", "triangle-up"]),
-                legend=_KEY,
+                legend=_NARROW_KEY,
             )
         ),
         alt.Chart(averages)

@@ -156,7 +156,7 @@ def _cards(found: Sequence[Finding], in_other_gauge: str, run: Run, of_file: boo
     st.caption(in_other_gauge)
     _needed(found, run)
     for finding in found:
-        left, right = st.columns([1, 4], gap="medium")
+        left, right = st.columns([3, 8], gap="medium")  # the longest verdict is whole at 1024 pixels
         with left:
             st.badge(finding.verdict, icon=_ICONS[finding.verdict], color=_COLOURS[finding.verdict])
         with right:

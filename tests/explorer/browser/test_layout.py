@@ -25,7 +25,8 @@ FAULTS = """() => {
     const seen = (each) => each.getClientRects().length && getComputedStyle(each).visibility !== "hidden";
     const roots = [main, ...[...main.querySelectorAll("*")].map((each) => each.shadowRoot).filter(Boolean)];
     const all = roots.flatMap((root) => [...root.querySelectorAll("*")]).filter(seen);
-    const whole = "[data-testid^=stMetric], h1, h2, h3, h4, p, dt, dd, button, button *, small, .fs *";
+    const texts = "h1, h2, h3, h4, p, dt, dd, button, button *, small";
+    const whole = `[data-testid^=stMetric], .stMarkdownBadge, ${texts}, .fs *`;
     const mayScroll = "[data-testid=stDataFrame], [data-testid=stSelectbox], .fs-ticks";
     for (const each of all) {
         if (!each.matches(whole) || each.closest(mayScroll)) continue;
