@@ -117,7 +117,9 @@ def chart(picture: "Picture", name: str, alt_text: str, **more: Any) -> Any:
     picture = picture.properties(usermeta={"embedOptions": {"renderer": "svg"}})
     with st.container(key=f"picture_{name}", gap=None):
         shown = st.altair_chart(picture, alt=alt_text, **more)
-        _SAVE_CHART(data={"place": f"st-key-picture_{name}", "file": f"filterscope-{name}"}, key=f"save_{name}")
+        as_wide = more.get("width") != "content"  # else the buttons stay below the picture, which ends before the page
+        data = {"place": f"st-key-picture_{name}", "file": f"filterscope-{name}", "side": "end" if as_wide else "start"}
+        _SAVE_CHART(data=data, key=f"save_{name}")
     return shown
 
 

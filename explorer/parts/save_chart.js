@@ -40,6 +40,7 @@ async function toPng({ text, width, height }) {
 
 export default function ({ parentElement, data }) {
   const [png, svg] = parentElement.querySelectorAll("button");
+  parentElement.querySelector(".save").style.justifyContent = `flex-${data.side}`;
   png.setAttribute("aria-label", `Save the chart ${data.file} as PNG`);
   svg.setAttribute("aria-label", `Save the chart ${data.file} as SVG`);
   png.onclick = async () => {

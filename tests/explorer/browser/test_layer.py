@@ -81,3 +81,12 @@ def test_a_change_that_went_with_a_look_for_files_is_drawn(page: "sync_api.Page"
     with Run(folder / "run.h5") as run:
         noise = f"{run.layers['10'].measure(0.31).mean_noise:.1f}"
     eventually(page, page.get_by_test_id("stMetricValue").nth(1).inner_text, noise)
+
+
+def test_the_gallerys_buttons_stand_below_it(page: "sync_api.Page", app: str) -> None:
+    """At its own size it may end before the page does."""
+    visit(page, f"{app}/layer?layer=10")
+    gallery = page.locator(".st-key-picture_gallery")
+    picture, button = gallery.locator("svg.marks").bounding_box(), gallery.get_by_text("PNG").bounding_box()
+    assert picture is not None and button is not None
+    assert button["x"] < picture["x"] + picture["width"] and button["y"] > picture["y"]
