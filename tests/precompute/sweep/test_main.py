@@ -123,7 +123,7 @@ def test_a_plan_says_where_each_run_stands_and_makes_nothing(made, place):
     assert re.fullmatch(r"vgg16-cifar10-6-quick\.h5 +to do +[\d.]+ \w+ +0\.3 MB", lines[1])
     assert lines[-2] == "6 runs in runs: 1 done, 4 to do, 1 in the way"
     left = (
-        r"what is left takes about [\d.]+ \w+, one after another; files of 0 MB, and beside them 0\.6 GB of .*networks"
+        r"what is left takes about [\d.]+ \w+, one after another; files of 1 MB, and beside them 0\.6 GB of .*networks"
     )
     assert re.fullmatch(left, lines[-1])
     assert sorted(place.rglob("*")) == before
