@@ -73,7 +73,7 @@ def measure(
     accuracies: dict[str, float] = {}
     with _frozen(network):
         for split, inputs in (("train", train), ("test", test)):
-            seen, of_inputs, answers = _record(network, chosen, inputs, split)
+            seen, of_inputs, answers, n_outputs = _record(network, chosen, inputs, split)
             labels.append(of_inputs)
             for tap in chosen:
                 kept[tap.layer].append(seen[tap.layer])
@@ -82,7 +82,7 @@ def measure(
     activations = {layer: tuple(flat.view(len(flat), *shape) for flat, shape in pair) for layer, pair in kept.items()}
     train_labels, test_labels = (one.numpy() for one in labels)
     content = Given.of(activations, train_labels, test_labels, label_names, superclasses)
-    if (n_outputs := _n_outputs(network, first[0])) != len(content.label_names):
+    if n_outputs != len(content.label_names):
         accuracies = {}  # it tells other labels apart than the probes do
     manifest = {
         "network": {"arch": name, "epochs": 0, "weights": {"from": "memory"}, "n_outputs": n_outputs} | accuracies,
@@ -114,11 +114,14 @@ def _taps(
 
 def _record(
     network: nn.Module, taps: list[Tap], inputs: Inputs, split: str
-) -> tuple[dict[str, tuple[Tensor, tuple[int, ...]]], Tensor, Tensor | None]:
-    """One pass: layer -> (activations (inputs, units * positions), (units, height, width)); labels; answers."""
+) -> tuple[dict[str, tuple[Tensor, tuple[int, ...]]], Tensor, Tensor | None, int | None]:
+    """One pass: layer -> (activations (inputs, units * positions), (units, height, width)); labels; answers; outputs.
+
+    No answers and no number of outputs where the network gives something else than (batch, outputs).
+    """
     parts: dict[str, list[Tensor]] = {tap.layer: [] for tap in taps}
     shapes: dict[str, tuple[int, ...]] = {}
-    labels, answers = list[Tensor](), list[Tensor]()
+    labels, answers, n_outputs = list[Tensor](), list[Tensor](), None
     total = _length(inputs)
     progress = Progress(f"activations of the {split} inputs", total or 1, shown=total is not None)
     device, done = _device(network), 0
@@ -131,13 +134,14 @@ def _record(
             labels.append(of_batch)
             if isinstance(outputs, Tensor) and outputs.ndim == 2:
                 answers.append(outputs.argmax(1).cpu())
+                n_outputs = outputs.shape[1]
             done += len(of_batch)
             progress.step(done)
     if not labels:
         raise Problem(f"{split}: no inputs")
     progress.finish(f"{done} inputs, {len(taps)} layers")
     activations = {layer: (torch.cat(of_layer), shapes[layer]) for layer, of_layer in parts.items()}
-    return activations, torch.cat(labels), torch.cat(answers) if answers else None
+    return activations, torch.cat(labels), torch.cat(answers) if answers else None, n_outputs
 
 
 def _batches(inputs: Inputs) -> Iterator[tuple[Tensor, Tensor]]:
@@ -171,12 +175,6 @@ def _length(inputs: Inputs) -> int | None:
         return len(of) if isinstance(of, Dataset) else None  # type: ignore[arg-type]
     except TypeError:
         return None
-
-
-def _n_outputs(network: nn.Module, images: Tensor) -> int | None:
-    with torch.no_grad(), _frozen(network):
-        outputs = network(images[:1].to(_device(network)))
-    return outputs.shape[1] if isinstance(outputs, Tensor) and outputs.ndim == 2 else None
 
 
 def _device(network: nn.Module) -> torch.device:

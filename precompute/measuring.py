@@ -6,11 +6,8 @@ The images are whatever the caller's loader yields, and go into the network as t
 that has units: another framework's network, or a brain. Nothing but the probes is trained.
 """
 
-import datetime
 import hashlib
-import importlib.metadata
 import json
-import platform
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -26,11 +23,11 @@ from precompute.machine.device import choose_device
 from precompute.machine.stopping import Stopping
 from precompute.messages.problem import Problem
 from precompute.one_layer import LayerActivations, kept_features, quantify, train_probe
+from precompute.provenance import provenance
 from precompute.recipes import PROBES_ALONE
-from store.file.format import LAYER_NAME, FormatError
+from store.file.format import HISTORY, LAYER_NAME, FormatError
 from store.file.read import Run
-from store.file.write import RunContent, write_run
-from store.paper.citation import citation
+from store.file.write import RunContent, sha256, write_run
 
 _PART = 16 << 20  # bytes that are looked at at once, of arrays that may be larger than memory
 
@@ -147,7 +144,7 @@ def measure_given(
     out = out if out.suffix == ".h5" else out.with_name(out.name + ".h5")
     target, n_labels = choose_device(device), len(given.label_names)
     schedule = replace(PROBES_ALONE, epochs=options.epochs, weight_decay=options.decay, batch_size=options.batch_size)
-    checksums = {f"{split}_sha256": _digest(labels) for split, labels in
+    checksums = {f"{split}_sha256": sha256(labels) for split, labels in
                  (("train", given.train_labels), ("test", given.test_labels))}  # fmt: skip
     recipe = {
         "name": "probes alone", "is_paper": False, "departures": [], "probe": asdict(schedule), "seed": options.seed,
@@ -155,20 +152,12 @@ def measure_given(
     }  # fmt: skip
     content = RunContent(
         manifest=manifest
-        | {
-            "generator": f"filterscope {_version('filterscope')}",
-            "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-            "recipe": recipe,
-            "planned_layers": list(given.layers),
-            "software": {name: _version(name) for name in ("filterscope", "torch", "numpy", "h5py")}
-            | {"python": platform.python_version()},
-            "device": target.description,
-            "citation": citation(_version("filterscope")),
-        },
+        | provenance(target, ("torch", "numpy", "h5py"))
+        | {"recipe": recipe, "planned_layers": list(given.layers)},
         label_names=given.label_names,
         superclasses=given.superclasses,
         test_inputs=np.bincount(given.test_labels, minlength=n_labels),
-        history={column: [] for column in ("learning_rate", "loss", "train_accuracy", "test_accuracy")},
+        history={column: [] for column in HISTORY},
         label_of_test_input=given.test_labels,
     )
     content.manifest["data"] |= checksums | {
@@ -265,10 +254,6 @@ def _parts(array: Tensor) -> Iterator[Tensor]:
         yield array[first : first + step]
 
 
-def _digest(labels: NDArray[np.int64]) -> str:
-    return hashlib.sha256(labels.astype("<i8").tobytes()).hexdigest()
-
-
 def _digest_of_pair(train: Tensor, test: Tensor) -> str:
     """Of the activations' bits: another call with the same arrays goes on where this one was stopped."""
     digest = hashlib.sha256()
@@ -276,10 +261,3 @@ def _digest_of_pair(train: Tensor, test: Tensor) -> str:
         for part in _parts(array):
             digest.update(part.contiguous().cpu().view(torch.uint8).numpy().data)
     return digest.hexdigest()
-
-
-def _version(package: str) -> str:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return "not installed"

@@ -1,8 +1,5 @@
 """What goes into the file beside the layers' arrays."""
 
-import datetime
-import importlib.metadata
-import platform
 from typing import Any
 
 import numpy as np
@@ -10,22 +7,19 @@ import numpy as np
 from precompute.job import Job
 from precompute.messages.problem import Problem
 from precompute.pictures import add_pictures
+from precompute.provenance import provenance
 from precompute.stages import Recorded, Trained
 from store.file.format import FormatError
 from store.file.write import RunContent, write_run
-from store.paper.citation import citation
 
-_PACKAGES = ("filterscope", "torch", "torchvision", "timm", "numpy", "h5py", "numba")
+_PACKAGES = ("torch", "torchvision", "timm", "numpy", "h5py", "numba")
 
 
 def new_content(job: Job, trained: Trained, recorded: Recorded) -> RunContent:
     """The run without its layers."""
     options, recipe, data = job.options, job.recipe, job.data
     assert data is not None, "only a dry run has no data"
-    versions = {name: _version(name) for name in _PACKAGES}
-    manifest: dict[str, Any] = {
-        "generator": f"filterscope {versions['filterscope']}",
-        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    manifest: dict[str, Any] = provenance(job.device, _PACKAGES) | {
         "network": {
             "arch": job.arch.name,
             "epochs": recipe.network.epochs,
@@ -47,9 +41,6 @@ def new_content(job: Job, trained: Trained, recorded: Recorded) -> RunContent:
         },
         "recipe": recipe.record(options),
         "planned_layers": [tap.layer for tap in job.taps],
-        "software": versions | {"python": platform.python_version()},
-        "device": job.device.description,
-        "citation": citation(versions["filterscope"]),
         "durations": {"train_network": trained.seconds, "record_activations": recorded.seconds},
     }
     if data.digests is not None:
@@ -87,10 +78,3 @@ def _preprocessing(job: Job) -> dict[str, Any]:
     assert job.data is not None, "only a dry run has no data"
     mean, std = job.arch.scaling(job.data)
     return {"side": job.arch.side, "crop": job.arch.crop, "mean": list(mean), "std": list(std)}
-
-
-def _version(package: str) -> str:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return "not installed"

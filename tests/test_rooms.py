@@ -86,6 +86,7 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
     ),
     "benchmarks/doubts.py": ("benchmarks/test_results.py", "blocks of README and docs/, all made by one command"),
     "precompute/__init__.py": ("precompute/test_measuring.py", "what people import from it"),
+    "precompute/provenance.py": ("precompute/test_measuring.py", "entries of every manifest"),
     "precompute/one_layer.py": ("precompute/test_measuring.py", "stages 2 and 3, of arrays alone"),
     "precompute/job.py": ("precompute/test_main.py", "what a run is, as its command makes it"),
     "precompute/activations.py": ("precompute/test_probe.py", "what a probe is trained on"),
