@@ -8,7 +8,15 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
-from store.measure.kernels import NO_CLUSTER, _maximum, cut_bits, field_matrix, find_clusters, zero_sum_matrix
+from store.measure.kernels import (
+    NO_CLUSTER,
+    _maximum,
+    count_above,
+    cut_bits,
+    field_matrix,
+    find_clusters,
+    zero_sum_matrix,
+)
 
 # What is added up over filters, at [resample, threshold]:
 FILTERS, NOISE, CLUSTERS, LABELS, SQUARES, NOISE_ALL = range(6)
@@ -50,10 +58,7 @@ def resample_filters(
                 for i in range(n_labels):
                     if row_maximum[i] <= cut:
                         continue
-                    row = np.int32(0)
-                    for j in range(n_labels):
-                        row += np.int32(bits[i, j] > cut)
-                    above += row
+                    above += count_above(bits[i], cut)
                 labels = np.int64(0)
                 squares = np.int64(0)
                 for cluster in range(n_clusters):

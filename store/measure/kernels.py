@@ -109,6 +109,15 @@ def cut_bits(threshold: float, maximum: np.float32) -> np.int32:
 
 
 @nb.njit(nogil=True, cache=True)
+def count_above(row: NDArray, cut: np.int32) -> np.int32:
+    """Elements of a row of bit patterns, (K,) int32, that are above the cut."""
+    above = np.int32(0)
+    for j in range(row.shape[0]):
+        above += np.int32(row[j] > cut)
+    return above
+
+
+@nb.njit(nogil=True, cache=True)
 def find_clusters(
     bits: NDArray, row_maximum: NDArray, cut: np.int32, order: NDArray, cluster_of: NDArray, sizes: NDArray
 ) -> int:
@@ -172,9 +181,7 @@ def _measure_filter(f, fields, threshold, order, filters, labels, sums, row_maxi
     for i in range(n_labels):
         if row_maximum[i] <= cut:
             continue
-        row = np.int32(0)
-        for j in range(n_labels):
-            row += np.int32(bits[i, j] > cut)
+        row = count_above(bits[i], cut)
         cluster = cluster_of[f, i]
         external = np.int64(row)
         if cluster != NO_CLUSTER:
