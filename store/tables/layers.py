@@ -6,7 +6,7 @@ from store.file.read import Layer, Run
 from store.file.sample_results import of_layer
 from store.measure.gauge import AS_TRAINED, Gauge
 from store.measure.layer import THRESHOLD
-from store.paper.published import Published, published
+from store.paper.published import Published, compared_with, published
 from store.tables.printable import aligned, printable
 
 _HEAD = ["layer", "N_f", "F_s", "FC_s", "accuracy", "n", "N_c", "C_s", "silent", "signal", "noise_I", "noise_E"]
@@ -44,10 +44,12 @@ def title(run: Run) -> str:
     accuracy = _number(manifest["network"].get("test_accuracy"), 3)
     arch, data = printable(manifest["network"]["arch"]), printable(manifest["data"]["name"])
     seed = printable((manifest.get("recipe") or {}).get("seed", "?"))
-    return (
-        f"{arch} on {data}, {run.n_labels} labels; recipe {recipe(run)}, seed {seed}; "
-        f"the network's own test accuracy {accuracy}"
+    own = f"; the network's own test accuracy {accuracy}" if accuracy != "-" else ""
+    kin = compared_with(manifest["network"]["arch"])
+    beside = (
+        f"\nnot the paper's network: the rows of the paper are {kin}'s" if kin != manifest["network"]["arch"] else ""
     )
+    return f"{arch} on {data}, {run.n_labels} labels; recipe {recipe(run)}, seed {seed}{own}{beside}"
 
 
 def recipe(run: Run) -> str:
