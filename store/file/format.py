@@ -209,7 +209,7 @@ def _check_epochs(manifest: dict[str, Any]) -> None:
             same = known.get(layer["name"], {})
             if any(layer[key] != same.get(key) for key in ("n_filters", "positions")):
                 raise FormatError(
-                    f"{where}: layer {layer['name']} is not as wide as the trained network's, or not there"
+                    f"{where}: layer {layer['name']} is not one of the trained network's, or another size"
                 )
             if set(layer["datasets"]) not in OF_EPOCH or len(layer["datasets"]) > 2:
                 raise FormatError(
