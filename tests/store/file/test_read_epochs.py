@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from store import guard
-from store.__main__ import main
 from store.file.format import FormatError
 from store.file.pack import is_packed, packed, unpacked
 from store.file.read import Run
@@ -102,7 +101,7 @@ def test_packed_gives_the_same_results(forming: Path, tmp_path: Path) -> None:
     assert small.stat().st_size < forming.stat().st_size
 
 
-def test_damage_in_an_earlier_epoch_is_found(forming: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_damage_in_an_earlier_epoch_is_found(forming: Path) -> None:
     with h5py.File(forming, "r+") as file:
         file["epochs/2/layers/10/probe_weights"][0, 0, 0] += 1
     with Run(forming) as run, pytest.raises(FormatError, match=r"epochs/2/layers/10/probe_weights: .*sha256 differs"):
@@ -154,36 +153,3 @@ def test_what_a_stranger_may_have_written(change: Callable[[dict[str, Any]], obj
             assert run.epochs == (3,)
     else:
         assert re.search(re.escape(said), refusal(forming))
-
-
-def info(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *arguments: str) -> tuple[int, str, str]:
-    monkeypatch.setattr("sys.argv", ["store", "info", *arguments])
-    return main(), *capsys.readouterr()
-
-
-def test_info_at_an_epoch(forming: Path, capsys, monkeypatch) -> None:
-    status, printed, _ = info(capsys, monkeypatch, str(forming))
-    assert status == 0 and "epochs    0 2 3 (--at-epoch N shows one, --at-epoch all their course)" in printed
-    status, printed, _ = info(capsys, monkeypatch, str(forming), "--at-epoch", "2")
-    assert status == 0 and "after epoch 2 of 3; the network's own test accuracy 0.220" in printed
-    with Run(forming) as run:
-        measured = run.at_epoch(2).layers["10"].measure()
-    row = next(line for line in printed.splitlines() if line.split()[:1] == ["10"])
-    assert f"{measured.mean_clusters:.2f}" in row and f"{measured.mean_cluster_size:.2f}" in row
-    status, _, errors = info(capsys, monkeypatch, str(forming), "--at-epoch", "1")
-    assert status == 1 and "no layers of epoch 1; it has those of 0, 2, 3" in errors
-
-
-def test_info_over_all_epochs(forming: Path, capsys, monkeypatch) -> None:
-    status, printed, _ = info(capsys, monkeypatch, str(forming), "--at-epoch", "all")
-    assert status == 0
-    rows = [line.split() for line in printed.splitlines()]
-    assert [row[:2] for row in rows if row[:1] == ["10"]] == [["10", "0"], ["10", "2"], ["10", "3"]]
-    last = next(row for row in rows if row[:2] == ["10", "3"])
-    assert last[-2:] == ["100%", "1.00"]  # as it is at the end
-
-
-def test_at_epoch_is_a_number(forming: Path, capsys, monkeypatch) -> None:
-    with pytest.raises(SystemExit):
-        info(capsys, monkeypatch, str(forming), "--at-epoch", "soon")
-    assert "--at-epoch takes an epoch, or all" in capsys.readouterr().err
