@@ -42,6 +42,8 @@ NOT_RECIPE = (
     "thumbnails",
     "afcc",
     "afcc_between",
+    "at_epochs",
+    "snapshots",
 )  # these change no measured number
 
 _MAX_SEED = (1 << 32) - 1
@@ -168,6 +170,11 @@ class Options:
     afcc_between: Annotated[tuple[str, ...], optional("LAYER ...")] = ()
     """Consecutive convolutional layers, such as 7 8 9 10: weights from a filter to a filter of the next layer are kept
     where their clusters share a label. They must be probed too (--layers)."""
+    at_epochs: Annotated[tuple[int, ...], optional("N ...")] = ()
+    """Measure the layers after these epochs of the network's training too (0: before the first step). The training and
+    its result are not changed by it. Before the training, since what is not kept is gone."""
+    snapshots: Annotated[int | None, optional("N")] = None
+    """The same at N epochs, the first 0 and the last the trained network, spaced by logarithm."""
     untrained: Annotated[bool, optional()] = False
     """Probe the network with random weights as they are: what the probes alone can do."""
     depths: Annotated[str | None, optional("STAGE:N,...")] = None
@@ -215,6 +222,10 @@ def parse(arguments: list[str]) -> Options:
         if options.weights not in (None, "none") or options.checkpoint or options.epochs:
             raise Problem("--untrained is --weights none --epochs 0: leave out --weights, --checkpoint and --epochs")
         options = replace(options, weights="none", epochs=0)
+    if options.at_epochs and options.snapshots is not None:
+        raise Problem("--at-epochs names epochs and --snapshots spaces them: give one of them")
+    if any(epoch < 0 for epoch in options.at_epochs):
+        raise Problem(f"--at-epochs {min(options.at_epochs)}: epochs count from 0, which is before the first step")
     if options.depths is not None:
         if options.arch not in ("efficientnet_b0", *LITE_ARCHS):
             raise Problem("--depths: is for --arch efficientnet_b0 and efficientnet_lite0")
@@ -247,7 +258,7 @@ def parse(arguments: list[str]) -> Options:
         raise Problem("--probe-draws: goes with --probe-inputs augmented; plain images are passed once")
     if options.probe_decay is not None and not 0 <= options.probe_decay < 1:
         raise Problem(f"--probe-decay {options.probe_decay}: must be from 0 to less than 1")
-    least_of = {"epochs": 0, "batch_size": 2, "image_size": 8, "probe_epochs": 1, "probe_draws": 1}
+    least_of = {"epochs": 0, "batch_size": 2, "image_size": 8, "probe_epochs": 1, "probe_draws": 1, "snapshots": 2}
     for name, least in least_of.items():
         value = getattr(options, name)
         if value is not None and value < least:

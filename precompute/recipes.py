@@ -126,6 +126,27 @@ _QUICK_DIGITS = replace(_QUICK, epochs=8, batch_size=50)
 _QUICK_TRANSFER = replace(_QUICK, learning_rate=0.02, epochs=5)  # from pretrained weights
 
 
+def snapshot_epochs(options: Options, schedule: Schedule) -> tuple[int, ...]:
+    """The epochs before the last after which layers are measured too, in order; 0 is before the first step.
+
+    >>> snapshot_epochs(Options(snapshots=10), replace(_QUICK, epochs=25))  # and then 25
+    (0, 1, 2, 3, 4, 5, 7, 11, 17)
+    """
+    last, wanted = schedule.epochs, set(options.at_epochs)
+    if (wanted or options.snapshots) and not last:
+        raise Problem("--at-epochs and --snapshots look at a network while it is trained; this one is probed as it is")
+    if wanted and max(wanted) > last:
+        raise Problem(f"--at-epochs {max(wanted)}: the network is trained for {last} epochs")
+    if options.snapshots is not None:
+        n_trained = min(options.snapshots - 1, last)
+        before = 0
+        wanted = {0}
+        for k in range(n_trained - 1):
+            before = max(before + 1, round(last ** (k / (n_trained - 1))))  # no epoch twice
+            wanted.add(before)
+    return tuple(sorted(wanted - {last}))
+
+
 @dataclass(frozen=True)
 class AfccRecipe:
     """How what AFCC leaves is trained again."""

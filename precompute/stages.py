@@ -26,6 +26,7 @@ from precompute.networks.taps import Tap
 from precompute.one_layer import LayerActivations, Probed, kept_features, quantify
 from precompute.own_probe import own_probe
 from precompute.plan import Plan
+from precompute.training.hooks import Snapshots
 from precompute.training.loop import Training
 from store.file.format import HISTORY
 from store.file.write import LayerContent
@@ -96,7 +97,8 @@ def train_network(job: Job, data: DataOnDevice, saved: dict[str, Any] | None) ->
             flush=True,
         )
     start = time.monotonic()
-    history = training.run(job.stopping, partial(job.work.save_training, NETWORK))
+    as_it_forms = Snapshots(training, job.epochs, job.work.save_snapshot)
+    history = training.run(job.stopping, partial(job.work.save_training, NETWORK), [as_it_forms])
     return Trained(network.requires_grad_(False), history, time.monotonic() - start, before)
 
 
@@ -110,6 +112,11 @@ class Recorded:
     accuracies: dict[str, float] = field(default_factory=dict)
     passed: FrozenPass | None = None
     seconds: float = 0.0
+
+    def forget(self) -> None:
+        """Make room for the next ones."""
+        self.train.clear()
+        self.test.clear()
 
 
 def record_activations(job: Job, plan: Plan | None, data: DataOnDevice, network: nn.Module, todo: Todo) -> Recorded:

@@ -21,6 +21,11 @@ def main() -> int:
         "--gauge", choices=["as trained", "zero-sum"], default="as trained",
         help="of the fields: as trained, or without what the probe's weights add to all outputs alike",
     )  # fmt: skip
+    info.add_argument(
+        "--at-epoch",
+        metavar="N",
+        help="the layers after this epoch of the training; all: how they form over all of them",
+    )
     info.add_argument("--nulls", action="store_true", help="each layer beside what chance gives (null models), and z")
     info.add_argument(
         "--untrained", action="append", default=[], metavar="RUN",
@@ -52,6 +57,8 @@ def main() -> int:
         if arguments.command == "info":
             if arguments.rests_on:
                 return _rests_on(arguments.file, arguments.threshold)
+            if arguments.at_epoch is not None:
+                return _at_epoch(arguments)
             return _nulls(arguments) if arguments.nulls else _info(arguments)
         if arguments.command == "check":
             return _check(arguments.file)
@@ -74,6 +81,10 @@ def _understand(parser: argparse.ArgumentParser, arguments: argparse.Namespace) 
     for name in ("samples", "layer", "seed", "untrained"):
         if getattr(arguments, name) not in (None, []) and not arguments.nulls:
             parser.error(f"--{name} is of --nulls")
+    if arguments.at_epoch is not None and not (arguments.at_epoch == "all" or arguments.at_epoch.isdecimal()):
+        parser.error(f"--at-epoch takes an epoch, or all, not {arguments.at_epoch}")
+    if arguments.at_epoch is not None and (arguments.nulls or arguments.rests_on):
+        parser.error("--at-epoch does not go with --nulls or --rests-on, which are about the trained network")
     arguments.samples = 20 if arguments.samples is None else arguments.samples
     arguments.seed = 0 if arguments.seed is None else arguments.seed
     if arguments.samples < 1:
@@ -96,12 +107,33 @@ def _info(arguments: argparse.Namespace) -> int:
         manifest = run.manifest
         if run.unfinished:
             print(f"\nunfinished: layers {', '.join(map(printable, run.unfinished))} are still to come")
+        if len(run.epochs) > 1:
+            epochs = " ".join(map(str, run.epochs))
+            print(f"\n{'epochs':9} {epochs} (--at-epoch N shows one, --at-epoch all their course)", end="")
         size = f"{run.size / 1e6:.1f} MB"
         print(f"\n{'file':9} {printable(run.place)} ({size}), format {manifest['version']}")
         for name in ("created", "device", "generator"):
             print(f"{name:9} {printable(manifest.get(name, '-'))}")
         print(f"{'data':9} {printable(manifest['data'].get('licence', '-'))}")
         print(f"{'content':9} sha256 {run.content_sha256}")
+    return 0
+
+
+def _at_epoch(arguments: argparse.Namespace) -> int:
+    from store.file.format import FormatError
+    from store.file.read import Run
+    from store.tables.epochs import course
+    from store.tables.layers import table
+
+    with Run(arguments.file) as run:
+        if arguments.at_epoch == "all":
+            print(course(run, arguments.threshold, arguments.gauge))
+            return 0
+        epoch = int(arguments.at_epoch)
+        if epoch not in run.epochs:
+            there = ", ".join(map(str, run.epochs))
+            raise FormatError(f"{run.place} has no layers of epoch {epoch}; it has those of {there}")
+        print(table(run, arguments.threshold, arguments.gauge, epoch))
     return 0
 
 

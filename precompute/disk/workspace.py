@@ -123,6 +123,21 @@ class Workspace:
         made_from |= {"label_names": self.label_names} if self.label_names else {}
         checkpoint.save(self._checkpoint(name), made_from | {"training": state})
 
+    def save_snapshot(self, epoch: int, weights: dict[str, Any]) -> None:
+        """The network as it is after an epoch, kept until the run is finished."""
+        self.save_training(_snapshot(epoch), {"model": weights})
+
+    def load_snapshot(self, epoch: int) -> dict[str, Any]:
+        """The network's weights after an epoch. Raises Problem where they are damaged, or not there any more."""
+        state = self.load_training(_snapshot(epoch))
+        if state is None:
+            raise Problem(f"{self._checkpoint(_snapshot(epoch))} is gone; --fresh trains the network again")
+        weights: dict[str, Any] = state["model"]
+        return weights
+
+    def has_snapshot(self, epoch: int) -> bool:
+        return self._checkpoint(_snapshot(epoch)).exists()
+
     def pixel_file(self, split: str) -> Path:
         return self.folder / f"{split}.pixels"
 
@@ -159,6 +174,10 @@ class Workspace:
         raise Problem(
             f"{path} was made by another recipe ({'; '.join(changes[:4]) or 'other hyper-parameters'}). {_WAY_OUT}"
         )
+
+
+def _snapshot(epoch: int) -> str:
+    return f"epoch-{epoch}"
 
 
 def _completed(made_with: Any, recipe: dict[str, Any]) -> Any:

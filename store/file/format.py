@@ -6,6 +6,7 @@ The manifest says what the file holds; from it follows every dataset's path, typ
 
 import math
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,7 @@ MAX_LABELS = 10_000
 MAX_FILTERS = 1 << 16
 MAX_POSITIONS = 1 << 16
 MAX_LAYERS = 512
+MAX_EPOCH_LAYERS = 2048  # of all earlier epochs together
 MAX_TEST_INPUTS = 10_000_000
 MAX_EPOCHS = 100_000
 MAX_ELEMENTS = 1 << 33  # of one dataset
@@ -47,6 +49,9 @@ SINCE = {
     TOP_VALUES: 3,
 }  # format version of each
 SOME_THUMBNAILS_SINCE = 3
+EPOCHS = "epochs"  # the same layers in earlier epochs of the training: at their paths, and in the manifest
+EPOCHS_SINCE = 3
+OF_EPOCH = ({FIELDS}, {CLASS_MEANS, PROBE_WEIGHTS})  # what an earlier epoch has of a layer: either
 UNTRAINED_SINCE = 2  # a network that was probed as it is has no epochs, and no history
 
 _CHUNK_BYTES = 1 << 18  # at most about this much a chunk, where one entry along the first axis is less
@@ -92,8 +97,7 @@ def expected(manifest: dict[str, Any]) -> dict[str, Spec]:
     epochs = manifest["network"]["epochs"]
     if epochs:  # a network that was probed as it is has no history
         specs |= {f"history/{column}": Spec("<f8", (epochs,)) for column in HISTORY}
-    for layer in manifest["layers"]:
-        group = f"layers/{layer['name']}"
+    for group, layer in stored_layers(manifest):
         n_filters, positions = layer["n_filters"], layer["positions"]
         shapes = {
             FIELDS: Spec("<f4", (n_filters, n_labels, n_labels), one_entry_per_chunk=True),
@@ -106,7 +110,8 @@ def expected(manifest: dict[str, Any]) -> dict[str, Spec]:
             TOP_VALUES: Spec("<f4", (n_filters, len(RANKINGS), min(MOST, test_inputs))),
         }
         specs |= {f"{group}/{name}": shapes[name] for name in layer["datasets"]}
-        specs |= {f"{group}/history/{column}": Spec("<f8", (layer["epochs"],)) for column in HISTORY}
+        if not group.startswith(EPOCHS):  # which keep no history
+            specs |= {f"{group}/history/{column}": Spec("<f8", (layer["epochs"],)) for column in HISTORY}
     if any({TEST_FEATURES, TOP_INPUTS} & set(layer["datasets"]) for layer in manifest["layers"]):
         specs[OF_TEST_INPUT] = Spec("<i8", (test_inputs,))
     if size := manifest["data"].get(THUMBNAILS):
@@ -115,6 +120,19 @@ def expected(manifest: dict[str, Any]) -> dict[str, Spec]:
         if len(size) == 3:
             specs[THUMBNAIL_INPUTS] = Spec("<i8", (number,))
     return specs
+
+
+def stored_layers(manifest: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every layer's path and record: those of the trained network, then those of its earlier epochs."""
+    for layer in manifest["layers"]:
+        yield f"layers/{layer['name']}", layer
+    for at in manifest.get(EPOCHS) or []:
+        for layer in at["layers"]:
+            yield epoch_group(at["epoch"], layer["name"]), layer
+
+
+def epoch_group(epoch: int, layer: str) -> str:
+    return f"{EPOCHS}/{epoch}/layers/{layer}"
 
 
 def check_manifest(manifest: Any) -> None:
@@ -136,39 +154,69 @@ def check_manifest(manifest: Any) -> None:
     if not isinstance(layers, list) or len(layers) > MAX_LAYERS:
         raise FormatError(f"manifest: 'layers' must be a list of at most {MAX_LAYERS}")
     for layer in layers:
-        name = _text(layer if isinstance(layer, dict) else {}, "name")
-        if not LAYER_NAME.fullmatch(name):
-            raise FormatError(f"manifest: layer name {name[:80]!r} is not of the form {LAYER_NAME.pattern}")
-        n_filters = _integer(layer, "n_filters", 1, MAX_FILTERS)
-        positions = _integer(layer, "positions", 1, MAX_POSITIONS)
+        _check_layer(layer, version, n_labels, test_inputs)
         _integer(layer, "epochs", 1, MAX_EPOCHS)
-        datasets = layer.get("datasets")
-        known = {dataset for dataset, since in SINCE.items() if since <= version}
-        if (
-            not isinstance(datasets, list)
-            or not all(isinstance(item, str) for item in datasets)
-            or set(datasets) - known
-        ):
-            raise FormatError(f"manifest: layer {name}: 'datasets' must list some of {sorted(known)}")
-        if FIELDS not in datasets and not {CLASS_MEANS, PROBE_WEIGHTS} <= set(datasets):
-            raise FormatError(f"manifest: layer {name}: neither fields nor class means with probe weights")
-        if CLASS_MEANS_HALF in datasets and not {CLASS_MEANS, PROBE_WEIGHTS} <= set(datasets):
-            raise FormatError(f"manifest: layer {name}: class means of one half without those of all inputs")
-        if (TOP_INPUTS in datasets) != (TOP_VALUES in datasets):
-            raise FormatError(f"manifest: layer {name}: {TOP_INPUTS} and {TOP_VALUES} go together")
-        largest = n_filters * max(n_labels * n_labels if FIELDS in datasets else 0, n_labels * positions)
-        if TEST_FEATURES in datasets:
-            largest = max(largest, test_inputs * n_filters * positions)
-        if largest > MAX_ELEMENTS:
-            raise FormatError(
-                f"manifest: layer {name}: {largest} elements in one dataset; at most {MAX_ELEMENTS} are read"
-            )
     names = [layer["name"] for layer in layers]
     if len(set(names)) != len(names):
         raise FormatError("manifest: two layers of one name")
     if not isinstance(manifest.get("sha256"), dict):
         raise FormatError("manifest: no checksums ('sha256')")
+    if version >= EPOCHS_SINCE:
+        _check_epochs(manifest)
+    elif manifest.get(EPOCHS):
+        raise FormatError(f"manifest: '{EPOCHS}' in a file of version {version}; they are of version {EPOCHS_SINCE}")
     _check_optional(manifest)
+
+
+def _check_layer(layer: Any, version: int, n_labels: int, test_inputs: int) -> None:
+    name = _text(layer if isinstance(layer, dict) else {}, "name")
+    if not LAYER_NAME.fullmatch(name):
+        raise FormatError(f"manifest: layer name {name[:80]!r} is not of the form {LAYER_NAME.pattern}")
+    n_filters = _integer(layer, "n_filters", 1, MAX_FILTERS)
+    positions = _integer(layer, "positions", 1, MAX_POSITIONS)
+    datasets = layer.get("datasets")
+    known = {dataset for dataset, since in SINCE.items() if since <= version}
+    if not isinstance(datasets, list) or not all(isinstance(item, str) for item in datasets) or set(datasets) - known:
+        raise FormatError(f"manifest: layer {name}: 'datasets' must list some of {sorted(known)}")
+    if FIELDS not in datasets and not {CLASS_MEANS, PROBE_WEIGHTS} <= set(datasets):
+        raise FormatError(f"manifest: layer {name}: neither fields nor class means with probe weights")
+    if CLASS_MEANS_HALF in datasets and not {CLASS_MEANS, PROBE_WEIGHTS} <= set(datasets):
+        raise FormatError(f"manifest: layer {name}: class means of one half without those of all inputs")
+    if (TOP_INPUTS in datasets) != (TOP_VALUES in datasets):
+        raise FormatError(f"manifest: layer {name}: {TOP_INPUTS} and {TOP_VALUES} go together")
+    largest = n_filters * max(n_labels * n_labels if FIELDS in datasets else 0, n_labels * positions)
+    if TEST_FEATURES in datasets:
+        largest = max(largest, test_inputs * n_filters * positions)
+    if largest > MAX_ELEMENTS:
+        raise FormatError(f"manifest: layer {name}: {largest} elements in one dataset; at most {MAX_ELEMENTS} are read")
+
+
+def _check_epochs(manifest: dict[str, Any]) -> None:
+    """Earlier epochs in order, each with some of the layers, as wide as they are at the end."""
+    found = manifest.get(EPOCHS) or []
+    if not isinstance(found, list) or not all(isinstance(at, dict) for at in found):
+        raise FormatError(f"manifest: '{EPOCHS}' must list objects")
+    known = {layer["name"]: layer for layer in manifest["layers"]}
+    least, total = 0, 0
+    for at in found:
+        least = _integer(at, "epoch", least, manifest["network"]["epochs"] - 1) + 1
+        layers = at.get("layers")
+        if not isinstance(layers, list) or (total := total + len(layers)) > MAX_EPOCH_LAYERS:
+            raise FormatError(f"manifest: '{EPOCHS}': 'layers' must be lists, of at most {MAX_EPOCH_LAYERS} in all")
+        where = f"manifest: epoch {at['epoch']}"
+        for layer in layers:
+            _check_layer(layer, manifest["version"], manifest["data"]["n_labels"], manifest["data"]["test_inputs"])
+            same = known.get(layer["name"], {})
+            if any(layer[key] != same.get(key) for key in ("n_filters", "positions")):
+                raise FormatError(
+                    f"{where}: layer {layer['name']} is not one of the trained network's, or another size"
+                )
+            if set(layer["datasets"]) not in OF_EPOCH or len(layer["datasets"]) > 2:
+                raise FormatError(
+                    f"{where}: layer {layer['name']}: class means with probe weights, or fields; not both"
+                )
+        if len({layer["name"] for layer in layers}) != len(layers):
+            raise FormatError(f"{where}: two layers of one name")
 
 
 def check_labels(place: str, labels: np.ndarray[Any, Any], n_labels: int) -> None:

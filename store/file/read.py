@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path, PurePath, PurePosixPath
 from types import TracebackType
 from typing import Any, Self
@@ -11,16 +12,18 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from store.file import format as fmt
-from store.file.manifest import mapping
+from store.file.manifest import defined, mapping
 from store.file.remote import RemoteFile, close_at_exit, is_address, open_remote, raise_failure
 from store.file.structure import open_checked
-from store.file.write import LayerContent, RunContent, content_sha256
+from store.file.write import EpochContent, LayerContent, RunContent, content_sha256
 from store.measure.afcc import from_bfloat16
 from store.measure.bootstrap import RESAMPLES, Bootstrap, bootstrap
 from store.measure.fields import Factors, Fields
 from store.measure.gauge import AS_TRAINED, Gauge, common_part
 from store.measure.layer import THRESHOLD, LayerMeasure, fields_from_factors
 from store.measure.top_inputs import TopInputs
+
+_ABOUT = ("unit", "pooling", "module", "filter_size", "receptive_field")  # of a layer's record
 
 
 class Run:
@@ -56,6 +59,28 @@ class Run:
             self.close()
             raise
         self.layers = {record["name"]: Layer(self, record) for record in self.manifest["layers"]}
+        self._epochs = {at["epoch"]: at for at in self.manifest.get(fmt.EPOCHS) or []}
+
+    @property
+    def epochs(self) -> tuple[int, ...]:
+        """After which epochs of the training its layers are in the file, in order; the last is the trained network."""
+        return (*self._epochs, self.manifest["network"]["epochs"])
+
+    def at_epoch(self, epoch: int) -> "Epoch":
+        """The layers after so many epochs of the training, 0 before the first step. Raises KeyError.
+
+        >>> with Run("runs/vgg16-digits.h5") as run:        # doctest: +SKIP
+        ...     {epoch: run.at_epoch(epoch).layers["10"].measure().mean_noise for epoch in run.epochs}
+        """
+        if epoch == self.epochs[-1]:
+            return Epoch(epoch, self.layers, self.manifest["network"])
+        if epoch not in self._epochs:
+            there = ", ".join(map(str, self.epochs))
+            raise KeyError(f"{self.place} has no layers of epoch {epoch}; it has those of {there}")
+        at, about = self._epochs[epoch], {layer.name: layer.about for layer in self.layers.values()}
+        records = {record["name"]: about[record["name"]] | record for record in at["layers"]}
+        layers = {name: Layer(self, records[name], fmt.epoch_group(epoch, name)) for name in about if name in records}
+        return Epoch(epoch, layers, at)
 
     @property
     def name(self) -> str:
@@ -88,7 +113,8 @@ class Run:
         if not all(layer.has_factors for layer in self.layers.values()):
             return self.content_sha256
         sums: dict[str, str] = self.manifest["sha256"]
-        factors = {place: sums[place] for place in sums if place.endswith((fmt.CLASS_MEANS, fmt.PROBE_WEIGHTS))}
+        names = (fmt.CLASS_MEANS, fmt.PROBE_WEIGHTS)
+        factors = {place: sums[place] for place in sums if place.startswith("layers/") and place.endswith(names)}
         return content_sha256({"sha256": factors})
 
     @property
@@ -168,7 +194,7 @@ class Run:
 
     def content(self) -> RunContent:
         """All of it, as it is written: what a job that goes on adds its next layers to."""
-        derived = ("format", "version", "layers", "sha256")
+        derived = ("format", "version", "layers", fmt.EPOCHS, "sha256")
         manifest = {key: value for key, value in self.manifest.items() if key not in derived}
         manifest["data"] = {key: value for key, value in manifest["data"].items() if key != fmt.THUMBNAILS}
         return RunContent(
@@ -181,6 +207,7 @@ class Run:
             label_of_test_input=self.label_of_test_input,
             thumbnails=self.read(fmt.THUMBNAILS) if self.has_thumbnails else None,
             thumbnail_inputs=self.thumbnail_inputs,
+            epochs=[self.at_epoch(epoch).content() for epoch in self._epochs],
         )
 
     def close(self) -> None:
@@ -212,16 +239,45 @@ class Run:
         self._verified.add(place)
 
 
-class Layer:
-    """One layer of a run: N_f filters, K labels, S positions a filter."""
+@dataclass(frozen=True)
+class Epoch:
+    """The layers of a run after an epoch of the training."""
 
-    def __init__(self, run: Run, record: dict[str, Any]) -> None:
+    epoch: int
+    layers: dict[str, "Layer"]
+    record: dict[str, Any]  # what the manifest says of it
+
+    @property
+    def test_accuracy(self) -> float | None:
+        """The network's own; None where it is not known."""
+        return defined(self.record.get("test_accuracy"))
+
+    def content(self) -> EpochContent:
+        record = {key: value for key, value in self.record.items() if key not in ("epoch", "layers")}
+        return EpochContent(self.epoch, record, [layer.content() for layer in self.layers.values()])
+
+
+class Layer:
+    """One layer of a run: N_f filters, K labels, S positions a filter. group: where it lies in the file."""
+
+    def __init__(self, run: Run, record: dict[str, Any], group: str | None = None) -> None:
         self._run = run
+        self._group = f"layers/{record['name']}" if group is None else group
         self.record = record
         self.name: str = record["name"]
         self.n_filters: int = record["n_filters"]
         self.n_labels: int = run.n_labels
         self.positions: int = record["positions"]
+
+    @property
+    def is_final(self) -> bool:
+        """Whether it is of the trained network, and not of an earlier epoch."""
+        return not self._group.startswith(fmt.EPOCHS)
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What its record says that is the same in every epoch."""
+        return {key: self.record[key] for key in _ABOUT if key in self.record}
 
     @property
     def has_fields(self) -> bool:
@@ -235,12 +291,12 @@ class Layer:
     @property
     def class_means(self) -> NDArray[np.float32]:
         """A: (N_f, K, S). KeyError where the file has the matrices alone."""
-        return self._run.read(f"layers/{self.name}/{fmt.CLASS_MEANS}")
+        return self._run.read(f"{self._group}/{fmt.CLASS_MEANS}")
 
     @property
     def probe_weights(self) -> NDArray[np.float32]:
         """w: (N_f, K, S). KeyError where the file has the matrices alone."""
-        return self._run.read(f"layers/{self.name}/{fmt.PROBE_WEIGHTS}")
+        return self._run.read(f"{self._group}/{fmt.PROBE_WEIGHTS}")
 
     @property
     def has_test_features(self) -> bool:
@@ -252,7 +308,7 @@ class Layer:
         """Activations of the test inputs, (inputs, N_f, S), as bfloat16 bit patterns; None where the run kept none."""
         if fmt.TEST_FEATURES not in self.record["datasets"]:
             return None
-        features: NDArray[np.uint16] = self._run.read(f"layers/{self.name}/{fmt.TEST_FEATURES}")
+        features: NDArray[np.uint16] = self._run.read(f"{self._group}/{fmt.TEST_FEATURES}")
         return features
 
     @property
@@ -261,7 +317,7 @@ class Layer:
         if fmt.CONFUSION not in self.record["datasets"]:
             return None
         self.verify_confusion()
-        confusion: NDArray[np.int32] = self._run.read(f"layers/{self.name}/{fmt.CONFUSION}")
+        confusion: NDArray[np.int32] = self._run.read(f"{self._group}/{fmt.CONFUSION}")
         return confusion
 
     @property
@@ -269,7 +325,7 @@ class Layer:
         """A of one half of each label's test inputs, (N_f, K, S); None where the run kept none."""
         if fmt.CLASS_MEANS_HALF not in self.record["datasets"]:
             return None
-        half: NDArray[np.float32] = self._run.read(f"layers/{self.name}/{fmt.CLASS_MEANS_HALF}")
+        half: NDArray[np.float32] = self._run.read(f"{self._group}/{fmt.CLASS_MEANS_HALF}")
         return half
 
     @property
@@ -277,8 +333,8 @@ class Layer:
         """Which test inputs drive each filter; None where the run kept none."""
         if fmt.TOP_INPUTS not in self.record["datasets"]:
             return None
-        place = f"layers/{self.name}/{fmt.TOP_INPUTS}"
-        numbers, values = self._run.read(place), self._run.read(f"layers/{self.name}/{fmt.TOP_VALUES}")
+        place = f"{self._group}/{fmt.TOP_INPUTS}"
+        numbers, values = self._run.read(place), self._run.read(f"{self._group}/{fmt.TOP_VALUES}")
         n_inputs = self._run.manifest["data"]["test_inputs"]
         fmt.check_top_inputs(f"{self._run.place}: {place}", numbers, values, n_inputs, self.positions)
         return TopInputs(numbers[..., 0], numbers[..., 1], values)
@@ -293,7 +349,7 @@ class Layer:
             raise IndexError(f"layer {self.name} has filters 0 to {self.n_filters - 1}, not {only}")
 
         def read(name: str) -> NDArray[np.float32]:
-            place = f"layers/{self.name}/{name}"
+            place = f"{self._group}/{name}"
             return self._run.read(place) if only is None else self._run.read_entry(place, only)[None]
 
         def factors() -> Factors:
@@ -345,7 +401,7 @@ class Layer:
                 seed=seed, order=order, gauge=gauge,
             )  # fmt: skip
         except ValueError as reason:  # a label without a test input, in a file of a stranger
-            raise fmt.FormatError(f"{self._run.place}: layers/{self.name}: {reason}") from None
+            raise fmt.FormatError(f"{self._run.place}: {self._group}: {reason}") from None
 
     @property
     def n_elements(self) -> int:
@@ -358,28 +414,32 @@ class Layer:
             name=self.name,
             class_means=self.class_means if self.has_factors else None,
             probe_weights=self.probe_weights if self.has_factors else None,
-            history={column: values.tolist() for column, values in self._run.history(self.name).items()},
-            record=self.record,
-            fields=self._run.read(f"layers/{self.name}/{fmt.FIELDS}") if self.has_fields else None,
+            history=self._history(),
+            record=self.record if self.is_final else {k: v for k, v in self.record.items() if k not in self.about},
+            fields=self._run.read(f"{self._group}/{fmt.FIELDS}") if self.has_fields else None,
             test_features=self.test_features,
             confusion=self.confusion,
             class_means_half=self.class_means_half,
             top_inputs=self.top_inputs,
         )
 
+    def _history(self) -> dict[str, list[float]]:
+        """One value an epoch of the probe; of an earlier epoch of the network none is kept."""
+        return {c: values.tolist() for c, values in self._run.history(self.name).items()} if self.is_final else {}
+
     def verify_fields(self) -> None:
         """Compare stored matrices with class means x probe weights, bit by bit. Raises FormatError."""
         if not (self.has_fields and self.has_factors):
             return
         computed = fields_from_factors(self.class_means, self.probe_weights)
-        if computed.tobytes() != self._run.read(f"layers/{self.name}/{fmt.FIELDS}").tobytes():
-            where = f"{self._run.place}: layers/{self.name}"
+        if computed.tobytes() != self._run.read(f"{self._group}/{fmt.FIELDS}").tobytes():
+            where = f"{self._run.place}: {self._group}"
             raise fmt.FormatError(f"{where}: fields are not class means x probe weights")
 
     def verify_confusion(self) -> None:
         """Compare the confusion matrix with the numbers of test inputs. Raises FormatError."""
         if fmt.CONFUSION in self.record["datasets"]:
-            place = f"layers/{self.name}/{fmt.CONFUSION}"
+            place = f"{self._group}/{fmt.CONFUSION}"
             fmt.check_confusion(f"{self._run.place}: {place}", self._run.read(place), self._run.test_inputs)
 
 

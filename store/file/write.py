@@ -41,6 +41,18 @@ class LayerContent:
 
 
 @dataclass
+class EpochContent:
+    """Layers as they were after an earlier epoch of the training; 0 is before the first step.
+
+    `record` has the manifest's other entries of the epoch (the network's accuracies).
+    """
+
+    epoch: int
+    record: dict[str, Any]
+    layers: list[LayerContent] = field(default_factory=list)  # class means and weights, or fields; no history
+
+
+@dataclass
 class RunContent:
     """A run as it goes into a file; `manifest` has everything but the layers and the checksums."""
 
@@ -53,6 +65,7 @@ class RunContent:
     label_of_test_input: NDArray[np.int64] | None = None  # (test inputs,): needed beside test features and top inputs
     thumbnails: NDArray[np.uint8] | None = None  # (test inputs, height, width, 3): the test images in small
     thumbnail_inputs: NDArray[np.int64] | None = None  # which test inputs these are, in order; None: all
+    epochs: list[EpochContent] = field(default_factory=list)  # in their order
 
 
 def stores_fields(n_filters: int, n_labels: int) -> bool:
@@ -73,7 +86,12 @@ def file_image(run: RunContent) -> bytes:
     """The bytes of the file; the same content gives the same bytes."""
     arrays = _arrays(run)
     manifest = {"format": fmt.FORMAT, "version": _version(run)} | run.manifest
-    manifest["layers"] = [_layer_record(layer) for layer in run.layers]
+    manifest["layers"] = [_layer_record(layer) | {"epochs": _probe_epochs(layer)} for layer in run.layers]
+    if run.epochs:
+        manifest[fmt.EPOCHS] = [
+            at.record | {"epoch": at.epoch, "layers": [_layer_record(layer) for layer in at.layers]}
+            for at in run.epochs
+        ]
     if run.thumbnails is not None:
         size = list(run.thumbnails.shape[1:3])
         size += [] if run.thumbnail_inputs is None else [len(run.thumbnails)]
@@ -171,6 +189,10 @@ def _arrays(run: RunContent) -> dict[str, NDArray[Any]]:
             arrays[f"layers/{layer.name}/history/{column}"] = np.array(layer.history[column], "<f8")
         for name, array in _layer_arrays(layer).items():
             arrays[f"layers/{layer.name}/{name}"] = array
+    for at in run.epochs:
+        for layer in at.layers:
+            group = fmt.epoch_group(at.epoch, layer.name)
+            arrays |= {f"{group}/{name}": array for name, array in _layer_arrays(layer).items()}
     return arrays
 
 
@@ -192,7 +214,10 @@ def _version(run: RunContent) -> int:
     """The least that has all of the content, so that an older program reads what it can read."""
     untrained = fmt.UNTRAINED_SINCE if not run.history[fmt.HISTORY[0]] else 1
     thumbnails = 1 if run.thumbnail_inputs is None else fmt.SOME_THUMBNAILS_SINCE
-    return max([untrained, thumbnails, *(fmt.SINCE[name] for layer in run.layers for name in _layer_arrays(layer))])
+    epochs = fmt.EPOCHS_SINCE if run.epochs else 1
+    return max(
+        [untrained, thumbnails, epochs, *(fmt.SINCE[name] for layer in run.layers for name in _layer_arrays(layer))]
+    )
 
 
 def _layer_record(layer: LayerContent) -> dict[str, Any]:
@@ -203,9 +228,12 @@ def _layer_record(layer: LayerContent) -> dict[str, Any]:
         "name": layer.name,
         "n_filters": len(matrices),
         "positions": layer.record["positions"] if layer.class_means is None else layer.class_means.shape[2],
-        "epochs": len(layer.history[fmt.HISTORY[0]]),
         "datasets": list(_layer_arrays(layer)),
     }
+
+
+def _probe_epochs(layer: LayerContent) -> int:
+    return len(layer.history[fmt.HISTORY[0]])
 
 
 def _fixed_text(names: list[str]) -> NDArray[np.bytes_]:

@@ -2,7 +2,7 @@
 
 import math
 
-from store.file.read import Layer, Run
+from store.file.read import Epoch, Layer, Run
 from store.file.sample_results import of_layer
 from store.measure.gauge import AS_TRAINED, Gauge
 from store.measure.layer import THRESHOLD
@@ -12,19 +12,29 @@ from store.tables.printable import aligned, printable
 _HEAD = ["layer", "N_f", "F_s", "FC_s", "accuracy", "n", "N_c", "C_s", "silent", "signal", "noise_I", "noise_E"]
 
 
-def table(run: Run, threshold: float = THRESHOLD, gauge: Gauge = AS_TRAINED) -> str:
-    """The run's table as text: deepest layer first, as in the paper; '-' where a number is undefined."""
+def table(run: Run, threshold: float = THRESHOLD, gauge: Gauge = AS_TRAINED, epoch: int | None = None) -> str:
+    """The run's table as text: deepest layer first, as in the paper; '-' where a number is undefined.
+
+    epoch: of the training, where it is not the table of the trained network. Raises KeyError where the file has it not.
+    """
     manifest = run.manifest
     rows = [_HEAD]
-    for layer in reversed(run.layers.values()):
+    at_epoch = run.at_epoch(run.epochs[-1] if epoch is None else epoch)
+    for layer in reversed(at_epoch.layers.values()):
         rows.append(list(cells(layer, threshold, gauge).values()))
         if gauge == AS_TRAINED and (errors := _errors(layer, threshold)):  # which the resamples were measured in
             rows.append(errors)
         row = published(manifest["network"]["arch"], manifest["data"]["name"], run.n_labels, layer.name)
-        if row is not None:
+        if row is not None and layer.is_final:
             rows.append(_published(row))
     at = f"threshold {threshold:g}{in_words(gauge)}; signal and noises are means over the labels"
-    return "\n".join([title(run), at, "", *aligned(rows)])
+    when = [] if epoch in (None, run.epochs[-1]) else [_when(run, at_epoch)]
+    return "\n".join([title(run), *when, at, "", *aligned(rows)])
+
+
+def _when(run: Run, at: Epoch) -> str:
+    accuracy = number(at.test_accuracy, 3)
+    return f"after epoch {at.epoch} of {run.epochs[-1]}; the network's own test accuracy {accuracy}"
 
 
 def in_words(gauge: Gauge) -> str:
@@ -41,7 +51,7 @@ def common_parts(run: Run) -> str:
 def title(run: Run) -> str:
     """What the run is, in a line; it says so where the recipe is not the paper's."""
     manifest = run.manifest
-    accuracy = _number(manifest["network"].get("test_accuracy"), 3)
+    accuracy = number(manifest["network"].get("test_accuracy"), 3)
     arch, data = printable(manifest["network"]["arch"]), printable(manifest["data"]["name"])
     seed = printable((manifest.get("recipe") or {}).get("seed", "?"))
     own = f"; the network's own test accuracy {accuracy}" if accuracy != "-" else ""
@@ -68,14 +78,14 @@ def cells(layer: Layer, threshold: float = THRESHOLD, gauge: Gauge = AS_TRAINED)
         str(layer.n_filters),
         _size(layer),
         str(layer.n_filters * layer.positions),
-        _number(layer.record.get("test_accuracy"), 3),
-        _number(measured.mean_noise, 1 if measured.mean_noise >= 10 else 2),
-        _number(measured.mean_clusters, 2),
-        _number(measured.mean_cluster_size, 2),
+        number(layer.record.get("test_accuracy"), 3),
+        number(measured.mean_noise, 1 if measured.mean_noise >= 10 else 2),
+        number(measured.mean_clusters, 2),
+        number(measured.mean_cluster_size, 2),
         str(int(measured.silent.sum())),
-        _number(float(measured.signal.mean()), 1),
-        _number(float(measured.noise_internal.mean()), 2),
-        _number(float(measured.noise_external.mean()), 2),
+        number(float(measured.signal.mean()), 1),
+        number(float(measured.noise_internal.mean()), 2),
+        number(float(measured.noise_external.mean()), 2),
     ]
     return dict(zip(_HEAD, row, strict=True))
 
@@ -101,7 +111,7 @@ def _size(layer: Layer) -> str:
     return "x".join(map(str, shape)) if shape else str(layer.positions)
 
 
-def _number(value: object, digits: int) -> str:
+def number(value: object, digits: int) -> str:
     return f"{value:.{digits}f}" if isinstance(value, float) and math.isfinite(value) else "-"
 
 
