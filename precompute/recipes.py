@@ -158,7 +158,7 @@ def afcc_recipe(options: Options, recipe: Recipe) -> AfccRecipe:
 def recipe_for(options: Options, weights: str, n_labels: int, lacking: str = "") -> Recipe:
     """The recipe that the options ask for, with what they change of it.
 
-    weights: see `weights.wanted`. lacking: what the images lack of the paper's, see `data.missing_images`.
+    weights: see `weights.wanted`. lacking: what the images lack of the paper's, see `outline.missing_images`.
     """
     on_paper = (options.arch, options.data) in _PAPER
     name = options.recipe or ("paper" if on_paper else "quick")

@@ -161,6 +161,11 @@ class Workspace:
         )
 
 
+def is_begun(out: Path) -> bool:
+    """Whether there is anything that a run of this output would go on from."""
+    return out.exists() or (out.with_suffix(".work") / f"{NETWORK}.ckpt").exists()
+
+
 def _completed(made_with: Any, recipe: dict[str, Any]) -> Any:
     """An earlier version's recipe with what that version could not ask for yet, which was as it is by default."""
     if not isinstance(made_with, dict) or not isinstance(made_with.get("options"), dict):
