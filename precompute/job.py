@@ -8,9 +8,10 @@ import torch
 from torch import nn
 
 from precompute.afcc import connection
-from precompute.disk.workspace import NETWORK, Workspace
+from precompute.disk.workspace import NETWORK, Workspace, is_begun
 from precompute.images import data
-from precompute.images.data import DataSet, Sizes
+from precompute.images.data import DataSet
+from precompute.images.outline import Outline, Sizes, is_here, missing_images, outline
 from precompute.machine.device import Device, choose_device
 from precompute.machine.distributed import ALONE, World
 from precompute.machine.stopping import Stopping
@@ -108,7 +109,8 @@ class Job:
     recipe: Recipe
     work: Workspace
     stopping: Stopping
-    data: DataSet | None  # None in a dry run that would have to download it
+    data: DataSet | None  # None in a dry run that can do without pixels
+    source: str  # where the images are, in words
     world: World
     start: weights.Start | None  # of the file that the network starts from; None where it starts from none
     head: HeadOrder | None  # which outputs are which labels', where they were trained elsewhere and are used
@@ -162,8 +164,7 @@ class Job:
     @property
     def title(self) -> str:
         what = f"{self.arch.name} on {self.options.data}, {self.sizes.n_labels} labels"
-        source = "still to be downloaded" if self.data is None else f"read from {self.data.source}"
-        return f"{what} -> {self.work.out} ({self.device.description}; images {source})"
+        return f"{what} -> {self.work.out} ({self.device.description}; images {self.source})"
 
     def network(self) -> nn.Module:
         """The network that the run starts with, made anew. Raises Problem, OSError."""
@@ -195,11 +196,10 @@ def prepare(options: Options, stopping: Stopping, world: World = ALONE) -> Job:
     choose_layers("afcc-between", options.afcc_between, taps)
     _check_between(arch, taps, options.afcc_between)
     device = choose_device(options.device, world)
-    is_here = world.from_first(data.is_here(options))
-    with world.in_turn(not is_here and not options.dry_run):
-        images = None if options.dry_run and not is_here else data.load(options, arch.side, arch.crop)
-    sizes = images.sizes if images is not None else data.sizes_before_download(options)
-    recipe = recipe_for(options, origin["from"], sizes.n_labels, data.missing_images(options, sizes))
+    out = output_path(options)
+    compares = world.from_first(not options.dry_run or (not options.fresh and is_begun(out)))  # with what is there
+    (sizes, labels, source), images = _data(options, arch, world, compares)
+    recipe = recipe_for(options, origin["from"], sizes.n_labels, missing_images(options, sizes))
     batch = min(recipe.network.batch_size, sizes.train)
     if recipe.network.epochs and batch < world.size:
         raise Problem(f"a batch of {batch} for {world.size} processes: each needs one input at least; start fewer")
@@ -207,10 +207,8 @@ def prepare(options: Options, stopping: Stopping, world: World = ALONE) -> Job:
     arch = weights.scaled(options, arch, start, recipe.network.epochs)
     if options.probe == "own" and not recipe.network.epochs:
         check_outputs(arch, weights.trained_outputs(options, arch, start), sizes.n_labels)
-    head = None
-    if images is not None:
-        labels = images.label_names
-        head = weights.head_order(options, arch, start, recipe.network.epochs, labels, images.sorted_folders)
+    sorted_folders = images is not None and images.sorted_folders
+    head = weights.head_order(options, arch, start, recipe.network.epochs, labels, sorted_folders)
     said = (start.said if start is not None else {}) | ({"class_order": head.said} if head and head.said else {})
     job = Job(
         options=options,
@@ -224,14 +222,15 @@ def prepare(options: Options, stopping: Stopping, world: World = ALONE) -> Job:
         sizes=sizes,
         recipe=recipe,
         work=Workspace(
-            output_path(options),
+            out,
             recipe.record(options),
-            images.checksums if images is not None and world.is_first else None,  # which alone compares them
+            images.checksums if images is not None and compares and world.is_first else None,  # which alone compares
             origin.get("sha256"),
-            images.label_names if images is not None else None,
+            labels,
         ),
         stopping=stopping,
         data=images,
+        source=source,
         world=world,
         start=start,
         head=head,
@@ -239,6 +238,16 @@ def prepare(options: Options, stopping: Stopping, world: World = ALONE) -> Job:
     if job.start is not None:
         job.network()  # whether the file's weights fit
     return job
+
+
+def _data(options: Options, arch: Arch, world: World, compares: bool) -> tuple[Outline, DataSet | None]:
+    """The data set; without it where a dry run needs no pixels, or would have to download them."""
+    here = world.from_first(is_here(options))
+    if options.dry_run and not (compares and here) and (known := outline(options)) is not None:
+        return known, None
+    with world.in_turn(not here):
+        images = data.load(options, arch.side, arch.crop)
+    return Outline(images.sizes, images.label_names, f"read from {images.source}"), images
 
 
 def _check_between(arch: Arch, taps: list[Tap], layers: tuple[str, ...]) -> None:

@@ -1,18 +1,16 @@
 """What a run will do, how long it should take and how much it will need, before it does it."""
 
-import copy
 import math
-import statistics
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import torch
 
 from precompute.activations import KEPT, batch_of, passes
 from precompute.frozen_pass import by_torch
-from precompute.images.augment import Draws, Images, Preprocessing
+from precompute.images.augment import Images, Preprocessing
 from precompute.images.image_files import ImageFiles
 from precompute.images.thumbnails import thumbnail_bytes
 from precompute.job import Job, Todo
@@ -24,18 +22,16 @@ from precompute.networks.arch import Arch
 from precompute.networks.taps import tap_shapes
 from precompute.probe import probe_training
 from precompute.recipes import Schedule
+from precompute.timing import Batch, batch_cost, decoding_rate, step_cost
 from precompute.training.loop import Training
 from store.file.write import stores_fields
 from store.measure.top_inputs import MOST, RANKINGS
 
-_DECODED = 64  # images
 _MEMORY_OF: dict[str, tuple[Place, ...]] = {  # the places that are the device's own memory
     "cpu": ("memory",),
     "cuda": ("device",),
     "mps": ("device", "memory"),
 }
-_GPU_STEPS = 20  # as many in a row, since Python is ahead of a GPU
-_LONG = 5.0  # seconds; what takes longer is measured less often
 
 
 @dataclass(frozen=True)
@@ -224,7 +220,7 @@ class Plan:
 
 
 def make_plan(job: Job, todo: Todo, saved: dict[str, Any] | None = None) -> Plan:
-    """Measure a few steps of each stage that is left on random images, and extrapolate.
+    """Measure a little of each stage that is left on random images (see `timing`), and extrapolate.
 
     saved: the state of the network's training that the run goes on from.
 
@@ -241,40 +237,48 @@ def make_plan(job: Job, todo: Todo, saved: dict[str, Any] | None = None) -> Plan
     pixels = torch.randint(0, 256, (batch, height, width, channels), dtype=torch.uint8).to(target)
     images = Images(pixels, target, Preprocessing(side, (0.5,) * 3, (0.5,) * 3, warps=job.arch.warps))
     labels = torch.arange(max(batch, min(recipe.probe.batch_size, sizes.train)), device=target) % sizes.n_labels
-    pass_time = _seconds(lambda: list(passes(by_torch(network, job.taps, job.device), images)), job.device, times=2)
-    probe_step = {}
-    probed = {tap.layer for taps in (todo.probed, *todo.epochs.values()) for tap in taps if todo.trains}
-    for layer, shape in ((layer, shapes[layer]) for layer in shapes if layer in probed):
-        n_inputs = min(recipe.probe.batch_size, sizes.train)
-        random = torch.rand(n_inputs, math.prod(shape)).to(KEPT).to(target)
-        probe = probe_training(layer, random, labels[:n_inputs], sizes.n_labels, recipe.probe, 0)
-        probe_step[layer] = _step_seconds(probe, job.device)
-    train_step = 0.0
-    steps_done = saved["step"] if saved is not None else 0
-    if steps_done < _steps(recipe.network, sizes.train):
-        trained = copy.deepcopy(network)
-        training = Training(
+    forward = by_torch(network, job.taps, job.device)
+
+    def passed(n: int) -> Callable[[], object]:
+        some = Images(pixels[:n], target, images.preprocessing)
+        return lambda: list(passes(forward, some))
+
+    def probed(layer: str, n: int) -> Training:
+        random = torch.rand(n, math.prod(shapes[layer])).to(KEPT).to(target)
+        return probe_training(layer, random, labels[:n], sizes.n_labels, recipe.probe, 0)
+
+    def trained(n: int) -> Training:
+        return Training(
             name="",
-            model=trained,
+            model=network,
             inputs=images.augmented,
-            labels=labels[:batch],
-            schedule=recipe.network,
+            labels=labels[:n],
+            schedule=replace(recipe.network, batch_size=n),
             seed=0,
             autocast=job.device.autocast,
             on_device=True,
         )
-        train_step = _step_seconds(training, job.device)
+
+    of_pass = batch_cost(passed, batch, job.device)
+    n_probed = min(recipe.probe.batch_size, sizes.train)
+    at_any_epoch = {tap.layer for taps in (todo.probed, *todo.epochs.values()) for tap in taps if todo.trains}
+    layers = [layer for layer in shapes if layer in at_any_epoch]
+    probe_step = {layer: step_cost(partial(probed, layer), n_probed, job.device).seconds for layer in layers}
+    steps_done = saved["step"] if saved is not None else 0
+    trains = steps_done < _steps(recipe.network, sizes.train)
+    of_step = step_cost(trained, batch, job.device) if trains else Batch(0.0)
+    decoding = decoding_rate(job.data.train.images if job.data is not None else None)
     plan = Plan(
         job=job,
         todo=todo,
         steps_done=steps_done,
         shapes=shapes,
         places={},
-        train_step=train_step,
-        pass_rate=min(batch / pass_time * job.world.size, _decoding_rate(job)),
+        train_step=of_step.seconds,
+        pass_rate=min(batch / of_pass.seconds * job.world.size, decoding),
         probe_step=probe_step,
         network_bytes=sum(value.nbytes for value in network.state_dict().values()),
-        peak_bytes=peak_memory(job.device),
+        peak_bytes=peak_memory(job.device) + max(of_pass.more_bytes, of_step.more_bytes),
     )
     return replace(plan, places=places(_needs(job, plan.activation_bytes), _free(job.device)))
 
@@ -308,17 +312,6 @@ def _free(device: Device) -> dict[Place, int]:
     return {"device": free_on_device(device), "memory": main}
 
 
-def _decoding_rate(job: Job) -> float:
-    """Images a second that are decoded from files, while others pass through the network; no limit for arrays."""
-    images = None if job.data is None else job.data.train.images
-    if not isinstance(images, ImageFiles):
-        return math.inf
-    some = images.select(slice(0, _DECODED))
-    start = time.perf_counter()
-    some.batch(slice(None))
-    return len(some) / (time.perf_counter() - start)
-
-
 def _words(origin: dict[str, str]) -> str:
     kind, name = origin["from"], origin.get("name", "")
     words = {"none": "random", "hub": f"pretrained, {name}"}.get(kind, f"{kind} {name}")
@@ -342,28 +335,3 @@ def _scaling(arch: Arch) -> str:
 
 def _steps(schedule: Schedule, n_inputs: int) -> int:
     return schedule.epochs * (n_inputs // min(schedule.batch_size, n_inputs))
-
-
-def _step_seconds(training: Training, device: Device) -> float:
-    training.model.train()
-    draws = Draws.of_epoch(len(training.labels), 0, 0, device.target)
-    if device.target.type != "cuda":
-        return _seconds(lambda: training.take_step(draws, 0), device, times=4)
-
-    def steps() -> None:
-        for _ in range(_GPU_STEPS):
-            training.take_step(draws, 0)
-
-    return _seconds(steps, device, times=4) / _GPU_STEPS
-
-
-def _seconds(task: Callable[[], object], device: Device, times: int) -> float:
-    """The median duration, after one run that is not counted, unless it took very long: then it has to do."""
-    durations: list[float] = []
-    while len(durations) <= times and sum(durations[:1]) < 4 * _LONG and sum(durations[1:]) < _LONG:
-        start = time.perf_counter()
-        task()
-        if device.target.type == "cuda":
-            torch.cuda.synchronize()
-        durations.append(time.perf_counter() - start)
-    return statistics.median(durations[1:] or durations)

@@ -188,7 +188,7 @@ def _default(options: Options, weights: str, on_paper: bool) -> str:
 def recipe_for(options: Options, weights: str, n_labels: int, lacking: str = "") -> Recipe:
     """The recipe that the options ask for, with what they change of it.
 
-    weights: see `weights.wanted`. lacking: what the images lack of the paper's, see `data.missing_images`.
+    weights: see `weights.wanted`. lacking: what the images lack of the paper's, see `outline.missing_images`.
     """
     arch = _LIKE.get(options.arch, options.arch)  # whose hyper-parameters these are
     on_paper = (arch, options.data) in _PAPER

@@ -105,7 +105,6 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
     "precompute/pruning.py": ("precompute/test_afcc.py", "what AFCC trains"),
     "precompute/result.py": ("precompute/test_main.py", "the file that a run makes"),
     "precompute/stages.py": ("precompute/test_main.py", "the three stages, as a run has them"),
-    "precompute/sweep/cluster.py": ("precompute/sweep/test_main.py", "a sweep on a cluster is a sweep"),
     "precompute/sweep/estimate.py": ("precompute/sweep/test_main.py", "its process is started by a sweep"),
     "precompute/sweep/options.py": ("precompute/sweep/test_runs.py", "options are which runs there are"),
     "precompute/sweep/plan.py": ("precompute/sweep/test_main.py", "printed by a sweep"),

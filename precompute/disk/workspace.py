@@ -176,6 +176,11 @@ class Workspace:
         )
 
 
+def is_begun(out: Path) -> bool:
+    """Whether there is anything that a run of this output would go on from."""
+    return out.exists() or (out.with_suffix(".work") / f"{NETWORK}.ckpt").exists()
+
+
 def _snapshot(epoch: int) -> str:
     return f"epoch-{epoch}"
 

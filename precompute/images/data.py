@@ -8,20 +8,20 @@ from files that are decoded when they are asked for (see `image_files`), which m
 import hashlib
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from precompute.images import class_folders, imagenet, sources
+from precompute.images.decoded import DecodedImages
 from precompute.images.digests import Digests
 from precompute.images.image_files import DECODED_AT_ONCE, ImageFiles
+from precompute.images.outline import Sizes, check_labels, cifar_folder, names_of, superclasses_of
 from precompute.images.splits import LabelledImages
 from precompute.images.stored import reading
 from precompute.images.stored.found import as_labelled
-from precompute.images.subsets import CIFAR10_LABELS, CIFAR100_LABELS, label_subset, superclasses
+from precompute.images.subsets import label_subset
 from precompute.images.unreadable import without_unreadable
-from precompute.messages.problem import Problem
 from precompute.options import LAYOUTS, Options, folder_of, output_path
 
 
@@ -49,16 +49,6 @@ class Split:
         digest = hashlib.sha256(np.ascontiguousarray(self.images).data)
         digest.update(np.ascontiguousarray(self.labels).data)
         return digest.hexdigest()
-
-
-@dataclass(frozen=True)
-class Sizes:
-    """What a plan needs to know of a data set."""
-
-    n_labels: int
-    train: int
-    test: int
-    image_shape: tuple[int, int, int] = (3, 32, 32)  # channels, height, width
 
 
 @dataclass(frozen=True)
@@ -125,8 +115,6 @@ class DataSet:
 _CIFAR_LICENCE = "no licence stated; cite A. Krizhevsky, Learning multiple layers of features from tiny images, 2009"
 _DIGITS_LICENCE = "CC BY 4.0; E. Alpaydin and C. Kaynak, Optical recognition of handwritten digits, UCI, 1998"
 _IMAGENET_LICENCE = "for non-commercial research and education only, by the terms of access of image-net.org"
-_CIFAR_LABELS = {"cifar10": CIFAR10_LABELS, "cifar100": CIFAR100_LABELS}
-_WHOLE = {"digits": Sizes(10, 1437, 360), "cifar10": Sizes(10, 50_000, 10_000), "cifar100": Sizes(100, 50_000, 10_000)}
 _FILES_FOR_STATISTICS = 2000
 _COUNTED_AT_ONCE = 1000  # images: counting takes eight bytes a pixel
 _DIGITS_SPLIT_SEED = 0  # one split for every run, so that runs can be compared
@@ -145,36 +133,8 @@ def load(options: Options, side: int = 32, crop: float = 1.0) -> DataSet:
     return whole if options.labels is None else _subset(whole, options.labels, options.label_seed)
 
 
-def is_here(options: Options) -> bool:
-    """Whether `load` gets by without a download."""
-    comes_or_stays = options.data == "digits" or options.data in LAYOUTS
-    return comes_or_stays or options.data_dir is not None or sources.is_filled(_default_folder(options.data))
-
-
-def missing_images(options: Options, there: Sizes) -> str:
-    """What a data set lacks of the one that goes by its name, in words; "" where it is whole, or where anything is."""
-    if options.data not in _WHOLE:
-        return ""
-    whole = sizes_before_download(options)
-    if (there.train, there.test) == (whole.train, whole.test):
-        return ""
-    return f"{there.train} + {there.test} images instead of {whole.train} + {whole.test}"
-
-
-def sizes_before_download(options: Options) -> Sizes:
-    """The sizes of a data set that is still to be downloaded. Raises Problem."""
-    whole = _WHOLE[options.data]
-    n_labels = options.labels or whole.n_labels
-    _check_labels(options.data, n_labels, whole.n_labels)
-    return Sizes(n_labels, whole.train * n_labels // whole.n_labels, whole.test * n_labels // whole.n_labels)
-
-
-def _default_folder(name: str) -> Path:
-    return Path("data") / name
-
-
 def _subset(whole: DataSet, n_labels: int, seed: int) -> DataSet:
-    _check_labels(whole.name, n_labels, whole.n_labels)
+    check_labels(whole.name, n_labels, whole.n_labels)
     chosen = label_subset(whole.superclasses, n_labels, seed)
     return replace(
         whole,
@@ -184,11 +144,6 @@ def _subset(whole: DataSet, n_labels: int, seed: int) -> DataSet:
         superclasses=[whole.superclasses[label] for label in chosen],
         label_indices=[whole.label_indices[label] for label in chosen],
     )
-
-
-def _check_labels(name: str, wanted: int, there: int) -> None:
-    if wanted > there:
-        raise Problem(f"--labels {wanted}: {name} has {there} labels")
 
 
 def _digits() -> DataSet:
@@ -207,7 +162,7 @@ def _digits() -> DataSet:
         name="digits",
         train=Split(parts[0], parts[2]),
         test=Split(parts[1], parts[3]),
-        label_names=[str(digit) for digit in range(10)],
+        label_names=names_of("digits"),
         superclasses=[""] * 10,
         flips=False,
         licence=_DIGITS_LICENCE,
@@ -217,19 +172,18 @@ def _digits() -> DataSet:
 
 
 def _cifar(options: Options) -> DataSet:
-    name, folder = options.data, options.data_dir
-    if folder is None:
-        folder = _default_folder(name)
-        if not sources.is_filled(folder):
-            sources.download(name, folder)
-    names = _CIFAR_LABELS[name]
-    found = sources.read(name, folder, names)
+    name, folder = options.data, cifar_folder(options)
+    if options.data_dir is None and not sources.is_filled(folder):
+        sources.download(name, folder)
+    names = names_of(name)
+    kept = DecodedImages(output_path(options).parent, folder, keeps=not options.dry_run)
+    found = sources.read(name, folder, names, kept)
     return DataSet(
         name=name,
         train=Split(*found.train),
         test=Split(*found.test),
         label_names=names,
-        superclasses=superclasses(names) if name == "cifar100" else [""] * len(names),
+        superclasses=superclasses_of(name, names),
         flips=True,
         licence=_CIFAR_LICENCE,
         source=found.form,

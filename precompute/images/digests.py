@@ -23,7 +23,7 @@ from precompute.messages.progress import Progress
 from store.file.write import replace_file
 
 _FORMAT = 1
-_YOUNG = 2_000_000_000  # ns; a file written so shortly before it was read may change again within a tick of its clock
+YOUNG = 2_000_000_000  # ns; a file written so shortly before it was read may change again within a tick of its clock
 _AT_ONCE = 1024  # images
 _SMALL = 8  # pixels a side, of an image that is only decoded to see whether it can be
 
@@ -51,8 +51,7 @@ class Digests:
     @classmethod
     def beside(cls, results: Path, folder: Path) -> "Digests":
         """Each folder of images has a file of its own, hidden among the results."""
-        path = folder.absolute()
-        return cls(folder, results / f".{path.name}-{zlib.crc32(os.fsencode(path)):08x}.images.json")
+        return cls(folder, hidden_beside(results, folder, "images.json"))
 
     def sha256(self, images: Sequence[Encoded], labels: NDArray[np.int64]) -> str:
         """Of what the images hold, and of their labels, in their order. Raises OSError."""
@@ -88,7 +87,7 @@ class Digests:
                 for row, (sha256, readable) in zip(rows, found, strict=True):
                     stamp = self._stamp(images[row])
                     self._known[keys[row]] = Answer(stamp, sha256, readable)
-                    if now - max(stamp[1:]) < _YOUNG:
+                    if now - max(stamp[1:]) < YOUNG:
                         self._young.add(keys[row])
                 progress.step(first + len(rows))
         progress.clear()
@@ -102,9 +101,20 @@ class Digests:
     def _stamp(self, image: Encoded) -> Stamp:
         path = file_of(image)
         if path not in self._stamps:
-            at = path.stat()
-            self._stamps[path] = at.st_size, at.st_mtime_ns, at.st_ctime_ns
+            self._stamps[path] = stamp_of(path)
         return self._stamps[path]
+
+
+def hidden_beside(results: Path, folder: Path, ending: str) -> Path:
+    """Where what is known of a folder of images is kept: each folder has its own file, hidden among the results."""
+    path = folder.absolute()
+    return results / f".{path.name}-{zlib.crc32(os.fsencode(path)):08x}.{ending}"
+
+
+def stamp_of(file: Path) -> Stamp:
+    """Raises OSError."""
+    at = file.stat()
+    return at.st_size, at.st_mtime_ns, at.st_ctime_ns
 
 
 def _look(image: Encoded, decoded: bool) -> tuple[str, bool | None]:

@@ -10,6 +10,7 @@ import io
 import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from http.client import HTTPException
 from pathlib import Path
 from tarfile import TarError
@@ -19,6 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from precompute.images import cifar_binary, cifar_pickles
+from precompute.images.decoded import DecodedImages
+from precompute.images.encoded import Encoded, file_of
 from precompute.images.stored import reading
 from precompute.images.stored.found import StoredSet
 from precompute.images.walk import is_litter
@@ -45,13 +48,37 @@ class Found(NamedTuple):
     test: Labelled
 
 
+class Part(NamedTuple):
+    """A split whose labels are known. pixels: reads its images; kept: where those of many files may be kept."""
+
+    labels: NDArray[np.int64]
+    pixels: Callable[[DecodedImages | None], NDArray[np.uint8]]
+
+
+class Listed(NamedTuple):
+    """What a folder holds, and in which form: labels, before pixels."""
+
+    form: str
+    train: Part
+    test: Part
+
+
 def is_filled(folder: Path) -> bool:
     """Whether there is anything in the folder; what is hidden, such as a broken-off download, does not count."""
     return folder.is_dir() and not all(is_litter(path) for path in folder.iterdir())
 
 
-def read(name: str, folder: Path, label_names: list[str]) -> Found:
+def read(name: str, folder: Path, label_names: list[str], kept: DecodedImages | None = None) -> Found:
     """Read a data set from a folder, in whichever form it is there. Raises Problem."""
+    listed = listed_in(name, folder, label_names)
+    return Found(listed.form, *((part.pixels(kept), part.labels) for part in (listed.train, listed.test)))
+
+
+def listed_in(name: str, folder: Path, label_names: list[str]) -> Listed:
+    """What a data set's folder holds, in whichever form: images that lie in many files are not opened yet.
+
+    Raises Problem.
+    """
     expected = (
         f"Expected {cifar_pickles.FOLDERS[name]}/ (torchvision's), {name}'s binary version, images as train/LABEL/* "
         f"and test/LABEL/*, or train and test of {reading.FORMS}"
@@ -61,15 +88,15 @@ def read(name: str, folder: Path, label_names: list[str]) -> Found:
         raise Problem(f"--data-dir {folder}: the folder is empty. {expected}")
     pickles, binary = cifar_pickles.folder_in(name, folder), cifar_binary.files_in(name, folder)
     if pickles is not None:
-        found = _read_pickles(name, pickles, label_names)
+        found = _list_pickles(name, pickles, label_names)
     elif binary:
-        found = _read_binary(name, binary, label_names)
+        found = _list_binary(name, binary, label_names)
     elif any((folder / split / label).is_dir() for split in ("train", "test") for label in label_names):
-        found = _read_image_folder(folder, label_names)
+        found = _list_image_folder(folder, label_names)
     elif (stored := reading.read(folder, (_HUB[name][1], "label"), texts=False)) is not None:
-        found = _read_stored(name, folder, stored, label_names)
+        found = _list_stored(name, folder, stored, label_names)
     elif (folder / "train").is_dir() or (folder / "test").is_dir():
-        found = _read_image_folder(folder, label_names)
+        found = _list_image_folder(folder, label_names)
     else:
         raise Problem(f"--data-dir {folder}: holds no {name}. {expected}; an empty data/{name} is filled by a download")
     _check_whole(folder, found, label_names)
@@ -123,9 +150,10 @@ def _from_university(name: str, folder: Path) -> Path:
     return folder / cifar_pickles.FOLDERS[name]
 
 
-def _check_whole(folder: Path, found: Found, label_names: list[str]) -> None:
+def _check_whole(folder: Path, found: Listed, label_names: list[str]) -> None:
     """CIFAR has as many inputs of each label; a folder that has not was filled by half."""
-    for split, (_, labels) in (("train", found.train), ("test", found.test)):
+    for split, part in (("train", found.train), ("test", found.test)):
+        labels = part.labels
         if not len(labels):
             raise Problem(f"{folder}: {split} holds no images. {_AGAIN}")
         if labels.min() < 0 or labels.max() >= len(label_names):
@@ -135,6 +163,7 @@ def _check_whole(folder: Path, found: Found, label_names: list[str]) -> None:
             )
         counts = np.bincount(labels, minlength=len(label_names))
         if counts.min() != counts.max():
+            part.pixels(None)  # a file that is no image may be the reason, and is named here
             least, most = label_names[int(counts.argmin())], label_names[int(counts.argmax())]
             raise Problem(
                 f"{folder}: half-filled: {split} has {counts.min()} images of {least!r} and {counts.max()} of "
@@ -142,40 +171,40 @@ def _check_whole(folder: Path, found: Found, label_names: list[str]) -> None:
             )
 
 
-def _read_pickles(name: str, folder: Path, label_names: list[str]) -> Found:
+def _list_pickles(name: str, folder: Path, label_names: list[str]) -> Listed:
     names = cifar_pickles.names_in(name, folder)
 
-    def read_split(split: str) -> Labelled:
+    def part_of(split: str) -> Part:
         parts = [cifar_pickles.read(name, path) for path in cifar_pickles.files(name, folder)[split]]
         labels = _by_name(name, folder, np.concatenate([labels for _, labels in parts]), names, label_names)
-        return np.concatenate([images for images, _ in parts]), labels
+        return Part(labels, lambda _: np.concatenate([images for images, _ in parts]))
 
-    return Found("torchvision's pickles", read_split("train"), read_split("test"))
+    return Listed("torchvision's pickles", part_of("train"), part_of("test"))
 
 
-def _read_binary(name: str, files: dict[str, list[Path]], label_names: list[str]) -> Found:
-    def read_split(split: str) -> Labelled:
+def _list_binary(name: str, files: dict[str, list[Path]], label_names: list[str]) -> Listed:
+    def part_of(split: str) -> Part:
         if not files[split]:
             raise Problem(f"{files['train' if split == 'test' else 'test'][0].parent}: no {split}*.bin. {_AGAIN}")
         parts = [cifar_binary.read(name, path) for path in files[split]]
         labels = np.concatenate([labels for _, labels in parts])
         names = cifar_binary.names_beside(name, files[split][0])
         labels = _by_name(name, files[split][0], labels, names, label_names)
-        return np.concatenate([images for images, _ in parts]), labels
+        return Part(labels, lambda _: np.concatenate([images for images, _ in parts]))
 
-    return Found("CIFAR's binary version", read_split("train"), read_split("test"))
+    return Listed("CIFAR's binary version", part_of("train"), part_of("test"))
 
 
-def _read_stored(name: str, folder: Path, found: StoredSet, label_names: list[str]) -> Found:
-    def read_split(split: str) -> Labelled:
+def _list_stored(name: str, folder: Path, found: StoredSet, label_names: list[str]) -> Listed:
+    def part_of(split: str) -> Part:
         part = found.parts.get(split)
         if part is None:
             what = "parquet file" if found.form == "parquet" else f"part ({found.form})"
             raise Problem(f"{folder}: no {split} {what}; half-downloaded. {_AGAIN}")
-        images = _decode([str(image) for image in part.images], lambda index: part.images[index].read_bytes())
-        return images, _by_name(name, folder, np.asarray(part.labels, np.int64), found.label_names, label_names)
+        labels = _by_name(name, folder, np.asarray(part.labels, np.int64), found.label_names, label_names)
+        return Part(labels, partial(_decoded, split, part.images))
 
-    return Found(found.form, read_split("train"), read_split("test"))
+    return Listed(found.form, part_of("train"), part_of("test"))
 
 
 def _by_name(
@@ -195,8 +224,8 @@ def _by_name(
     return np.array([ours.index(label) for label in theirs], np.int64)[labels]
 
 
-def _read_image_folder(folder: Path, label_names: list[str]) -> Found:
-    def read_split(split: str) -> Labelled:
+def _list_image_folder(folder: Path, label_names: list[str]) -> Listed:
+    def part_of(split: str) -> Part:
         root = folder / split
         if not root.is_dir():
             raise Problem(f"{folder}: has no {split}/ folder; half-filled. {_AGAIN}")
@@ -214,35 +243,42 @@ def _read_image_folder(folder: Path, label_names: list[str]) -> Found:
         if empty:
             raise Problem(f"{root / empty[0]}: no images; half-filled. {_AGAIN}")
         flat = [path for of_label in paths for path in of_label]
-        images = _decode(flat, lambda index: flat[index].read_bytes())
-        return images, np.repeat(np.arange(len(paths)), [len(of_label) for of_label in paths])
+        labels = np.repeat(np.arange(len(paths)), [len(of_label) for of_label in paths])
+        return Part(labels, partial(_decoded, split, flat))
 
-    return Found("image folder", read_split("train"), read_split("test"))
+    return Listed("image folder", part_of("train"), part_of("test"))
 
 
-def _decode(places: Sequence[Path | str], encoded: Callable[[int], bytes]) -> NDArray[np.uint8]:
-    """(inputs, 32, 32, 3) from encoded images; `places` names them in messages."""
+def _decoded(split: str, images: Sequence[Encoded], kept: DecodedImages | None) -> NDArray[np.uint8]:
+    if kept is None:
+        return _decode(images)
+    files = list(dict.fromkeys(map(file_of, images)))
+    return kept.of(split, files, (len(images), SIDE, SIDE, 3), lambda: _decode(images))
+
+
+def _decode(encoded: Sequence[Encoded]) -> NDArray[np.uint8]:
+    """(inputs, 32, 32, 3)"""
     from PIL import Image, UnidentifiedImageError
 
-    images = np.empty((len(places), SIDE, SIDE, 3), np.uint8)
+    images = np.empty((len(encoded), SIDE, SIDE, 3), np.uint8)
 
     def decode(index: int) -> None:
         try:
-            with Image.open(io.BytesIO(encoded(index))) as image:
+            with Image.open(io.BytesIO(encoded[index].read_bytes())) as image:
                 size, depth = image.size, image.mode
                 pixels = image.convert("RGB") if size == (SIDE, SIDE) else None
         except Exception as error:  # there is nothing that a damaged image may not raise
             what = "of no known kind" if isinstance(error, UnidentifiedImageError) else one_line(error)
-            raise Problem(f"{places[index]}: not a readable image ({what}). {_AGAIN}") from error
+            raise Problem(f"{encoded[index]}: not a readable image ({what}). {_AGAIN}") from error
         if pixels is None:
-            raise Problem(f"{places[index]}: {size[0]}x{size[1]} pixels, expected {SIDE}x{SIDE}; scale it")
+            raise Problem(f"{encoded[index]}: {size[0]}x{size[1]} pixels, expected {SIDE}x{SIDE}; scale it")
         if depth.startswith(("I", "F")):  # Pillow would cut its values off at 255
-            raise Problem(f"{places[index]}: more than 8 bits a pixel; convert it to 8 bits")
+            raise Problem(f"{encoded[index]}: more than 8 bits a pixel; convert it to 8 bits")
         images[index] = np.asarray(pixels)
 
-    progress = Progress("reading images", len(places))
+    progress = Progress("reading images", len(encoded))
     with ThreadPoolExecutor() as pool:
-        for done, _ in enumerate(pool.map(decode, range(len(places)), chunksize=256), 1):
+        for done, _ in enumerate(pool.map(decode, range(len(encoded)), chunksize=256), 1):
             progress.step(done)
     progress.clear()
     return images

@@ -5,8 +5,8 @@ import torch
 from numpy.typing import NDArray
 from torch.nn.functional import interpolate
 
-from precompute.images.data import Sizes
 from precompute.images.image_files import ImageFiles, Index
+from precompute.images.outline import Sizes
 
 SIDE = 64  # pixels; larger images are made smaller
 _MOST_BYTES = 64 << 20  # of a file: all test images of CIFAR, 5,461 of ImageNet's

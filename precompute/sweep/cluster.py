@@ -254,4 +254,15 @@ def _attempt(arguments: tuple[str, ...], path: Path, threads: int) -> Ended:
             time.sleep(0.2)
         return Ended(ended.status, ended.seconds, ended.last_lines, socket.gethostname())
     finally:  # also where the sweep is stopped: Ray raises KeyboardInterrupt here
-        stop_all([child])
+        with _not_interrupted():
+            stop_all([child])
+
+
+@contextmanager
+def _not_interrupted() -> Iterator[None]:
+    """Ray interrupts a task that it cancels again every two seconds, until it ends: a run needs longer to save."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

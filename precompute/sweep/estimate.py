@@ -10,7 +10,7 @@ import sys
 from collections import defaultdict
 from dataclasses import asdict, replace
 
-from precompute.images import data
+from precompute.images import data, outline
 from precompute.job import prepare
 from precompute.machine.stopping import Stopping
 from precompute.messages.problem import Problem
@@ -23,7 +23,7 @@ from precompute.sweep.plan import Estimate
 def fetch(asked: list[Options]) -> None:
     """Download what is missing, once, before several runs do it at the same time. Raises Problem, OSError."""
     for options in {(options.data, options.data_dir): options for options in asked}.values():
-        if not data.is_here(options):
+        if not outline.is_here(options):
             data.load(options)
 
 
@@ -39,7 +39,7 @@ def estimates(asked: list[Options]) -> list[Estimate]:
     found: dict[Options, Estimate] = {}
     for group in alike.values():
         most = max(group, key=lambda options: options.labels or sys.maxsize)
-        job = prepare(replace(most, dry_run=True), Stopping())
+        job = prepare(replace(most, dry_run=True, fresh=True), Stopping())
         plan = make_plan(job, job.todo(None))
         network = job.arch.build(job.sizes.n_labels)
         kept = 2 * sum(weights.nbytes for weights in network.parameters()) if job.recipe.network.epochs else 0

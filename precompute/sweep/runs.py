@@ -193,7 +193,7 @@ def _folders(values: tuple[str, ...], data_sets: set[str]) -> dict[str, str]:
 def standing(run: SweepRun) -> Standing:
     """Where a run stands, from its file's manifest: neither images nor matrices are read. Raises Problem, OSError."""
     from precompute.disk.workspace import Workspace
-    from precompute.images.data import Sizes, missing_images
+    from precompute.images.outline import Sizes, missing_images
     from precompute.job import Todo
     from precompute.networks import weights
     from precompute.networks.models import choose_layers, choose_taps

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from precompute.images.data import Sizes, missing_images
+from precompute.images.outline import Sizes, missing_images
 from precompute.messages.problem import Problem
 from precompute.options import Options, parse
 from precompute.recipes import Schedule, recipe_for

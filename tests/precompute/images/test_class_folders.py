@@ -15,6 +15,7 @@ from PIL import Image
 from precompute.images import class_folders, data
 from precompute.images.data import DataSet
 from precompute.images.image_files import ImageFiles
+from precompute.images.outline import Sizes, is_here
 from precompute.images.splits import split
 from precompute.messages.problem import Problem
 from precompute.options import Options, output_path, parse
@@ -48,7 +49,7 @@ def test_a_split_is_drawn_where_there_are_no_test_images(tmp_path):
         assert truth[numbers(of)].tolist() == of.labels.tolist()
         assert numbers(of) == sorted(numbers(of))
     assert sorted(numbers(found.train) + numbers(found.test)) == list(range(19))
-    assert found.sizes == data.Sizes(4, 14, 5, (3, 4, 4))
+    assert found.sizes == Sizes(4, 14, 5, (3, 4, 4))
     assert found.source == "image folder; a fifth of each label's images tests, drawn from seed 0"
     assert (found.flips, found.superclasses, found.label_indices) == (True, [""] * 4, [0, 1, 2, 3])
     assert found.licence == "not stated: somebody's own images"
@@ -398,4 +399,4 @@ def test_a_data_set_that_is_never_downloaded_needs_a_folder(name):
         parse(["--data", name])
     assert message(problem.value).startswith(f"--data {name} needs --data-dir, a folder with ")
     assert parse(["--data", name, "--data-dir", "x"]).data_dir == Path("x")
-    assert data.is_here(Options(data=name))  # so that a dry run reads it as well
+    assert is_here(Options(data=name))  # so that a dry run reads it as well

@@ -30,7 +30,7 @@ def looked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     names: list[str] = []
     look = digests._look
     monkeypatch.setattr(digests, "_look", lambda image, decoded: names.append(image.name) or look(image, decoded))
-    monkeypatch.setattr(digests, "_YOUNG", 0)
+    monkeypatch.setattr(digests, "YOUNG", 0)
     return names
 
 
@@ -65,7 +65,7 @@ def test_new_pixels_of_the_same_size_are_noticed(times, images, looked, tmp_path
 
 
 def test_a_file_of_this_moment_is_looked_at_again_next_time(images, looked, tmp_path, monkeypatch):
-    monkeypatch.setattr(digests, "_YOUNG", 10**18)
+    monkeypatch.setattr(digests, "YOUNG", 10**18)
     first = opened(images, tmp_path)
     first.sha256(images, LABELS)
     first.save()

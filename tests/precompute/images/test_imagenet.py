@@ -11,6 +11,7 @@ import pytest
 from precompute.images import data, imagenet
 from precompute.images.data import DataSet
 from precompute.images.image_files import ImageFiles
+from precompute.images.outline import Sizes
 from precompute.messages.problem import Problem
 from precompute.options import Options
 from tests.image_trees import (
@@ -77,7 +78,7 @@ def test_the_papers_protocol(tmp_path):
     assert Counter(found.train.labels.tolist()) == {0: 40, 1: 40}
     assert Counter(found.test.labels.tolist()) == {0: 10, 1: 10}
     assert "A SUBSET, 2 of the 1,000 labels: 40 a label to train and 10 to test, drawn from seed 0" in found.source
-    assert found.sizes == data.Sizes(2, 80, 20, (3, 8, 8))
+    assert found.sizes == Sizes(2, 80, 20, (3, 8, 8))
     assert (found.flips, found.superclasses) == (True, ["", ""])
     assert "non-commercial research" in found.licence
 

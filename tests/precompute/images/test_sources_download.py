@@ -9,11 +9,11 @@ import polars as pl
 import pytest
 import torchvision
 
-from precompute.images import data
+from precompute.images import data, outline
 from precompute.machine.stopping import Stopped
 from precompute.messages.problem import Problem
 from precompute.options import Options
-from tests.image_folders import parquet_frame, tiny, write_pickles
+from tests.image_folders import NAMES, parquet_frame, tiny, write_pickles
 
 KINDS = {"cifar10": torchvision.datasets.CIFAR10, "cifar100": torchvision.datasets.CIFAR100}
 HUB = {
@@ -124,7 +124,7 @@ def test_what_a_killed_download_left_does_not_count(name, servers):
     left = Path("data") / name / ".download-x7k2" / "parquet"
     left.mkdir(parents=True)
     (left / "train.parquet").write_bytes(b"PAR1")
-    assert not data.is_here(Options(arch="vgg16", data=name))
+    assert not outline.is_here(Options(arch="vgg16", data=name))
     assert load(name).source == "parquet"
     assert len(servers.asked) == 2
 
@@ -146,6 +146,7 @@ def test_a_folder_named_by_the_person_is_never_filled(name, servers, tmp_path):
 
 def test_a_plan_downloads_nothing(name, servers):
     options = Options(arch="vgg16", data=name, labels=4)
-    assert not data.is_here(options)
-    assert data.sizes_before_download(options).train == 4 * 50_000 // (10 if name == "cifar10" else 100)
+    assert not outline.is_here(options)
+    found = outline.outline(options)
+    assert (found.sizes.train, found.source) == (4 * 50_000 // len(NAMES[name]), "still to be downloaded")
     assert servers.asked == []

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from precompute.images.data import Sizes
 from precompute.images.image_files import ImageFiles
+from precompute.images.outline import Sizes
 from precompute.images.thumbnails import SIDE, thumbnail_bytes, thumbnails
 from precompute.options import parse
 from store.file import format as fmt
