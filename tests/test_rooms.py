@@ -114,6 +114,8 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
     "precompute/training/graph.py": ("precompute/training/test_loop_gpu.py", "CUDA graphs need a GPU"),
     "store/__init__.py": ("test_readme.py", "what people import, as README shows it"),
     "store/file/afcc_results.py": ("explorer/views/test_afcc.py", "no entry of a stranger's file raises"),
+    "store/file/layer.py": ("store/file/test_format.py", "what is written of a layer, read again"),
+    "store/file/opened.py": ("store/file/test_read_damage.py", "what is read is compared with its checksum"),
     "store/file/manifest.py": ("explorer/parts/test_chance.py", "two functions"),
     "store/measure/kernels.py": ("store/measure/test_layer.py", "compiled loops of layer, against plain Python"),
     "store/measure/labels.py": ("explorer/frames/test_layer.py", "one function, whose table is there"),

@@ -57,7 +57,7 @@ from tests.builders import edit_manifest, refusal
         ({"layers__0__datasets": ["fields", "history"]}, "datasets"),
         ({"layers__0__datasets": ["class_means"]}, "neither fields nor class means"),
         ({"sha256": None}, "sha256"),
-        ({"sha256": {}}, "labels/name.*sha256 differs"),
+        ({"sha256": {}}, "labels/test_inputs.*sha256 differs"),
     ],
 )
 def test_manifests_that_make_no_sense_are_refused_by_name(
