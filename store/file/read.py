@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator
+from importlib import import_module
 from pathlib import Path, PurePath, PurePosixPath
 from types import TracebackType
 from typing import Any, Self
@@ -56,6 +57,17 @@ class Run:
             self.close()
             raise
         self.layers = {record["name"]: Layer(self, record) for record in self.manifest["layers"]}
+
+    def __repr__(self) -> str:
+        return f"Run({self.place!r})"
+
+    def _repr_html_(self) -> str:
+        """Its table, for a notebook."""
+        return _html("of_run", self)
+
+    @property
+    def is_open(self) -> bool:
+        return bool(self._file)
 
     @property
     def name(self) -> str:
@@ -223,6 +235,12 @@ class Layer:
         self.n_labels: int = run.n_labels
         self.positions: int = record["positions"]
 
+    def __repr__(self) -> str:
+        return f"Layer({self.name!r}) of {self._run!r}: {self.n_filters} filters, {self.n_labels} labels"
+
+    def _repr_html_(self) -> str:
+        return _html("of_layer", self._run, self)
+
     @property
     def has_fields(self) -> bool:
         """Whether the matrices are stored; they can be asked for either way."""
@@ -381,6 +399,12 @@ class Layer:
         if fmt.CONFUSION in self.record["datasets"]:
             place = f"layers/{self.name}/{fmt.CONFUSION}"
             fmt.check_confusion(f"{self._run.place}: {place}", self._run.read(place), self._run.test_inputs)
+
+
+def _html(function: str, *shown: object) -> str:
+    """Tables are made in a room above this one, and only a notebook asks for them: found by name, when it does."""
+    made: str = getattr(import_module("store.tables.html"), function)(*shown)
+    return made
 
 
 class _Stored:

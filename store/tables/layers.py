@@ -9,22 +9,29 @@ from store.measure.layer import THRESHOLD
 from store.paper.published import Published, published
 from store.tables.printable import aligned, printable
 
-_HEAD = ["layer", "N_f", "F_s", "FC_s", "accuracy", "n", "N_c", "C_s", "silent", "signal", "noise_I", "noise_E"]
+HEAD = ["layer", "N_f", "F_s", "FC_s", "accuracy", "n", "N_c", "C_s", "silent", "signal", "noise_I", "noise_E"]
 
 
 def table(run: Run, threshold: float = THRESHOLD, gauge: Gauge = AS_TRAINED) -> str:
     """The run's table as text: deepest layer first, as in the paper; '-' where a number is undefined."""
-    manifest = run.manifest
-    rows = [_HEAD]
+    rows = [HEAD]
     for layer in reversed(run.layers.values()):
-        rows.append(list(cells(layer, threshold, gauge).values()))
-        if gauge == AS_TRAINED and (errors := _errors(layer, threshold)):  # which the resamples were measured in
-            rows.append(errors)
-        row = published(manifest["network"]["arch"], manifest["data"]["name"], run.n_labels, layer.name)
-        if row is not None:
-            rows.append(_published(row))
-    at = f"threshold {threshold:g}{in_words(gauge)}; signal and noises are means over the labels"
-    return "\n".join([title(run), at, "", *aligned(rows)])
+        rows += rows_of(run, layer, threshold, gauge)
+    return "\n".join([title(run), at(threshold, gauge), "", *aligned(rows)])
+
+
+def rows_of(run: Run, layer: Layer, threshold: float = THRESHOLD, gauge: Gauge = AS_TRAINED) -> list[list[str]]:
+    """A layer's row; under it its standard errors and the published row, where there are such. Each as long as HEAD."""
+    rows = [list(cells(layer, threshold, gauge).values())]
+    if gauge == AS_TRAINED and (errors := _errors(layer, threshold)):  # which the resamples were measured in
+        rows.append(errors)
+    row = published(run.manifest["network"]["arch"], run.manifest["data"]["name"], run.n_labels, layer.name)
+    return rows if row is None else [*rows, _published(row)]
+
+
+def at(threshold: float, gauge: Gauge = AS_TRAINED) -> str:
+    """What the numbers of a table are of."""
+    return f"threshold {threshold:g}{in_words(gauge)}; signal and noises are means over the labels"
 
 
 def in_words(gauge: Gauge) -> str:
@@ -75,7 +82,7 @@ def cells(layer: Layer, threshold: float = THRESHOLD, gauge: Gauge = AS_TRAINED)
         _number(float(measured.noise_internal.mean()), 2),
         _number(float(measured.noise_external.mean()), 2),
     ]
-    return dict(zip(_HEAD, row, strict=True))
+    return dict(zip(HEAD, row, strict=True))
 
 
 def _errors(layer: Layer, threshold: float) -> list[str]:
@@ -85,7 +92,7 @@ def _errors(layer: Layer, threshold: float) -> list[str]:
     errors = {name: found and found.error(threshold, name) for name in columns}
     if all(error is None for error in errors.values()):
         return []
-    return ["+-", *("" if errors.get(name) is None else f"{errors[name]:.2g}" for name in _HEAD[1:])]
+    return ["+-", *("" if errors.get(name) is None else f"{errors[name]:.2g}" for name in HEAD[1:])]
 
 
 def _published(row: Published) -> list[str]:
