@@ -9,7 +9,7 @@ DEMO := $(VENV)/.installed-demo
 EXPLORE := $(VENV)/.installed-explore
 PIP = $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
-.PHONY: help install explore demo wheel test test-quick test-cluster test-slow lint bench trust audit example results screenshots clean
+.PHONY: help install explore demo wheel test test-quick test-cluster test-slow lint bench trust audit example notebook results screenshots clean
 
 help:
 	@echo "make explore      the explorer on the example, without torch: 1 GB instead of 7"
@@ -24,6 +24,7 @@ help:
 	@echo "make trust        crashes, hostile files and load at full length; writes docs/trust.md (about an hour)"
 	@echo "make audit        known weaknesses of the pinned dependencies, by pip-audit"
 	@echo "make example      the explorer's example file, from CIFAR-100 (minutes on a GPU, a day without)"
+	@echo "make notebook     runs docs/notebook.ipynb, which keeps what it shows (half a minute)"
 	@echo "make results      the README's numbers, of the files that are there; RUNS=\"FILE ...\" writes docs/results.md of these"
 	@echo "make screenshots  every page of the explorer, light and dark; needs chromium"
 
@@ -43,7 +44,7 @@ $(DEMO): pyproject.toml constraints.txt | $(BIN)/python
 	@touch $@ $(EXPLORE)
 
 $(INSTALLED): pyproject.toml constraints.txt | $(BIN)/python
-	$(PIP) '.[train,fast,pretrained,explore,report,remote,cluster,others,dev]'
+	$(PIP) '.[train,fast,pretrained,explore,notebook,report,remote,cluster,others,dev]'
 	@touch $@ $(DEMO) $(EXPLORE)
 
 explore: $(EXPLORE)
@@ -93,6 +94,9 @@ audit:
 example: $(INSTALLED)
 	$(BIN)/python -m precompute --arch vgg16 --data cifar100 --afcc 10
 	$(BIN)/python -m store pack runs/vgg16-cifar100.h5 --out explorer/example.h5
+
+notebook: $(INSTALLED)
+	$(BIN)/jupyter execute --inplace docs/notebook.ipynb
 
 results: $(INSTALLED)
 	$(BIN)/python -m benchmarks.results $(RUNS)

@@ -2,6 +2,7 @@
 follows from that."""
 
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,13 @@ class Layer:
         self.n_filters: int = record["n_filters"]
         self.n_labels: int = run.n_labels
         self.positions: int = record["positions"]
+
+    def __repr__(self) -> str:
+        return f"Layer({self.name!r}) of {self._run!r}: {self.n_filters} filters, {self.n_labels} labels"
+
+    def _repr_html_(self) -> str:
+        """Its row of the table, for a notebook."""
+        return as_html("of_layer", self._run, self)
 
     @property
     def is_final(self) -> bool:
@@ -223,3 +231,9 @@ class Epoch:
     def content(self) -> EpochContent:
         record = {key: value for key, value in self.record.items() if key not in ("epoch", "layers")}
         return EpochContent(self.epoch, record, [layer.content() for layer in self.layers.values()])
+
+
+def as_html(function: str, *shown: object) -> str:
+    """Tables are made in a room above this one, and only a notebook asks for them: found by name, when it does."""
+    made: str = getattr(import_module("store.tables.html"), function)(*shown)
+    return made

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from store.file import format as fmt
-from store.file.layer import Epoch, Layer
+from store.file.layer import Epoch, Layer, as_html
 from store.file.manifest import mapping
 from store.file.opened import Opened
 from store.file.write import RunContent, content_sha256
@@ -59,6 +59,17 @@ class Run(Opened):
         records = {record["name"]: about[record["name"]] | record for record in at["layers"]}
         layers = {name: Layer(self, records[name], fmt.epoch_group(epoch, name)) for name in about if name in records}
         return Epoch(epoch, layers, at)
+
+    def __repr__(self) -> str:
+        return f"Run({self.place!r})"
+
+    def _repr_html_(self) -> str:
+        """Its table, for a notebook."""
+        return as_html("of_run", self)
+
+    @property
+    def is_open(self) -> bool:
+        return bool(self._file)
 
     @property
     def name(self) -> str:

@@ -9,7 +9,7 @@ from store.measure.layer import THRESHOLD
 from store.paper.published import Published, compared_with, published
 from store.tables.printable import aligned, printable
 
-_HEAD = ["layer", "N_f", "F_s", "FC_s", "accuracy", "n", "N_c", "C_s", "silent", "signal", "noise_I", "noise_E"]
+HEAD = ["layer", "N_f", "F_s", "FC_s", "accuracy", "n", "N_c", "C_s", "silent", "signal", "noise_I", "noise_E"]
 
 
 def table(run: Run, threshold: float = THRESHOLD, gauge: Gauge = AS_TRAINED, epoch: int | None = None) -> str:
@@ -17,24 +17,31 @@ def table(run: Run, threshold: float = THRESHOLD, gauge: Gauge = AS_TRAINED, epo
 
     epoch: of the training, where it is not the table of the trained network. Raises KeyError where the file has it not.
     """
-    manifest = run.manifest
-    rows = [_HEAD]
+    rows = [HEAD]
     at_epoch = run.at_epoch(run.epochs[-1] if epoch is None else epoch)
     for layer in reversed(at_epoch.layers.values()):
-        rows.append(list(cells(layer, threshold, gauge).values()))
-        if gauge == AS_TRAINED and (errors := _errors(layer, threshold)):  # which the resamples were measured in
-            rows.append(errors)
-        row = published(manifest["network"]["arch"], manifest["data"]["name"], run.n_labels, layer.name)
-        if row is not None and layer.is_final:
-            rows.append(_published(row))
-    at = f"threshold {threshold:g}{in_words(gauge)}; signal and noises are means over the labels"
+        rows += rows_of(run, layer, threshold, gauge)
     when = [] if epoch in (None, run.epochs[-1]) else [_when(run, at_epoch)]
-    return "\n".join([title(run), *when, at, "", *aligned(rows)])
+    return "\n".join([title(run), *when, at(threshold, gauge), "", *aligned(rows)])
 
 
 def _when(run: Run, at: Epoch) -> str:
     accuracy = number(at.test_accuracy, 3)
     return f"after epoch {at.epoch} of {run.epochs[-1]}; the network's own test accuracy {accuracy}"
+
+
+def rows_of(run: Run, layer: Layer, threshold: float = THRESHOLD, gauge: Gauge = AS_TRAINED) -> list[list[str]]:
+    """A layer's row; under it its standard errors and the published row, where there are such. Each as long as HEAD."""
+    rows = [list(cells(layer, threshold, gauge).values())]
+    if gauge == AS_TRAINED and (errors := _errors(layer, threshold)):  # which the resamples were measured in
+        rows.append(errors)
+    row = published(run.manifest["network"]["arch"], run.manifest["data"]["name"], run.n_labels, layer.name)
+    return [*rows, _published(row)] if row is not None and layer.is_final else rows
+
+
+def at(threshold: float, gauge: Gauge = AS_TRAINED) -> str:
+    """What the numbers of a table are of."""
+    return f"threshold {threshold:g}{in_words(gauge)}; signal and noises are means over the labels"
 
 
 def in_words(gauge: Gauge) -> str:
@@ -87,7 +94,7 @@ def cells(layer: Layer, threshold: float = THRESHOLD, gauge: Gauge = AS_TRAINED)
         number(float(measured.noise_internal.mean()), 2),
         number(float(measured.noise_external.mean()), 2),
     ]
-    return dict(zip(_HEAD, row, strict=True))
+    return dict(zip(HEAD, row, strict=True))
 
 
 def _errors(layer: Layer, threshold: float) -> list[str]:
@@ -97,7 +104,7 @@ def _errors(layer: Layer, threshold: float) -> list[str]:
     errors = {name: found and found.error(threshold, name) for name in columns}
     if all(error is None for error in errors.values()):
         return []
-    return ["+-", *("" if errors.get(name) is None else f"{errors[name]:.2g}" for name in _HEAD[1:])]
+    return ["+-", *("" if errors.get(name) is None else f"{errors[name]:.2g}" for name in HEAD[1:])]
 
 
 def _published(row: Published) -> list[str]:
