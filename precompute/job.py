@@ -179,6 +179,13 @@ class Job:
             )
         return network
 
+    @property
+    def has_own_answers(self) -> bool:
+        """Whether the network's own outputs are for these labels. Those of pretrained weights that are not trained on
+        are put in the place of others, and are random."""
+        known = weights.trained_outputs(self.options, self.arch, self.start)
+        return bool(self.recipe.network.epochs) or known in (None, self.sizes.n_labels)
+
     def n_outputs(self, network: nn.Module) -> int:
         return len(network.get_submodule(self.arch.output[0]).get_parameter("weight"))
 

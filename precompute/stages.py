@@ -142,7 +142,7 @@ def record_activations(job: Job, plan: Plan | None, data: DataOnDevice, network:
                 place = activation_place(plan.places["activations"], job.work, job.device.target, split, tap.layer)
                 out[tap.layer] = make_room(len(images), plan.n_features(tap.layer), place)
         answers = record(split, recorded.passed.forward, taps, images, out, job.world)
-        if n_outputs == job.sizes.n_labels:  # else it tells other labels apart than the probes do
+        if n_outputs == job.sizes.n_labels and job.has_own_answers:
             recorded.accuracies[f"{split}_accuracy"] = (answers == labels.cpu()).double().mean().item()
             if split == "test" and job.head is not None:
                 recorded.accuracies |= permuted(labels.cpu().numpy(), answers.numpy(), n_outputs)

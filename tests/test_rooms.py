@@ -18,7 +18,6 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
     "explorer/charts/sample.py": ("explorer/frames/test_sample.py", "bars of what the sample leaves open"),
     "explorer/charts/scaling.py": ("explorer/views/test_claims.py", "drawn where a page shows it"),
     "explorer/data/chance.py": ("explorer/parts/test_chance.py", "what is kept is what a page shows"),
-    "explorer/data/source.py": (PAGES, "every way to name a file, as a page opens it"),
     "explorer/data/what_if.py": ("explorer/views/test_afcc.py", "against the layer, number by number"),
     "explorer/matrix/__init__.py": ("explorer/matrix/test_matrix.py", "one component, in Python and JavaScript"),
     "explorer/frames/afcc.py": ("explorer/views/test_afcc.py", "the page's tables are these frames"),

@@ -14,7 +14,7 @@ import polars as pl
 from explorer.data import load
 from explorer.data.cache import LRUCache
 from explorer.data.source import FileId
-from explorer.example import EXAMPLE, RUNS
+from explorer.example import EXAMPLES, RUNS
 from explorer.frames import runs as collection
 from explorer.frames.runs import Damaged
 from store.file.format import FormatError
@@ -145,6 +145,6 @@ def _sweep(run: Run, labels: Iterable[int]) -> str:
         words += ["--epochs", str(epochs)]
     # A sweep that is not told puts them into runs/, where those of a newcomer belong, who has only the example.
     here = Path(run.path).resolve()  # however it was given: what a file is called on the command line may be relative
-    if run.remote is None and here.parent != RUNS.resolve() and here != EXAMPLE.resolve():
+    if run.remote is None and here.parent != RUNS.resolve() and here not in EXAMPLES:
         words += ["--out-dir", str(run.path.parent)]
     return " ".join(["python -m precompute.sweep runs", *map(shlex.quote, words)])
