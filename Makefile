@@ -6,14 +6,16 @@ JOBS ?= 3
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 DEMO := $(VENV)/.installed-demo
+PRETRAINED := $(VENV)/.installed-pretrained
 EXPLORE := $(VENV)/.installed-explore
 PIP = $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
-.PHONY: help install explore demo wheel test test-quick test-cluster test-slow lint bench trust audit example notebook results screenshots clean
+.PHONY: help install explore demo demo-pretrained wheel test test-quick test-cluster test-slow lint bench trust audit example notebook results screenshots clean
 
 help:
 	@echo "make explore      the explorer on the example, without torch: 1 GB instead of 7"
 	@echo "make demo         train VGG-16 and its probes on the embedded digits (about 2 minutes), then explore the result"
+	@echo "make demo-pretrained: probes on a network that was trained on ImageNet, on the digits, then explore the result"
 	@echo "make test         the test suite, JOBS=3 tests at a time: some wait more than they compute"
 	@echo "make test-quick   the part of it that starts no browser, no server and no second process of the program"
 	@echo "make test-cluster what takes clusters of Ray, whose machines die (3 minutes)"
@@ -43,9 +45,13 @@ $(DEMO): pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) '.[train,explore]'
 	@touch $@ $(EXPLORE)
 
+$(PRETRAINED): pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) '.[train,pretrained,explore]'
+	@touch $@ $(DEMO) $(EXPLORE)
+
 $(INSTALLED): pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) '.[train,fast,pretrained,explore,notebook,report,remote,cluster,others,dev]'
-	@touch $@ $(DEMO) $(EXPLORE)
+	@touch $@ $(PRETRAINED) $(DEMO) $(EXPLORE)
 
 explore: $(EXPLORE)
 	$(BIN)/python -m filterscope explore
@@ -55,6 +61,12 @@ demo: $(DEMO)
 	@echo
 	@echo "opening the explorer on it; Ctrl-C ends it"
 	$(BIN)/python -m filterscope explore runs/vgg16-digits.h5
+
+demo-pretrained: $(PRETRAINED)
+	$(BIN)/python -m precompute --arch efficientnet_lite0 --data digits --image-size 96 --features 9 --thumbnails
+	@echo
+	@echo "opening the explorer on it; Ctrl-C ends it"
+	$(BIN)/python -m filterscope explore runs/efficientnet_lite0-digits.h5
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not cluster and not slow"

@@ -79,6 +79,8 @@ class Options:
     """Leave out images that cannot be decoded, and name and count them, instead of stopping at the first."""
     labels: Annotated[int | None, optional("K")] = None
     """Take K labels only, spread evenly over the super-classes; a smaller K's labels are among a larger one's."""
+    per_label: Annotated[tuple[int, int] | None, optional("TRAIN TEST")] = None
+    """Take at most so many images of each label to train and to test with, the first ones. Default: all."""
     label_seed: int = 0
     """Chooses which labels a K takes."""
     seed: int = 0
@@ -272,6 +274,8 @@ def parse(arguments: list[str]) -> Options:
             if (value := getattr(options, name)) is not None and value > MAX_EPOCHS:
                 option = name.replace("_", "-")
                 raise Problem(f"--{option} {value}: at most {MAX_EPOCHS}; the file has room for no more")
+    if options.per_label is not None and min(options.per_label) < 1:
+        raise Problem(f"--per-label {' '.join(map(str, options.per_label))}: at least one image of each label")
     for name in ("seed", "label_seed"):
         value = getattr(options, name)
         if not 0 <= value <= _MAX_SEED:
@@ -360,6 +364,7 @@ def output_path(options: Options) -> Path:
     parts += ["own-probe"] if options.probe == "own" else []
     parts += ["random-start"] if options.probe_start == "random" else []
     parts += ["augmented-probes"] if options.probe_inputs == "augmented" else []
+    parts += ["per{}-{}".format(*options.per_label)] if options.per_label is not None else []
     parts += [f"labels{options.label_seed}"] if options.label_seed else []
     parts += [f"seed{options.seed}"] if options.seed else []
     return Path("runs") / ("-".join(parts) + ".h5")
