@@ -3,7 +3,7 @@
 import altair as alt
 import polars as pl
 
-from explorer.charts.layer import HEIGHT, NEUTRAL, Picture, y_axis
+from explorer.charts.layer import HEIGHT, NEUTRAL, Picture
 
 # From the input to the output along the hues, all to be seen on white and on black; shapes tell them apart as well.
 _SHAPES = ["circle", "square", "triangle-up", "diamond", "cross", "triangle-down"]
@@ -23,7 +23,7 @@ def course(
     shape = alt.Shape("layer:N", sort=layers, scale=alt.Scale(domain=layers, range=_cycled(_SHAPES, len(layers))))
     base = alt.Chart(shown).encode(
         x=_epoch_axis(frame),
-        y=y_axis("value", title, log),
+        y=_y_axis(shown, title, log),
         color=color,
         tooltip=["layer:N", "epoch:Q", alt.Tooltip("value:Q", title=title, format=".4~g")],
     )
@@ -41,6 +41,17 @@ def course(
         dashed: alt.Chart = named.mark_line(strokeDash=[5, 4], strokeWidth=1.5, color=NEUTRAL)
         drawn.append(dashed.encode(x=_epoch_axis(frame), y="value:Q", tooltip=["what:N", "epoch:Q", "value:Q"]))
     return alt.layer(*drawn).properties(height=HEIGHT)
+
+
+def _y_axis(frame: pl.DataFrame, title: str, log: bool) -> alt.Y:
+    """A logarithmic one ends at the data, with lines at 1, 2 and 5 times a power of ten."""
+    if not log or frame.is_empty():
+        return alt.Y("value:Q", title=title)
+    ends = [float(end) for name in ("value", "low", "high") for end in frame[name].drop_nulls() if end > 0]
+    least, most = 0.9 * min(ends), 1.1 * max(ends)
+    lines = [step * 10.0**power for power in range(-6, 10) for step in (1, 2, 5)]
+    scale = alt.Scale(type="log", nice=False, domain=[least, most])
+    return alt.Y("value:Q", title=title, scale=scale, axis=alt.Axis(values=lines, format="~g"))
 
 
 def _epoch_axis(frame: pl.DataFrame) -> alt.X:

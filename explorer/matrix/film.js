@@ -4,7 +4,7 @@
 import { AS_TRAINED, cutBits, inGauge, layerNumbers, measureFilters, permutation, prepare } from "./measure.js";
 import { layOut } from "./layout.js";
 import { element, symbols } from "./page.js";
-import { BOX_COLOUR, clusterRuns, GROUND, paintClipped, paintFields } from "./paint.js";
+import { BOX_COLOUR, clusterRuns, paintClipped, paintFields } from "./paint.js";
 import { CSS } from "./style.js";
 
 const PLAY = "▶ Play";
@@ -21,7 +21,7 @@ const FILM_CSS = `
 .fs-film .fs-ticks { height: 18px; }
 .fs-film .fs-told { display: flex; flex-wrap: wrap; gap: 2px 22px; color: var(--soft); }
 .fs-film .fs-told b { color: var(--ink); font-weight: 600; }
-.fs-film .fs-gallery canvas { cursor: pointer; }
+.fs-film .fs-gallery canvas { cursor: pointer; outline: none; }
 .fs-film .fs-gallery small { display: block; margin-top: 4px; }
 @media print { .fs-film .fs-control button { display: none; } }
 `;
@@ -158,17 +158,19 @@ export function createFilmView(root, state, callbacks = {}) {
     const { columns, rows, side, pool, pitch, size } = tiles;
     if (!found.pixels) {
       const wide = columns * pitch;
-      const pixels = (found.pixels = new Uint32Array(wide * rows * pitch).fill(FILM_FRAME));
+      const pixels = (found.pixels = new Uint32Array(wide * rows * pitch)); // where no filter is: transparent
       const [clipped, permuted] = [new Uint32Array(side * side), new Uint32Array(side * side)];
       for (let f = 0; f < layer.held; f++) {
         paintClipped(layer, f, ofFilter(found, f, layer.labels), { pool, side }, clipped, permuted);
         const start = Math.floor(f / columns) * pitch * wide + (f % columns) * pitch;
+        for (let y = 0; y < pitch; y++) pixels.fill(FILM_FRAME, start + y * wide, start + y * wide + pitch);
         for (let y = 0; y < side; y++) pixels.set(permuted.subarray(y * side, (y + 1) * side), start + y * wide);
       }
     }
     tiles.pixels.set(found.pixels);
     tiles.image.getContext("2d").putImageData(tiles.data, 0, 0);
     const context = dom.gallery.getContext("2d");
+    context.clearRect(0, 0, dom.gallery.width, dom.gallery.height);
     context.imageSmoothingEnabled = false;
     context.drawImage(tiles.image, 0, 0, dom.gallery.width, dom.gallery.height);
     if (!state.figure) return;
@@ -356,6 +358,6 @@ function buildFilm() {
   }
 
   const style = element("style", {}, `${CSS}${FILM_CSS}.fs-film .fs-control output { font-size: 17px; }`);
-  gallery.style.background = `rgb(${GROUND})`;
+  gallery.style.background = "none";
   return { style, page, slider, play, scale, panels, figures, gallery, gallerySection, showTheme, tell, note };
 }

@@ -5,9 +5,12 @@ from typing import Any
 
 import pytest
 
+from explorer.views.claims import _holds_since
 from store.file.read import Run
 from store.measure.layer import scan_order
 from store.measure.summary import summary
+from store.paper.claims import judge
+from store.paper.records import run_record
 from tests.explorer.views.test_pages import open_app, press, shown, table, unfold, unharmed  # noqa: F401
 from tests.explorer_runs import make_run
 
@@ -61,3 +64,23 @@ def test_a_network_that_was_not_trained_has_no_epochs(open_app: Any, tmp_path: P
     at = open_app("--store", path, page="emergence")
     unharmed(at)
     assert "there are no epochs to look at" in shown(at)
+
+
+def test_claims_are_tested_at_each_epoch(open_app: Any, forming: Path) -> None:  # noqa: F811
+    at = open_app("--store", forming, page="claims")
+    unfold(at, "claims_over_time")
+    said = table(at, "epoch")
+    with Run(forming) as run:
+        for epoch in run.epochs:
+            finding = next(f for f in judge([run_record(run, epoch=epoch)], 0.3) if f.claim.key == "noise")
+            row = said[(said["epoch"] == epoch) & (said["claim"] == finding.claim.sentence)].iloc[0]
+            assert (row["verdict"], row["numbers"]) == (finding.verdict, finding.numbers)
+    assert len(said) == 3 * 4
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "since"),
+    [(["fails", "holds", "holds"], 1), (["holds", "fails", "holds"], 5), (["holds", "fails"], None), (["holds"], 0)],
+)
+def test_since_when_a_claim_holds(verdicts: list[Any], since: int | None) -> None:
+    assert _holds_since(verdicts, [0, 1, 5][: len(verdicts)]) == since
