@@ -167,7 +167,7 @@ def _frozen_pass(job: Job, network: nn.Module, todo: Todo, splits: Mapping[str, 
 
 def train_probe(job: Job, plan: Plan, data: DataOnDevice, recorded: Recorded, tap: Tap) -> Probed:
     """Stage 2, second half: a fully connected layer from one layer's outputs to the labels."""
-    layer = _activations(job, data, recorded, tap, plan.shapes[tap.layer][0])
+    layer = activations(job, data, recorded, tap, plan.shapes[tap.layer][0])
     return one_layer.train_probe(layer, job.recipe.probe, job.recipe.probe_start, job.options.seed, job.stopping)
 
 
@@ -194,13 +194,14 @@ def quantify_filters(
     about = {"unit": tap.unit, "pooling": tap.pool, "module": tap.where, "filter_size": [height, width]} | said
     assert recorded.passed is not None
     about["frozen_pass"] = recorded.passed.said(tap.layer)
-    content = quantify(_activations(job, data, recorded, tap, n_filters), probed, job.options.seed, about)
+    content = quantify(activations(job, data, recorded, tap, n_filters), probed, job.options.seed, about)
     if tap.layer in job.features:
         content.test_features = test_features(recorded, tap, n_filters)
     return content
 
 
-def _activations(job: Job, data: DataOnDevice, recorded: Recorded, tap: Tap, n_filters: int) -> LayerActivations:
+def activations(job: Job, data: DataOnDevice, recorded: Recorded, tap: Tap, n_filters: int) -> LayerActivations:
+    """What came out of a layer, as stages 2 and 3 of one layer take it."""
     train, test = recorded.train.get(tap.layer), recorded.test[tap.layer]
     labels = (recorded.train_labels, data.test_labels)
     return LayerActivations(tap.layer, train, test, *labels, job.sizes.n_labels, n_filters)

@@ -11,6 +11,7 @@ from tests.browser import CHROMIUM, chromium, patient, settle
 from tests.explorer_runs import VGG16, afcc_between, cifar100_labels, make_run, served
 
 PAGES = {"overview": "", "layer": "layer", "filter": "filter?layer=10&filter=156", "labels": "labels",
+         "emergence": "emergence?layer=10",
          "afcc": "afcc?layer=10", "compare": "compare", "scaling": "scaling", "claims": "claims"}  # fmt: skip
 
 
@@ -36,7 +37,9 @@ def main() -> int:
 
 def made_up(path: Path) -> Path:
     between = afcc_between("7", "10", "13")
-    return make_run(path, VGG16, cifar100_labels(), features=("10",), afcc=("10",), afcc_between=between)
+    return make_run(
+        path, VGG16, cifar100_labels(), features=("10",), afcc=("10",), afcc_between=between, at_epochs=(0, 1, 3, 10)
+    )
 
 
 def _take(browser: Browser, address: str, theme: str, path: Path) -> None:

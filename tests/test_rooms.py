@@ -13,6 +13,11 @@ PAGES = "explorer/views/test_pages.py"
 # Modules without a test file of their name: the file that tests them, and why they have none of their own.
 ELSEWHERE: dict[str, tuple[str, str]] = {
     "explorer/capsule/__main__.py": ("explorer/capsule/test_capsule.py", "the page is made by its command"),
+    "explorer/charts/epochs.py": ("explorer/views/test_emergence.py", "drawn where a page shows it"),
+    "explorer/data/epochs.py": ("explorer/views/test_emergence.py", "what is kept is what a page shows"),
+    "explorer/matrix/film.js": ("explorer/browser/test_emergence.py", "a film needs a browser"),
+    "explorer/matrix/film.py": ("explorer/browser/test_emergence.py", "a film needs a browser"),
+    "explorer/parts/film.py": ("explorer/browser/test_emergence.py", "a film needs a browser"),
     "explorer/capsule/page.py": ("explorer/capsule/test_capsule.py", "HTML and script are one page"),
     "explorer/charts/chance.py": ("explorer/parts/test_chance.py", "drawn where a page shows it"),
     "explorer/charts/sample.py": ("explorer/frames/test_sample.py", "bars of what the sample leaves open"),

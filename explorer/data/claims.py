@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 
-from explorer.data import load
+from explorer.data import epochs, load
 from explorer.data.cache import LRUCache
 from explorer.data.source import FileId
 from explorer.example import EXAMPLES, RUNS
@@ -25,6 +25,7 @@ from store.measure.layer import ScanOrder
 from store.measure.summary import Summary
 from store.paper import claims
 from store.paper import records as claim_records
+from store.paper.claims import Finding
 from store.paper.published import compared_with, settings
 from store.paper.records import At, ClaimNull, RunRecord, measured_at, null_sample
 
@@ -74,6 +75,20 @@ def _elements(file: FileId) -> int:
 def record(file: FileId, thresholds: Sequence[float], gauge: Gauge) -> RunRecord:
     """Raises FormatError, OSError."""
     return claim_records.run_record(load.open_run(file), thresholds, partial(_at, file), gauge)
+
+
+def over_time(file: FileId, threshold: float, gauge: Gauge) -> dict[int, list[Finding]]:
+    """By epoch, the claims that layers of an earlier epoch can be tested on. Raises FormatError, OSError."""
+    run, measures = load.open_run(file), epochs.measures(file, threshold, "stored", gauge)
+    found = {}
+    for epoch in run.epochs:
+
+        def at(layer: Layer, threshold: float, gauge: Gauge, epoch: int = epoch) -> At:
+            return measured_at(measures[epoch, layer.name], {})
+
+        judged = claims.judge([claim_records.run_record(run, (threshold,), at, gauge, epoch)], threshold)
+        found[epoch] = [finding for finding in judged if finding.claim.key in claims.OVER_TIME]
+    return found
 
 
 def _at(file: FileId, layer: Layer, threshold: float, gauge: Gauge) -> At:

@@ -200,3 +200,15 @@ def residuals(found: Mapping[Kind, Fit | NotEnough], labels: Sequence[int]) -> p
     ]
     schema = pl.Schema({"K": pl.Int64, "residual": pl.Float64, "curve": pl.String})
     return pl.concat([pl.DataFrame(schema=schema), *(part.select(*schema).cast(schema) for part in parts)])
+
+
+def over_time(found: Mapping[int, Sequence[Finding]]) -> pl.DataFrame:
+    """A row an epoch and claim: what is said of the network as it was then."""
+    rows = [
+        (epoch, finding.claim.sentence, finding.verdict, finding.numbers or finding.missing)
+        for claim in range(len(next(iter(found.values()), ())))
+        for epoch, findings in found.items()
+        for finding in [findings[claim]]
+    ]
+    columns = {"epoch": pl.Int64, "claim": pl.String, "verdict": pl.String, "numbers": pl.String}
+    return pl.DataFrame(rows, schema=columns, orient="row")

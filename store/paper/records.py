@@ -130,15 +130,18 @@ def run_record(
     thresholds: Sequence[float] = (THRESHOLD,),
     measure: Callable[[Layer, float, Gauge], At] = measure,
     gauge: Gauge = AS_TRAINED,
+    epoch: int | None = None,
 ) -> RunRecord:
     """A file's record; what its manifest says may be missing, or be anything. Raises FormatError, OSError.
+
+    epoch: of the training, where it is not the trained network's record.
 
     Clusters of training inputs are those that the run has left in the file: as trained, whatever the gauge.
     """
     arch = str(mapping(run.manifest["network"]).get("arch"))
-    layers = []
-    for name in the_papers(arch, list(run.layers)):
-        layer = run.layers[name]
+    layers, of_epoch = [], run.at_epoch(run.epochs[-1] if epoch is None else epoch).layers
+    for name in the_papers(arch, list(of_epoch)):
+        layer = of_epoch[name]
         found = {threshold: measure(layer, threshold, gauge) for threshold in thresholds}
         layers.append(
             LayerRecord(
