@@ -171,7 +171,7 @@ def _pack(source: Path, out: str | None) -> int:
             raise FormatError(f"{target}: the file to pack itself; name another with --out")
         run.verify()
         content = run.content()
-        if is_packed(content):
+        if is_packed(content) and run.is_current:
             print(f"{printable(source)}: packed already, {_megabytes(source)}; nothing was written")
             return 0
         write_run(target, packed(content))

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from store.file import format as fmt
+from store.file.dimensions import scales
 from store.file.layer import Layer
 from store.file.manifest import mapping
 from store.file.opened import Opened
@@ -47,6 +48,11 @@ class Run(Opened):
     def unfinished(self) -> list[str]:
         """The layers that this run was asked for and does not hold yet."""
         return [name for name in self.manifest.get("planned_layers") or [] if name not in self.layers]
+
+    @property
+    def is_current(self) -> bool:
+        """Whether it has all that a file has by now: of one that was written earlier, its axes may have no names."""
+        return fmt.INPUT_LABEL in self._places
 
     @property
     def is_untrained(self) -> bool:
@@ -101,9 +107,11 @@ class Run(Opened):
         for place in self._places:
             self.verify_dataset(place)
         self.verify_labels()
+        self._verify_axes()
         for layer in self.layers.values():
             layer.verify_fields()
             layer.verify_confusion()
+            layer.verify_mean_matrix()
             _ = layer.top_inputs
         _ = self.thumbnail_inputs
 
@@ -123,6 +131,12 @@ class Run(Opened):
             thumbnails=self.read(fmt.THUMBNAILS) if self.has_thumbnails else None,
             thumbnail_inputs=self.thumbnail_inputs,
         )
+
+    def _verify_axes(self) -> None:
+        """Whether the scales that other programs read say what the file does. Raises FormatError."""
+        for place, values in scales(self.manifest, self.read("labels/name")).items():
+            if place in self._places and not np.array_equal(self.read(place), values):
+                raise fmt.FormatError(f"{self.place}: {place}: not what the file says of this axis elsewhere")
 
     def __enter__(self) -> Self:
         return self
