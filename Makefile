@@ -43,7 +43,7 @@ $(DEMO): pyproject.toml constraints.txt | $(BIN)/python
 	@touch $@ $(EXPLORE)
 
 $(INSTALLED): pyproject.toml constraints.txt | $(BIN)/python
-	$(PIP) '.[train,explore,report,remote,cluster,others,dev]'
+	$(PIP) '.[train,explore,report,remote,export,cluster,others,dev]'
 	@touch $@ $(DEMO) $(EXPLORE)
 
 explore: $(EXPLORE)
