@@ -50,7 +50,7 @@ $(PRETRAINED): pyproject.toml constraints.txt | $(BIN)/python
 	@touch $@ $(DEMO) $(EXPLORE)
 
 $(INSTALLED): pyproject.toml constraints.txt | $(BIN)/python
-	$(PIP) '.[train,fast,pretrained,explore,notebook,report,remote,cluster,others,dev]'
+	$(PIP) '.[train,fast,pretrained,explore,notebook,report,remote,export,cluster,others,dev]'
 	@touch $@ $(PRETRAINED) $(DEMO) $(EXPLORE)
 
 explore: $(EXPLORE)

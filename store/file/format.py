@@ -15,7 +15,7 @@ import numpy as np
 from store.measure.top_inputs import MOST, RANKINGS
 
 FORMAT = "filterscope"
-VERSION = 3  # the greatest that is read; a file is written as the least that has all of its content
+VERSION = 3  # the greatest that is read, and what is written
 
 MAX_LABELS = 10_000
 MAX_FILTERS = 1 << 16
@@ -35,6 +35,9 @@ FIELDS, CLASS_MEANS, PROBE_WEIGHTS, TEST_FEATURES = "fields", "class_means", "pr
 CONFUSION = "confusion"
 CLASS_MEANS_HALF = "class_means_half"  # of every second test input of each label, from its first on
 TOP_INPUTS, TOP_VALUES = "top_inputs", "top_values"  # which test inputs drive each filter
+MEAN_MATRIX = "mean_matrix"  # the picture of a layer whose matrices are not stored
+INPUT_LABEL, OUTPUT_LABEL = "input_label", "output_label"  # the labels' names once more, as the names of axes
+FILTER, POSITION, INPUT, OUTPUT = "filter", "position", "input", "output"  # of a layer: numbers along its axes
 OF_TEST_INPUT = "labels/of_test_input"
 THUMBNAILS = "thumbnails"  # at its path, and its height, width and, from version 3, number in the manifest's `data`
 THUMBNAIL_INPUTS = "thumbnail_inputs"  # of which test inputs these are, where that is not all
@@ -47,11 +50,15 @@ SINCE = {
     CLASS_MEANS_HALF: 3,
     TOP_INPUTS: 3,
     TOP_VALUES: 3,
+    MEAN_MATRIX: 3,
 }  # format version of each
 SOME_THUMBNAILS_SINCE = 3
 EPOCHS = "epochs"  # the same layers in earlier epochs of the training: at their paths, and in the manifest
 EPOCHS_SINCE = 3
 OF_EPOCH = ({FIELDS}, {CLASS_MEANS, PROBE_WEIGHTS})  # what an earlier epoch has of a layer: either
+AXES_SINCE = 3
+FOR_OTHERS = {INPUT_LABEL, OUTPUT_LABEL, FILTER, POSITION, INPUT, OUTPUT, MEAN_MATRIX}  # they follow from the rest
+MOST_LABELS_OF_A_PICTURE = 1024
 UNTRAINED_SINCE = 2  # a network that was probed as it is has no epochs, and no history
 
 _CHUNK_BYTES = 1 << 18  # at most about this much a chunk, where one entry along the first axis is less
@@ -97,6 +104,9 @@ def expected(manifest: dict[str, Any]) -> dict[str, Spec]:
     epochs = manifest["network"]["epochs"]
     if epochs:  # a network that was probed as it is has no history
         specs |= {f"history/{column}": Spec("<f8", (epochs,)) for column in HISTORY}
+    has_axes = manifest["version"] >= AXES_SINCE and INPUT_LABEL in manifest["sha256"]
+    if has_axes:
+        specs |= {INPUT_LABEL: Spec("S", (n_labels,)), OUTPUT_LABEL: Spec("S", (n_labels,))}
     for group, layer in stored_layers(manifest):
         n_filters, positions = layer["n_filters"], layer["positions"]
         shapes = {
@@ -108,10 +118,15 @@ def expected(manifest: dict[str, Any]) -> dict[str, Spec]:
             CLASS_MEANS_HALF: Spec("<f4", (n_filters, n_labels, positions)),
             TOP_INPUTS: Spec("<i4", (n_filters, len(RANKINGS), min(MOST, test_inputs), 2)),
             TOP_VALUES: Spec("<f4", (n_filters, len(RANKINGS), min(MOST, test_inputs))),
+            MEAN_MATRIX: Spec("<f4", (n_labels, n_labels)),
         }
         specs |= {f"{group}/{name}": shapes[name] for name in layer["datasets"]}
-        if not group.startswith(EPOCHS):  # which keep no history
-            specs |= {f"{group}/history/{column}": Spec("<f8", (layer["epochs"],)) for column in HISTORY}
+        if group.startswith(EPOCHS):  # which keep no history
+            continue
+        specs |= {f"{group}/history/{column}": Spec("<f8", (layer["epochs"],)) for column in HISTORY}
+        if has_axes:
+            sizes = {FILTER: n_filters, POSITION: positions, INPUT: n_labels, OUTPUT: n_labels}
+            specs |= {f"{group}/{name}": Spec("<i4", (size,)) for name, size in sizes.items()}
     if any({TEST_FEATURES, TOP_INPUTS} & set(layer["datasets"]) for layer in manifest["layers"]):
         specs[OF_TEST_INPUT] = Spec("<i8", (test_inputs,))
     if size := manifest["data"].get(THUMBNAILS):
@@ -253,7 +268,7 @@ def check_thumbnail_inputs(place: str, inputs: np.ndarray[Any, Any], test_inputs
 def is_finite(place: str, values: np.ndarray[Any, Any]) -> bool:
     """Whether every field, class mean or weight of a dataset is finite; of other datasets nothing is asked."""
     name = place.rpartition("/")[2]
-    asked = (FIELDS, CLASS_MEANS, PROBE_WEIGHTS, CLASS_MEANS_HALF, TOP_VALUES)
+    asked = (FIELDS, CLASS_MEANS, PROBE_WEIGHTS, CLASS_MEANS_HALF, TOP_VALUES, MEAN_MATRIX)
     return name not in asked or bool(np.isfinite(values).all())
 
 

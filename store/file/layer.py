@@ -17,6 +17,7 @@ from store.measure.bootstrap import RESAMPLES, Bootstrap, bootstrap
 from store.measure.fields import Factors, Fields
 from store.measure.gauge import AS_TRAINED, Gauge, common_part
 from store.measure.layer import THRESHOLD, LayerMeasure, fields_from_factors
+from store.measure.mean_matrix import mean_matrix
 from store.measure.top_inputs import TopInputs
 
 _ABOUT = ("unit", "pooling", "module", "filter_size", "receptive_field")  # of a layer's record
@@ -213,6 +214,14 @@ class Layer:
         if fmt.CONFUSION in self.record["datasets"]:
             place = f"{self._group}/{fmt.CONFUSION}"
             fmt.check_confusion(f"{self._run.place}: {place}", self._run.read(place), self._run.test_inputs)
+
+    def verify_mean_matrix(self) -> None:
+        """Compare the layer's picture with its matrices, bit by bit. Raises FormatError."""
+        if fmt.MEAN_MATRIX in self.record["datasets"]:
+            place, fields = f"layers/{self.name}/{fmt.MEAN_MATRIX}", self.fields()
+            expected = mean_matrix(fields.matrix(f) for f in range(self.n_filters))
+            if expected is None or expected.tobytes() != self._run.read(place).tobytes():
+                raise fmt.FormatError(f"{self._run.place}: {place}: not the mean of the layer's matrices")
 
 
 @dataclass(frozen=True)

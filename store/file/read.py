@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from store.file import format as fmt
+from store.file.dimensions import scales
 from store.file.layer import Epoch, Layer, as_html
 from store.file.manifest import mapping
 from store.file.opened import Opened
@@ -82,6 +83,11 @@ class Run(Opened):
         return [name for name in self.manifest.get("planned_layers") or [] if name not in self.layers]
 
     @property
+    def is_current(self) -> bool:
+        """Whether it has all that a file has by now: of one that was written earlier, its axes may have no names."""
+        return fmt.INPUT_LABEL in self._places
+
+    @property
     def is_untrained(self) -> bool:
         """Whether its network has random weights, under trained probes."""
         network = self.manifest["network"]
@@ -135,9 +141,11 @@ class Run(Opened):
         for place in self._places:
             self.verify_dataset(place)
         self.verify_labels()
+        self._verify_axes()
         for layer in self.layers.values():
             layer.verify_fields()
             layer.verify_confusion()
+            layer.verify_mean_matrix()
             _ = layer.top_inputs
         _ = self.thumbnail_inputs
 
@@ -158,6 +166,12 @@ class Run(Opened):
             thumbnail_inputs=self.thumbnail_inputs,
             epochs=[self.at_epoch(epoch).content() for epoch in self._epochs],
         )
+
+    def _verify_axes(self) -> None:
+        """Whether the scales that other programs read say what the file does. Raises FormatError."""
+        for place, values in scales(self.manifest, self.read("labels/name")).items():
+            if place in self._places and not np.array_equal(self.read(place), values):
+                raise fmt.FormatError(f"{self.place}: {place}: not what the file says of this axis elsewhere")
 
     def __enter__(self) -> Self:
         return self

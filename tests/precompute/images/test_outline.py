@@ -1,8 +1,10 @@
 """Names and numbers are known before pixels, and are those that reading gives."""
 
+import numpy as np
 import pytest
 
 from precompute.images import data
+from precompute.images.image_files import ImageFiles
 from precompute.images.outline import Sizes, missing_images, outline
 from precompute.messages.problem import Problem
 from precompute.options import Options, parse
@@ -53,8 +55,8 @@ def test_the_first_images_of_each_label(per_label):
     some, whole = data.load(options), data.load(Options(data="digits", labels=4))
     for most, part, of in zip(per_label, (some.train, some.test), (whole.train, whole.test), strict=True):
         for label in range(4):
-            expected = of.images[of.labels == label][:most]
-            assert (part.images[part.labels == label] == expected).all()
+            expected = np.asarray(of.images)[of.labels == label][:most]
+            assert (np.asarray(part.images)[part.labels == label] == expected).all()
     lacks = missing_images(options, read[0])
     assert (lacks == "") == (read[0] == whole.sizes), "a recipe names what is left out"
 
@@ -69,4 +71,5 @@ def test_files_are_chosen_without_decoding_them(tmp_path):
     found = data.load(parse(["--data", "folder", "--data-dir", str(folder), "--per-label", "2", "1"]))
     assert (found.sizes.train, found.sizes.test) == (20, 10)
     everything = data.load(parse(["--data", "folder", "--data-dir", str(folder)]))
+    assert isinstance(found.train.images, ImageFiles) and isinstance(everything.train.images, ImageFiles)
     assert found.train.images.paths[:2] == everything.train.images.paths[:2]

@@ -63,7 +63,10 @@ def test_unpacked_has_every_matrix_and_packs_to_the_same_bytes(tmp_path: Path) -
                 assert_same(layer.measure(threshold), twin.measure(threshold))
         assert np.array_equal(large.layers["13"].confusion, content.layers[2].confusion)
         assert large.content_sha256 != other.content_sha256  # it has more
-        assert large.manifest["sha256"].items() >= other.manifest["sha256"].items()
+        pictures = {f"layers/{name}/mean_matrix" for name in large.layers}  # of layers without matrices
+        assert large.manifest["sha256"].items() >= {
+            (place, checksum) for place, checksum in other.manifest["sha256"].items() if place not in pictures
+        }
         assert file_image(packed(large.content())) == (tmp_path / "small.h5").read_bytes()
 
 

@@ -33,9 +33,9 @@ from tests.builders import edit_manifest, refusal
         ({"data__test_inputs": 0}, "test_inputs"),
         ({"network__arch": None}, "arch"),
         ({"network__epochs": 10**9}, "epochs"),
-        ({"network__epochs": 0}, "epochs"),  # from version 2 on
-        ({"layers__0__datasets": ["fields", "confusion"]}, "datasets"),  # from version 2 on
-        ({"version": 2, "layers__0__datasets": ["fields", "confusion"]}, "layers/10/confusion: missing"),
+        ({"version": 1, "network__epochs": 0}, "epochs"),  # from version 2 on
+        ({"version": 1, "layers__0__datasets": ["fields", "confusion"]}, "datasets"),  # from version 2 on
+        ({"layers__0__datasets": ["fields", "confusion"]}, "layers/10/confusion: missing"),
         ({"version": 2, "layers__0__datasets": ["fields", "class_means_half"]}, "datasets"),  # from version 3 on
         ({"version": 3, "layers__0__datasets": ["fields", "class_means_half"]}, "one half without those of all inputs"),
         ({"layers": {}}, "layers"),
