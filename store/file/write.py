@@ -100,7 +100,7 @@ def write_run(path: Path, run: RunContent) -> None:
 def file_image(run: RunContent) -> bytes:
     """The bytes of the file; the same content gives the same bytes."""
     arrays = _arrays(run)
-    manifest = {"format": fmt.FORMAT, "version": fmt.VERSION} | run.manifest
+    manifest: dict[str, Any] = {"format": fmt.FORMAT, "version": fmt.VERSION} | run.manifest
     manifest["layers"] = [
         _layer_record(layer, _layer_arrays(layer)) | {"epochs": len(layer.history[fmt.HISTORY[0]])}
         for layer in run.layers
