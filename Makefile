@@ -10,7 +10,7 @@ PRETRAINED := $(VENV)/.installed-pretrained
 EXPLORE := $(VENV)/.installed-explore
 PIP = $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
-.PHONY: help install explore demo demo-pretrained wheel test test-quick test-cluster test-slow lint bench trust audit example notebook results screenshots clean
+.PHONY: help install explore demo demo-pretrained wheel test test-quick test-cluster test-slow lint readers bench trust audit example notebook results screenshots clean
 
 help:
 	@echo "make explore      the explorer on the example, without torch: 1 GB instead of 7"
@@ -22,6 +22,7 @@ help:
 	@echo "make test-slow    how often intervals hold a truth that is known (a minute)"
 	@echo "make wheel        builds the wheel and opens a page from it, in an environment of its own with [explore] alone"
 	@echo "make lint         ruff and mypy"
+	@echo "make readers      other programs that read the file (docs/readers.md), into .readers, and the tests that run them"
 	@echo "make bench        the benchmarks of benchmarks/README.md"
 	@echo "make trust        crashes, hostile files and load at full length; writes docs/trust.md (about an hour)"
 	@echo "make audit        known weaknesses of the pinned dependencies, by pip-audit"
@@ -75,7 +76,7 @@ test-slow: $(INSTALLED)
 	$(BIN)/python -m pytest -m slow
 
 test-quick: $(INSTALLED)
-	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not (browser or cluster or processes or trust)"
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not (browser or cluster or processes or readers or trust)"
 
 test-cluster: $(INSTALLED)
 	$(BIN)/python -m pytest -m cluster
@@ -91,6 +92,12 @@ lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+readers: $(INSTALLED)
+	$(PYTHON) -m venv .readers
+	.readers/bin/pip install --quiet --disable-pip-version-check xarray h5netcdf netCDF4 tables pyfive silx
+	npm install --silent --prefix .readers/js h5wasm@0.10.3 jsfive@0.4.2
+	$(BIN)/python -m pytest -m readers
 
 bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks

@@ -138,6 +138,7 @@ OF_THE_PROJECT = {
     "test_ways_in.py",
     "test_boundaries.py",
     "test_filterscope.py",
+    "test_readers.py",
     "test_readme.py",
     "test_rooms.py",
     "test_trust.py",
