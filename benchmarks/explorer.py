@@ -102,19 +102,26 @@ def floor_rows(browser: Any) -> list[Row]:
 def drag_rows(browser: Any, file: Path, layer: str, name: str, wanted: float) -> list[Row]:
     """The pointer over the range of the threshold and back: each frame's JavaScript, and from frame to frame."""
     with served("--store", str(file)) as address, _visit(browser, f"{address}/filter?layer={layer}&filter=4") as page:
-        _hold(page, 0.05)
-        page.evaluate("watch.reset()")
-        at = _slider(page)
-        for hundredths in [*range(6, 96), *range(94, 4, -1)]:
-            page.mouse.move(*at(hundredths / 100))
-        drawn = page.evaluate("watch.frames")
+        drawn = dragged(page)
     busy = [frame["ended"] - frame["began"] for frame in drawn]
     between = [after["time"] - before["time"] for before, after in pairwise(drawn)]
-    assert len(drawn) > 80, f"{len(drawn)} frames of a drag over 180 thresholds"
     return [
         *_rows(f"drag, {name}: JavaScript a frame", busy, wanted),
         *_rows(f"drag, {name}: from frame to frame", between, None),
     ]
+
+
+def dragged(page: Page) -> list[dict[str, float]]:
+    """Each frame of a drag over the range of the threshold and back: when it began, ended, and its time, in ms."""
+    _hold(page, 0.05)
+    page.evaluate("watch.reset()")
+    at = _slider(page)
+    for hundredths in [*range(6, 96), *range(94, 4, -1)]:
+        page.mouse.move(*at(hundredths / 100))
+    drawn: list[dict[str, float]] = page.evaluate("watch.frames")
+    page.mouse.up()
+    assert len(drawn) > 80, f"{len(drawn)} frames of a drag over 180 thresholds"
+    return drawn
 
 
 def page_rows(browser: Any, file: Path, layer: str, name: str, wanted: float) -> list[Row]:

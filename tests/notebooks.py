@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests import ROOT
-from tests.browser import PATIENCE
+from tests.browser import PATIENCE, eventually
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Locator, Page
 
 NOTEBOOK = ROOT / "docs" / "notebook.ipynb"
 MARIMO = ROOT / "docs" / "notebook_marimo.py"
@@ -89,6 +89,43 @@ def drag(page: "Page", start: float, end: float) -> None:
     for step in range(1, 9):
         page.mouse.move(*at(start + (end - start) * step / 8))
     page.mouse.up()
+
+
+def run_all(page: "Page") -> None:
+    """All cells, from JupyterLab's menu, once it has a kernel; until the last has run."""
+    page.get_by_text("| Idle").wait_for(
+        timeout=1000 * PATIENCE
+    )  # in the status bar; before it a cell asks for a kernel
+    last = page.locator(".jp-CodeCell .jp-InputPrompt").last
+    before = last.inner_text()
+
+    def is_asked_for() -> bool:
+        """An item of a menu is as it was when the menu was opened, and a click on one that is disabled waits."""
+        page.locator(".lm-MenuBar-item", has_text="Run").click()
+        item = page.locator(".lm-Menu-item[data-command='runmenu:run-all']")
+        is_enabled = "lm-mod-disabled" not in (item.get_attribute("class") or "")
+        item.click() if is_enabled else page.keyboard.press("Escape")
+        return is_enabled
+
+    eventually(page, is_asked_for, True)
+    if before.strip("[ ]:"):  # the number of an earlier run
+        eventually(page, lambda: "*" in last.inner_text(), True)
+    eventually(page, lambda: any(map(str.isdigit, last.inner_text())), True)
+
+
+def cell_of(page: "Page", source: str) -> "Locator":
+    return page.locator(".jp-CodeCell").filter(has=page.locator(".jp-InputArea", has_text=source))
+
+
+def run_again(page: "Page", source: str) -> str:
+    """Run the cell with this source, without the pointer; what it puts out."""
+    cell = cell_of(page, source)
+    prompt = cell.locator(".jp-InputPrompt").first
+    before = prompt.inner_text()
+    cell.locator(".cm-content").focus()
+    page.keyboard.press("Control+Enter")
+    eventually(page, lambda: (text := prompt.inner_text()) != before and any(map(str.isdigit, text)), True)
+    return cell.locator(".jp-OutputArea-output").last.inner_text().strip()
 
 
 def _free_port() -> int:

@@ -15,10 +15,10 @@ from explorer.notebook.still import CELL
 from store.measure.layer import THRESHOLD
 from tests.browser import eventually
 from tests.explorer.browser.person import person
-from tests.notebooks import NOTEBOOK, drag, jupyterlab, marimo
+from tests.notebooks import NOTEBOOK, cell_of, drag, jupyterlab, marimo, run_again, run_all
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Locator, Page
+    from playwright.sync_api import Browser, Page
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 STATE = "application/vnd.jupyter.widget-state+json"
@@ -72,21 +72,6 @@ def first_of_a_cluster(page: "Page") -> None:
     eventually(page, lambda: "in cluster 1" in page.locator(".fs-readout").inner_text(), True)
 
 
-def cell_of(page: "Page", source: str) -> "Locator":
-    return page.locator(".jp-CodeCell").filter(has=page.locator(".jp-InputArea", has_text=source))
-
-
-def run_again(page: "Page", source: str) -> str:
-    """Run the cell with this source, without the pointer; what it puts out."""
-    cell = cell_of(page, source)
-    prompt = cell.locator(".jp-InputPrompt").first
-    before = prompt.inner_text()
-    cell.locator(".cm-content").focus()
-    page.keyboard.press("Control+Enter")
-    eventually(page, lambda: (text := prompt.inner_text()) != before and any(map(str.isdigit, text)), True)
-    return cell.locator(".jp-OutputArea-output").last.inner_text().strip()
-
-
 def test_in_jupyterlab_somebody_drags_and_reads_the_number_in_python(page: "Page", tmp_path: Path) -> None:
     read = "view.threshold, view.filter, view.gauge"
     with jupyterlab(tmp_path) as address:
@@ -98,9 +83,8 @@ def test_in_jupyterlab_somebody_drags_and_reads_the_number_in_python(page: "Page
         eventually(page, lambda: number(page), "0.45")
         assert page.locator(".fs .fs-layer dd").all_inner_texts() != before
 
-        page.locator(".lm-MenuBar-item", has_text="Run").click()
-        page.locator(".lm-Menu-item[data-command='runmenu:run-all']").click()
-        eventually(page, lambda: cell_of(page, "depth(run)").locator("svg, img").count() > 0, True)
+        run_all(page)
+        assert cell_of(page, "depth(run)").locator("svg, img").count() > 0
         eventually(page, lambda: page.locator(".fs output").all_inner_texts(), [f"{THRESHOLD:.2f}"])
         drag(page, THRESHOLD, 0.6)
         eventually(page, lambda: number(page), "0.60")

@@ -7,6 +7,7 @@ import base64
 import io
 import itertools
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from explorer.notebook.live import LiveMatrix
 from explorer.notebook.still import CELL
 from store.file.read import Run
 from store.measure.layer import scan_order
+from tests import ROOT
 from tests.builders import write_small
 from tests.explorer_runs import cifar100_labels, make_run
 
@@ -207,3 +209,16 @@ def test_without_anywidget_it_says_what_to_install(monkeypatch: pytest.MonkeyPat
         _ = notebook.show
     with pytest.raises(AttributeError, match="no attribute 'shew'"):
         _ = notebook.shew
+
+
+def test_the_program_of_the_docs_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    make_run(tmp_path / "runs" / "vgg16-digits.h5", {"10": (20, 2), "13": (20, 1)})
+    monkeypatch.chdir(tmp_path)
+    (program,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "notebooks.md").read_text("utf-8"), re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(program, names)
+    view = names["view"]
+    assert capsys.readouterr().out == f"0.25 {view.pointer} {view.named_clusters}\n"
+    assert (view.filter, view.gauge) == (3, "zero-sum") and view.clusters
+    assert names["tiles"]._tiles and "<svg" in names["drawing"].svg
+    names["run"].close()
