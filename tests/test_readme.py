@@ -118,8 +118,14 @@ def test_every_command_of_the_explorer_works(command, digits):
 
 @pytest.mark.parametrize("command", commands("python -m store"))
 def test_every_store_command_is_understood(command, result_file):
-    *words, _ = shlex.split(command, comments=True)[1:]
-    answer = subprocess.run([sys.executable, *words, str(result_file)], cwd=ROOT, capture_output=True, text=True)
+    words = [
+        str(result_file) if re.search(r"\.h5$|^FILE$", word) else word for word in shlex.split(command, comments=True)
+    ]
+    assert str(result_file) in words
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    answer = subprocess.run(
+        [sys.executable, *words[1:]], cwd=result_file.parent, capture_output=True, text=True, env=environment
+    )
     assert answer.returncode == 0, answer.stderr
 
 
