@@ -14,7 +14,7 @@ PIP = $(BIN)/pip install --quiet --disable-pip-version-check --constraint constr
 
 help:
 	@echo "make explore      the explorer on the example, without torch: 1 GB instead of 7"
-	@echo "make demo         train VGG-16 and its probes on the embedded digits (about 2 minutes), then explore the result"
+	@echo "make demo         train VGG-16 and its probes on the embedded digits (about 3 minutes), then explore the result"
 	@echo "make demo-pretrained: probes on a network that was trained on ImageNet, on the digits, then explore the result"
 	@echo "make test         the test suite, JOBS=3 tests at a time: some wait more than they compute"
 	@echo "make test-quick   the part of it that starts no browser, no server and no second process of the program"
@@ -58,7 +58,7 @@ explore: $(EXPLORE)
 	$(BIN)/python -m filterscope explore
 
 demo: $(DEMO)
-	$(BIN)/python -m precompute --arch vgg16 --data digits --features 10 13 --thumbnails
+	$(BIN)/python -m precompute --arch vgg16 --data digits --features 10 13 --thumbnails --snapshots 5
 	@echo
 	@echo "opening the explorer on it; Ctrl-C ends it"
 	$(BIN)/python -m filterscope explore runs/vgg16-digits.h5

@@ -5,4 +5,6 @@ from pathlib import Path
 RUNS = Path("runs")
 _HERE = Path(__file__).resolve().parent
 EXAMPLE = _HERE / "example.h5"  # the paper's network and recipe
-EXAMPLES = (EXAMPLE, _HERE / "example-pretrained.h5", _HERE / "example-emergence.h5")
+PRETRAINED = _HERE / "example-pretrained.h5"  # a network that was trained on ImageNet, frozen
+FORMING = _HERE / "emergence.h5"  # a network at several epochs of its training, for the page Emergence
+EXAMPLES = (EXAMPLE, PRETRAINED, FORMING)

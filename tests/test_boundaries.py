@@ -102,7 +102,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "matrix": {"words"},
         "data": {"frames", "matrix", "state", "example"},
         "capsule": {"matrix", "words"},
-        "parts": {"capsule", "charts", "data", "frames", "matrix", "state", "words"},
+        "parts": {"capsule", "charts", "data", "example", "frames", "matrix", "state", "words"},
         "views": {"capsule", "charts", "data", "frames", "matrix", "parts", "state", "words"},
         "report": {"charts", "frames", "words"},
         "notebook": {"charts", "frames", "matrix", "report", "state", "words"},

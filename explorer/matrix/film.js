@@ -43,6 +43,7 @@ export function createFilmView(root, state, callbacks = {}) {
   let tiles; // of the gallery
   let measured = []; // by epoch, at this threshold: { result, cuts, places, pixels: of the gallery }
   let timer = 0; // while it plays
+  let ahead; // what works ahead: another one where the threshold or the layer is another
   let frameRequest = 0;
   let label = ""; // the words beside the gallery
 
@@ -60,7 +61,7 @@ export function createFilmView(root, state, callbacks = {}) {
     dom.figures.hidden = !next.figure;
     dom.gallerySection.hidden = !next.gallery;
     resize();
-    prepareRest(films);
+    if (isOther || changed("gallery")) startAhead();
     schedule();
   }
 
@@ -73,17 +74,33 @@ export function createFilmView(root, state, callbacks = {}) {
     dom.scale.replaceChildren(...spans);
   }
 
-  /** Fields from their factors, a few milliseconds at a time, the epoch that is shown first. */
-  function prepareRest(of) {
+  /** What every epoch will need, in pieces of some milliseconds, so that a scrub finds it there: fields from their factors,
+   *  the epoch that is shown first, then clusters, then the pictures of the gallery. */
+  function workAhead(task) {
+    if (task !== ahead || !dom.page.isConnected) return;
+    const epochs = [at, ...films.keys()];
     const until = performance.now() + 8;
-    const waiting = [of[at], ...of].filter((layer) => layer.nPrepared < layer.held);
+    const waiting = epochs.map((k) => films[k]).filter((layer) => layer.nPrepared < layer.held);
     for (const layer of waiting) {
       for (let f = 0; f < layer.held && performance.now() < until; f++) prepare(layer, f);
     }
-    if (!waiting.length) return;
-    setTimeout(() => {
-      if (films === of && dom.page.isConnected) prepareRest(of);
-    });
+    if (!waiting.length) {
+      const unmeasured = epochs.find((k) => !measured[k]);
+      const unpainted = state.gallery ? epochs.find((k) => !measured[k]?.pixels) : undefined;
+      if (unmeasured !== undefined) measure(unmeasured);
+      else if (unpainted !== undefined) paintGallery(films[unpainted], measured[unpainted]);
+      else {
+        dom.page.toggleAttribute("data-whole", true); // for benchmarks
+        return;
+      }
+    }
+    setTimeout(() => workAhead(task));
+  }
+
+  function startAhead() {
+    dom.page.toggleAttribute("data-whole", false);
+    ahead = {};
+    workAhead(ahead);
   }
 
   const schedule = () => (frameRequest ||= requestAnimationFrame(frame));
@@ -154,19 +171,24 @@ export function createFilmView(root, state, callbacks = {}) {
     dom.note(layer.unit, f, above, boxes.length, found.result.noise[f]);
   }
 
-  function drawGallery(layer, found) {
-    const { columns, rows, side, pool, pitch, size } = tiles;
-    if (!found.pixels) {
-      const wide = columns * pitch;
-      const pixels = (found.pixels = new Uint32Array(wide * rows * pitch)); // where no filter is: transparent
-      const [clipped, permuted] = [new Uint32Array(side * side), new Uint32Array(side * side)];
-      for (let f = 0; f < layer.held; f++) {
-        paintClipped(layer, f, ofFilter(found, f, layer.labels), { pool, side }, clipped, permuted);
-        const start = Math.floor(f / columns) * pitch * wide + (f % columns) * pitch;
-        for (let y = 0; y < pitch; y++) pixels.fill(FILM_FRAME, start + y * wide, start + y * wide + pitch);
-        for (let y = 0; y < side; y++) pixels.set(permuted.subarray(y * side, (y + 1) * side), start + y * wide);
-      }
+  /** Every filter's permuted matrix at its place; where no filter is, transparent. */
+  function paintGallery(layer, found) {
+    const { columns, rows, side, pool, pitch } = tiles;
+    const wide = columns * pitch;
+    const pixels = new Uint32Array(wide * rows * pitch);
+    const [clipped, permuted] = [new Uint32Array(side * side), new Uint32Array(side * side)];
+    for (let f = 0; f < layer.held; f++) {
+      paintClipped(layer, f, ofFilter(found, f, layer.labels), { pool, side }, clipped, permuted);
+      const start = Math.floor(f / columns) * pitch * wide + (f % columns) * pitch;
+      for (let y = 0; y < pitch; y++) pixels.fill(FILM_FRAME, start + y * wide, start + y * wide + pitch);
+      for (let y = 0; y < side; y++) pixels.set(permuted.subarray(y * side, (y + 1) * side), start + y * wide);
     }
+    found.pixels = pixels;
+  }
+
+  function drawGallery(layer, found) {
+    const { columns, side, pitch, size } = tiles;
+    if (!found.pixels) paintGallery(layer, found);
     tiles.pixels.set(found.pixels);
     tiles.image.getContext("2d").putImageData(tiles.data, 0, 0);
     const context = dom.gallery.getContext("2d");
@@ -196,6 +218,7 @@ export function createFilmView(root, state, callbacks = {}) {
     }
     tiles = galleryLayout(width - 5, films[0].held, films[0].labels, density);
     for (const found of measured) if (found) found.pixels = null;
+    if (ahead) startAhead(); // in another size
     tiles.data = new ImageData(tiles.columns * tiles.pitch, tiles.rows * tiles.pitch);
     tiles.pixels = new Uint32Array(tiles.data.data.buffer);
     tiles.image = new OffscreenCanvas(tiles.data.width, tiles.data.height);

@@ -1,5 +1,6 @@
 """A layer as it forms, on a page: the film, and its files."""
 
+import shlex
 from functools import partial
 
 import streamlit as st
@@ -8,6 +9,7 @@ from explorer import words
 from explorer.data import epochs, load
 from explorer.data.commands import same_run
 from explorer.data.source import FileId
+from explorer.example import FORMING
 from explorer.matrix.film import epochs_with, film, is_playable
 from explorer.parts import elements, page
 from store.file.read import Run
@@ -22,6 +24,9 @@ def has_epochs(run: Run) -> bool:
 
 def missing(run: Run) -> None:
     """How to have earlier epochs in a file."""
+    if FORMING.is_file():
+        st.caption("A run that has them comes with the program:")
+        st.code(f"filterscope explore {shlex.quote(str(FORMING))}", language=None, wrap_lines=True)
     if not run.manifest["network"]["epochs"]:
         st.caption("This network was probed as it is, without training: there are no epochs to look at.")
         return

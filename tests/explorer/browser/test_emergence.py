@@ -95,7 +95,7 @@ def test_other_pages_have_it_folded(page: "sync_api.Page", app: str, folder: Pat
 
 def test_a_file_without_epochs_says_what_adds_them(page: "sync_api.Page", app: str) -> None:
     visit(page, f"{app}/emergence?store=run.h5")
-    command = page.get_by_test_id("stCode").inner_text()
+    command = page.get_by_test_id("stCode").last.inner_text()
     assert (
         command.startswith("python -m precompute --arch vgg16 --data cifar100") and "--snapshots 10 --fresh" in command
     )
