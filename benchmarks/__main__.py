@@ -4,11 +4,11 @@ import os
 import platform
 import sys
 
-from benchmarks import commands, explorer, fields, measure, notebook, training, whatif
+from benchmarks import commands, explorer, fields, frozen_pass, measure, notebook, training, whatif
 
 
 def main() -> int:
-    parts = (commands, measure, fields, whatif, training, explorer, notebook)
+    parts = (commands, measure, fields, whatif, training, frozen_pass, explorer, notebook)
     rows = [row for part in parts for row in part.rows()]
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}\n")
     print("| benchmark | measured | wanted | holds |\n|---|---:|---:|---|")

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from store import guard
+from store.file import format as fmt
 from store.file.format import FormatError
 from store.file.pack import is_packed, packed, unpacked
 from store.file.read import Run
@@ -117,13 +118,19 @@ def _epochs(**changes: Any) -> Callable[[dict[str, Any]], object]:
     return lambda manifest: manifest["epochs"][1].update(changes)
 
 
+def _of_version_2(manifest: dict[str, Any]) -> None:
+    manifest["version"] = 2
+    for layer in manifest["layers"]:
+        layer["datasets"] = [name for name in layer["datasets"] if fmt.SINCE[name] <= 2]
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
         (lambda manifest: manifest.update(epochs={}), None),  # as good as none
         (lambda manifest: manifest.update(epochs=5), "'epochs' must list objects"),
         (lambda manifest: manifest.update(epochs=[1]), "'epochs' must list objects"),
-        (lambda manifest: manifest.update(version=2), "'epochs' in a file of version 2"),
+        (_of_version_2, "'epochs' in a file of version 2"),
         (lambda manifest: manifest["epochs"].reverse(), "'epoch' must be an integer from 3 to 2"),
         (_epochs(epoch=3), "'epoch' must be an integer from 1 to 2, found '3'"),
         (_epochs(epoch=True), "'epoch' must be an integer"),
@@ -147,7 +154,7 @@ def test_what_a_stranger_may_have_written(change: Callable[[dict[str, Any]], obj
     with Run(forming) as run:
         manifest = run.manifest
     change(manifest)
-    edit_manifest(forming, **{key: manifest[key] for key in ("epochs", "version")})
+    edit_manifest(forming, **{key: manifest[key] for key in ("epochs", "layers", "version")})
     if said is None:
         with Run(forming) as run:
             assert run.epochs == (3,)
