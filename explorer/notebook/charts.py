@@ -32,6 +32,10 @@ class Drawing:
         picture = base64.b64encode(png(self.svg, scale=1)).decode()
         return {"image/svg+xml": self.svg, "image/png": picture, "text/plain": self._about}
 
+    def _mime_(self) -> tuple[str, str]:
+        """For marimo, which of several forms makes tabs."""
+        return "image/svg+xml", self.svg
+
 
 def depth(
     run: Run, *, threshold: float = THRESHOLD, gauge: Gauge = AS_TRAINED, average: Average = "clustered"

@@ -40,6 +40,13 @@ def test_who_trusts_no_svg_has_a_picture(run: Run) -> None:
     assert sum(map(len, data.values())) < 500_000
 
 
+def test_marimo_shows_the_one_form(run: Run) -> None:
+    formatting = pytest.importorskip("marimo._output.formatting", reason="marimo is in the extra [dev]")
+    drawn = depth(run)
+    shown = formatting.try_format(drawn)
+    assert (shown.mimetype, shown.data) == ("image/svg+xml", drawn.svg)
+
+
 def test_a_run_without_a_layer_is_refused(tmp_path: Path) -> None:
     path = write_small(tmp_path / "empty.h5", layers={}, planned_layers=["1"])
     with Run(path) as empty, pytest.raises(ValueError, match="no layer yet"):
