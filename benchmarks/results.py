@@ -23,7 +23,7 @@ from explorer.frames.runs import of_run
 from explorer.report.tables import QUANTITIES, mean_and_deviation, recipe_of, tables
 from precompute.messages.progress import seconds
 from precompute.networks.models import find_arch
-from precompute.options import parse
+from precompute.options import Options, parse
 from store.file.format import TEST_FEATURES, FormatError
 from store.file.read import Run
 from store.measure.layer import THRESHOLD
@@ -38,6 +38,7 @@ ROOT = Path(__file__).parents[1]
 _BLOCK = re.compile(
     r"(?P<mark><!-- make results: (?P<kind>[a-z-]+)(?P<files>( \S+)+) -->\n).*?(?P<end><!-- until here -->\n)", re.S
 )
+_NAMED = ("arch", "data")  # options that a command has even where they are the defaults
 _HEAD = """# Results
 
 Written by `make results RUNS="..."` from the files themselves, in the order given. Under each row of ours is the
@@ -224,9 +225,9 @@ def command(run: Run) -> str:
 
 
 def _words(options: dict[str, Any]) -> list[str]:
-    words = []
+    words, defaults = [], Options().recipe_options()
     for name, value in options.items():
-        if value is None or value is False or value == [] or (name in ("seed", "label_seed") and value == 0):
+        if value is None or value is False or value == [] or (value == defaults.get(name) and name not in _NAMED):
             continue
         words.append("--" + name.replace("_", "-"))
         if value is not True:
