@@ -119,6 +119,7 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
     "store/__init__.py": ("test_readme.py", "what people import, as README shows it"),
     "store/file/afcc_results.py": ("explorer/views/test_afcc.py", "no entry of a stranger's file raises"),
     "store/file/manifest.py": ("explorer/parts/test_chance.py", "two functions"),
+    "store/file/notebook.py": ("store/tables/test_html.py", "what it finds by name is there"),
     "store/measure/kernels.py": ("store/measure/test_layer.py", "compiled loops of layer, against plain Python"),
     "store/measure/labels.py": ("explorer/frames/test_layer.py", "one function, whose table is there"),
     "store/measure/summary.py": ("store/paper/test_claims.py", "a record that claims are judged by"),

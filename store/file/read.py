@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from importlib import import_module
 from pathlib import Path, PurePath, PurePosixPath
 from types import TracebackType
 from typing import Any, Self
@@ -13,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from store.file import format as fmt
 from store.file.manifest import mapping
+from store.file.notebook import as_html
 from store.file.remote import RemoteFile, close_at_exit, is_address, open_remote, raise_failure
 from store.file.structure import open_checked
 from store.file.write import LayerContent, RunContent, content_sha256
@@ -63,7 +63,7 @@ class Run:
 
     def _repr_html_(self) -> str:
         """Its table, for a notebook."""
-        return _html("of_run", self)
+        return as_html("of_run", self)
 
     @property
     def is_open(self) -> bool:
@@ -239,7 +239,7 @@ class Layer:
         return f"Layer({self.name!r}) of {self._run!r}: {self.n_filters} filters, {self.n_labels} labels"
 
     def _repr_html_(self) -> str:
-        return _html("of_layer", self._run, self)
+        return as_html("of_layer", self._run, self)
 
     @property
     def has_fields(self) -> bool:
@@ -399,12 +399,6 @@ class Layer:
         if fmt.CONFUSION in self.record["datasets"]:
             place = f"layers/{self.name}/{fmt.CONFUSION}"
             fmt.check_confusion(f"{self._run.place}: {place}", self._run.read(place), self._run.test_inputs)
-
-
-def _html(function: str, *shown: object) -> str:
-    """Tables are made in a room above this one, and only a notebook asks for them: found by name, when it does."""
-    made: str = getattr(import_module("store.tables.html"), function)(*shown)
-    return made
 
 
 class _Stored:
