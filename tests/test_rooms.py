@@ -124,6 +124,7 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
     "store/file/layer.py": ("store/file/test_format.py", "what is written of a layer, read again"),
     "store/file/opened.py": ("store/file/test_read_damage.py", "what is read is compared with its checksum"),
     "store/file/manifest.py": ("explorer/parts/test_chance.py", "two functions"),
+    "store/file/notebook.py": ("store/tables/test_html.py", "what it finds by name is there"),
     "store/measure/kernels.py": ("store/measure/test_layer.py", "compiled loops of layer, against plain Python"),
     "store/measure/labels.py": ("explorer/frames/test_layer.py", "one function, whose table is there"),
     "store/measure/summary.py": ("store/paper/test_claims.py", "a record that claims are judged by"),

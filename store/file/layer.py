@@ -2,7 +2,6 @@
 follows from that."""
 
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from store.file import format as fmt
 from store.file.manifest import defined
+from store.file.notebook import as_html
 from store.file.opened import Opened
 from store.file.write import EpochContent, LayerContent
 from store.measure.afcc import from_bfloat16
@@ -240,9 +240,3 @@ class Epoch:
     def content(self) -> EpochContent:
         record = {key: value for key, value in self.record.items() if key not in ("epoch", "layers")}
         return EpochContent(self.epoch, record, [layer.content() for layer in self.layers.values()])
-
-
-def as_html(function: str, *shown: object) -> str:
-    """Tables are made in a room above this one, and only a notebook asks for them: found by name, when it does."""
-    made: str = getattr(import_module("store.tables.html"), function)(*shown)
-    return made

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from store.file import format as fmt
 from store.file.dimensions import scales
-from store.file.layer import Epoch, Layer, as_html
+from store.file.layer import Epoch, Layer
 from store.file.manifest import mapping
+from store.file.notebook import as_html
 from store.file.opened import Opened
 from store.file.write import RunContent, content_sha256
 
