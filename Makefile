@@ -3,7 +3,6 @@
 PYTHON ?= python3
 VENV ?= .venv
 JOBS ?= 3
-MARKS ?= not cluster and not slow
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 DEMO := $(VENV)/.installed-demo
@@ -15,7 +14,7 @@ PIP = $(BIN)/pip install --quiet --disable-pip-version-check --constraint constr
 help:
 	@echo "make explore      the explorer on the example, without torch: 1 GB instead of 7"
 	@echo "make demo         train VGG-16 and its probes on the embedded digits (about 2 minutes), then explore the result"
-	@echo "make test         the test suite, JOBS=3 tests at a time: some wait more than they compute; MARKS=\"not slow\" with clusters"
+	@echo "make test         the test suite, JOBS=3 tests at a time: some wait more than they compute"
 	@echo "make test-quick   the part of it that starts no browser, no server and no second process of the program"
 	@echo "make test-cluster what takes clusters of Ray, whose machines die (3 minutes)"
 	@echo "make test-slow    how often intervals hold a truth that is known (a minute)"
@@ -57,7 +56,7 @@ demo: $(DEMO)
 	$(BIN)/python -m filterscope explore runs/vgg16-digits.h5
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "$(MARKS)"
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not cluster and not slow"
 
 test-slow: $(INSTALLED)
 	$(BIN)/python -m pytest -m slow
