@@ -22,9 +22,12 @@ from precompute.probe import (
     start_share,
 )
 from precompute.recipes import Schedule
+from store.file.summary_results import to_record
 from store.file.write import LayerContent, stores_fields
+from store.measure.fields import Fields
 from store.measure.layer import fields_from_factors
 from store.measure.semantics import confusion_matrix
+from store.measure.summary import THRESHOLDS, summary
 from store.measure.top_inputs import TopInputs, top_inputs
 
 
@@ -76,17 +79,21 @@ def quantify(layer: LayerActivations, probed: Probed, seed: int, record: dict[st
     if probed.start_share is not None:
         trained["start_share"] = round(probed.start_share, 6)
     is_dense = stores_fields(layer.n_filters, layer.n_labels)
+    fields = fields_from_factors(means, weights) if is_dense else None
+    counts = np.bincount(layer.test_labels.cpu().numpy(), minlength=layer.n_labels)
+    looked_at = Fields(fields, (means, weights))
     return LayerContent(
         name=layer.name,
         class_means=means,
         probe_weights=weights,
-        fields=fields_from_factors(means, weights) if is_dense else None,
+        fields=fields,
         confusion=confusion_matrix(layer.test_labels.cpu().numpy(), answers.cpu().numpy(), layer.n_labels),
         class_means_half=half,
         top_inputs=driving(layer.test, layer.test_labels, weights),
         history=probed.history,
         record={
             "sample": sampled,
+            "summary": to_record([summary(looked_at.measure(at, None, counts)) for at in THRESHOLDS]),
             "test_accuracy": accuracy_of(answers, layer.test_labels),
             "seconds": probed.seconds,
         }

@@ -20,10 +20,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from store.file.format import HISTORY
+from store.file.read import Run
+from store.file.summary_results import to_record
 from store.file.write import EpochContent, LayerContent, RunContent, stores_fields, write_run
 from store.measure.afcc import from_bfloat16, to_blocks, what_if
 from store.measure.layer import fields_from_factors, measure_factored
 from store.measure.semantics import confusion_matrix
+from store.measure.summary import THRESHOLDS, summary
 from store.measure.top_inputs import top_inputs
 from tests import ROOT
 
@@ -321,6 +324,17 @@ def _history(epochs: int, accuracy: float) -> dict[str, list[float]]:
 class Server(NamedTuple):
     address: str
     process: int
+
+
+def with_summaries(path: Path) -> Path:
+    """The same file, which says what its layers are at each threshold."""
+    with Run(path) as run:
+        content = run.content()
+        for layer in content.layers:
+            found = [summary(run.layers[layer.name].measure(at)) for at in THRESHOLDS]
+            layer.record["summary"] = to_record(found)
+    write_run(path, content)
+    return path
 
 
 @contextmanager

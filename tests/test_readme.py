@@ -1,12 +1,12 @@
 """The commands of the README and of docs/: each one is taken from the text, and works."""
 
 import inspect
-import os
 import pkgutil
 import re
 import shlex
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,7 @@ from precompute.sweep.runs import expand
 from store.file.read import Run
 from store.paper.published import published
 from tests import ROOT
+from tests.commands import run_here
 from tests.explorer_runs import make_run
 
 README = (ROOT / "README.md").read_text()
@@ -71,14 +72,14 @@ def test_every_precompute_command_is_understood(command):
     assert isinstance(parse(words[words.index("precompute") + 1 :]), Options)
 
 
-def test_a_plan_is_printed_without_downloading_anything(tmp_path):
+def test_a_plan_is_printed_without_downloading_anything(tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
     # A small batch, since what a plan takes is the measuring of steps.
     asked = "--arch vgg16 --data cifar100 --labels 20 --batch-size 10 --dry-run"
-    command = [sys.executable, "-m", "precompute", *asked.split()]
-    answer = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=600)
-    assert answer.returncode == 0, answer.stderr
+    status, printed, errors = run_here(asked.split(), capfd)
+    assert status == 0, errors
     for part in ("recipe paper", "300 epochs of 10000 images", "layer 10: 512 filters of 2x2", "in all about"):
-        assert part in answer.stdout
+        assert part in printed
     assert list(tmp_path.iterdir()) == []
 
 
@@ -106,27 +107,27 @@ def test_the_program_of_the_gauge_runs(digits, capsys):
     assert capsys.readouterr().out.strip() == wanted
 
 
+def status_of(command, monkeypatch, *more):
+    """The exit status of `python -m MODULE ...`, run in this process: it has what each would load for itself."""
+    module, *words = shlex.split(command, comments=True)[2:]
+    monkeypatch.setattr(sys, "argv", [module, *words, *more])
+    return import_module(f"{module}.__main__").main()
+
+
 @pytest.mark.parametrize("command", commands("python -m explorer."))
-def test_every_command_of_the_explorer_works(command, digits):
-    words = shlex.split(command, comments=True)[1:]
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    answer = subprocess.run([sys.executable, *words], capture_output=True, text=True, env=environment)
-    assert answer.returncode == 0, answer.stderr
+def test_every_command_of_the_explorer_works(command, digits, monkeypatch):
+    assert status_of(command, monkeypatch) == 0
+    words = shlex.split(command, comments=True)
     made = Path(words[words.index("--out") + 1])
     assert (made if made.suffix else made / "index.html").read_text("utf-8").startswith("<!doctype html>")
 
 
 @pytest.mark.parametrize("command", commands("python -m store"))
-def test_every_store_command_is_understood(command, result_file):
-    words = [
-        str(result_file) if re.search(r"\.h5$|^FILE$", word) else word for word in shlex.split(command, comments=True)
-    ]
-    assert str(result_file) in words
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    answer = subprocess.run(
-        [sys.executable, *words[1:]], cwd=result_file.parent, capture_output=True, text=True, env=environment
-    )
-    assert answer.returncode == 0, answer.stderr
+def test_every_store_command_is_understood(command, result_file, monkeypatch):
+    monkeypatch.chdir(result_file.parent)
+    on_the_file = re.sub(r"\S+\.h5\b|\bFILE\b", lambda _: shlex.quote(str(result_file)), command)
+    assert on_the_file != command
+    assert status_of(on_the_file, monkeypatch) == 0
 
 
 PLACES = re.findall(r"^\| ([^|]+) \| `([\w.]+)` \| \[(\w+)\]\(explorer/views/(\w+)\.py\) \|$", README, re.MULTILINE)

@@ -4,7 +4,8 @@ What a file is a sample of, and the command that makes more of its kind.
 """
 
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -62,9 +63,24 @@ def is_quick(files: Iterable[FileId], times: int = 1) -> bool:
     return times * sum(map(_elements, files)) <= _QUICK
 
 
-def _elements(file: FileId) -> int:
+def are_known(files: Iterable[FileId], threshold: float, gauge: Gauge) -> bool:
+    """Whether their `rows` take about a second: most files say them, and what is left to measure is small."""
+    return sum(_unknown(file, threshold, gauge) for file in files) <= _QUICK
+
+
+def _unknown(file: FileId, threshold: float, gauge: Gauge) -> int:
+    """Elements of the layers of which the file says nothing at this threshold."""
+    n_elements = _elements(file, lambda layer: collection.recorded(layer, threshold, gauge) is None)
+    if not n_elements:
+        with suppress(FormatError, OSError):
+            rows(file, threshold, gauge)  # now that it is open
+    return n_elements
+
+
+def _elements(file: FileId, counts: Callable[[Layer], bool] = lambda _: True) -> int:
     try:
-        return sum(layer.n_filters * layer.n_labels**2 for layer in load.open_run(file).layers.values())
+        layers = filter(counts, load.open_run(file).layers.values())
+        return sum(layer.n_filters * layer.n_labels**2 for layer in layers)
     except (FormatError, OSError):
         return 0
 

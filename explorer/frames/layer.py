@@ -26,9 +26,9 @@ def published_afcc_of(run: Run, layer: Layer) -> PublishedAFCC | None:
     return published_afcc(run.manifest["network"]["arch"], run.manifest["data"]["name"], run.n_labels, layer.name)
 
 
-def layer_numbers(layer: Layer, measured: LayerMeasure, average: Average) -> dict[str, float | None]:
+def layer_numbers(layer: Layer, of: LayerMeasure | Summary, average: Average) -> dict[str, float | None]:
     """Everything that is one number a layer, by its symbol; signal and noises are means over the labels."""
-    found = summary(measured)
+    found = of if isinstance(of, Summary) else summary(of)
     noise, n_clusters, size = found.means(average)
     estimate = estimates(layer.n_filters, layer.n_labels, n_clusters, size, noise)
     values = {

@@ -13,9 +13,11 @@ from explorer import words
 from explorer.frames import layer as frames
 from store.file import format as fmt
 from store.file.manifest import defined, mapping
-from store.file.read import Run
+from store.file.read import Layer, Run
+from store.file.summary_results import of_layer
 from store.measure.gauge import AS_TRAINED, Gauge
 from store.measure.layer import THRESHOLD
+from store.measure.summary import Summary
 
 _SETTING = {
     "file": pl.String,  # the file's name, without its folder
@@ -123,7 +125,8 @@ def of_run(run: Run, threshold: float = THRESHOLD, gauge: Gauge = AS_TRAINED) ->
     setting = _setting(run)
     rows = []
     for depth, layer in enumerate(run.layers.values()):
-        numbers = frames.layer_numbers(layer, layer.measure(threshold, gauge=gauge), "clustered")
+        found = recorded(layer, threshold, gauge) or layer.measure(threshold, gauge=gauge)
+        numbers = frames.layer_numbers(layer, found, "clustered")
         internal, external, accuracy = numbers["noise_I"], numbers["noise_E"], numbers["accuracy"]
         both = None if internal is None or external is None else internal + external
         rows.append(
@@ -134,6 +137,11 @@ def of_run(run: Run, threshold: float = THRESHOLD, gauge: Gauge = AS_TRAINED) ->
             | {"noise_I + noise_E": both}
         )
     return pl.DataFrame([{name: row[name] for name in SCHEMA} for row in rows], schema=SCHEMA)
+
+
+def recorded(layer: Layer, threshold: float, gauge: Gauge) -> Summary | None:
+    """What the file says of a layer, which then is not measured."""
+    return of_layer(layer.record, threshold) if gauge == AS_TRAINED else None
 
 
 def _setting(run: Run) -> dict[str, Any]:

@@ -36,10 +36,11 @@ def _everything() -> None:
     controls.choose_threshold()
     files: list[FileId] = st.session_state["files"]
     large = "There are many runs, or large ones; measuring them all takes a while."
-    if not page.asked(f"scaling {files}", records.is_quick(files), large, "Measure them"):
+    threshold, gauge = page.view().threshold, page.view().gauge
+    if not page.asked(f"scaling {files}", records.are_known(files, threshold, gauge), large, "Measure them"):
         return
     with st.spinner("Measuring", show_time=True):
-        rows, _, problems = records.all_rows(files, page.view().threshold, page.view().gauge)
+        rows, _, problems = records.all_rows(files, threshold, gauge)
     if problems:
         st.warning("Files that are not in this: they cannot be read.")
         text.facts(problems)

@@ -26,19 +26,24 @@ from precompute.recipes import Schedule
 from store.file.read import Run
 from tests.commands import ENVIRONMENT, finish, made_in, processor_seconds, run_here, start
 from tests.image_folders import tiny, write_image_folder
+from tests.once import once
 
 EPOCHS, STEPS_AN_EPOCH = 3, 4
 GOING_ON = "going on with the network's training after"
 pytestmark = pytest.mark.processes
 
 
-@pytest.fixture(scope="module")
-def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def write_images(folder: Path) -> None:
     """40 training and 20 test images of CIFAR-10's labels, in a folder with an odd name."""
-    return write_image_folder(tmp_path_factory.mktemp("some data") / "bilder größe", "cifar10", tiny("cifar10", 4, 2))
+    write_image_folder(folder / "bilder größe", "cifar10", tiny("cifar10", 4, 2))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return once(tmp_path_factory, "some data", write_images)[0] / "bilder größe"
+
+
+@pytest.fixture(scope="session")
 def command(images: Path) -> list[str]:
     recipe = f"--arch vgg16 --data cifar10 --recipe quick --epochs {EPOCHS} --batch-size 10 --layers 10 13 --device cpu"
     return [*recipe.split(), "--data-dir", str(images), "--out", "my run.h5"]
@@ -72,12 +77,10 @@ def content_of_layers() -> dict[str, bytes]:
         return {name: layer.probe_weights.tobytes() for name, layer in run.layers.items()}
 
 
-@pytest.fixture(scope="module")
-def finished(command: list[str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
+@pytest.fixture(scope="session")
+def finished(command: list[str], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """An undisturbed run: (its folder, what it printed)."""
-    folder = tmp_path_factory.mktemp("undisturbed")
-    yield folder, finish(start(command, folder))
-    shutil.rmtree(folder)
+    return once(tmp_path_factory, "undisturbed", lambda folder: finish(start(command, folder)))
 
 
 @pytest.fixture(scope="module")

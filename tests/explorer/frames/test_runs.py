@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from store.file.read import Run
-from tests.explorer_runs import SMALL, cifar100_labels, make_run
+from store.file.read import Layer, Run
+from store.measure.gauge import GAUGES
+from tests.explorer_runs import SMALL, cifar100_labels, make_run, with_summaries
 
 pl = pytest.importorskip("polars", reason="polars is in the extra [explore]")
 
@@ -112,6 +113,22 @@ def test_mean_and_standard_deviation_over_samples(tmp_path: Path) -> None:
     )
     alone = samples(frame, ["recipe", "layer"], ["n"]).filter(recipe="paper", layer="7").row(0, named=True)
     assert alone["samples"] == 1 and alone["n, sd"] is None
+
+
+def test_what_a_file_says_of_its_layers_is_not_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = with_summaries(make_run(tmp_path / "run.h5", SMALL))
+    with Run(path) as run:
+        measured = {gauge: [of_run(run, at, gauge) for at in (0.3, 0.31)] for gauge in GAUGES}
+    without = make_run(tmp_path / "without.h5", SMALL)
+    with Run(without) as run:
+        assert of_run(run, 0.3).drop("file", "content").equals(measured["as trained"][0].drop("file", "content"))
+    monkeypatch.setattr(Layer, "measure", lambda *_, **__: pytest.fail("it was measured"))
+    with Run(path) as run:
+        assert of_run(run, 0.3).equals(measured["as trained"][0])
+        with pytest.raises(pytest.fail.Exception):  # of these the file says nothing
+            of_run(run, 0.31)
+        with pytest.raises(pytest.fail.Exception):
+            of_run(run, 0.3, "zero-sum")
 
 
 def test_nothing_at_all(tmp_path: Path) -> None:

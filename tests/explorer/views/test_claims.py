@@ -10,7 +10,7 @@ from store.measure.summary import THRESHOLDS
 from store.paper.claims import CLAIMS, DRAWS, judge
 from store.paper.published import published
 from store.paper.records import run_record
-from tests.explorer_runs import cifar100_labels, make_run
+from tests.explorer_runs import cifar100_labels, make_run, with_summaries
 
 pytest.importorskip("streamlit.testing.v1", reason="Streamlit is in the extra [explore]")
 from explorer.data import claims as records
@@ -164,6 +164,16 @@ def test_large_runs_wait(open_app, folder: Path, monkeypatch: pytest.MonkeyPatch
     assert not at.dataframe
     press(at, "Measure them")
     assert at.dataframe
+
+
+def test_large_runs_that_say_what_they_are_do_not(open_app, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    for n_labels in (10, 20):
+        with_summaries(make_run(tmp_path / f"k{n_labels}.h5", LAYERS, cifar100_labels()[:n_labels], recipe=RECIPE))
+    monkeypatch.setattr(records, "_QUICK", 10)
+    at = open_app("--store", tmp_path, page="scaling")
+    assert [10, 20] in [table.value["K"].to_list() for table in at.dataframe if "K" in table.value]
+    at = open_app("--store", tmp_path, page="scaling", threshold="0.31")  # of which they say nothing
+    assert not at.dataframe
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -27,6 +27,7 @@ from store.file.read import Run
 from tests import ROOT
 from tests.commands import ENVIRONMENT
 from tests.image_folders import tiny, write_image_folder
+from tests.once import once
 from tests.precompute.sweep.test_runs import runs_of
 
 QUICK = "--recipe quick --epochs 2 --batch-size 10 --layers 13 --device cpu --data-dir images"
@@ -58,32 +59,36 @@ def content(folder: Path, name: str) -> str:
 # On this machine
 
 
-@pytest.fixture(scope="module")
-def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_image_folder(tmp_path_factory.mktemp("data") / "images", "cifar10", tiny("cifar10", 4, 2))
-
-
 @pytest.fixture
-def place(tmp_path: Path, images: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Where a sweep is made; the networks' checkpoints are 120 MB each and do not stay."""
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "images").symlink_to(images)
+    write_images(tmp_path)
     yield tmp_path
     shutil.rmtree(tmp_path / "runs", ignore_errors=True)
 
 
-@pytest.fixture(scope="module")
-def made(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, list[tuple[int, str, str]]]]:
-    """A sweep of three, two at a time; something else stands at the second one's place. Then the same again without."""
-    folder = tmp_path_factory.mktemp("made")
-    (folder / "images").symlink_to(images)
+def write_images(folder: Path) -> None:
+    write_image_folder(folder / "images", "cifar10", tiny("cifar10", 4, 2))
+
+
+def make_three(folder: Path) -> list[tuple[int, str, str]]:
+    write_images(folder)
     in_the_way = folder / "runs" / f"{NAMES[1]}.h5"
     in_the_way.parent.mkdir()
     in_the_way.write_text("not a result")
     first = sweep_in(folder, [*THREE, "--jobs", "2"])
     in_the_way.unlink()
-    yield folder, [first, sweep_in(folder, THREE)]
-    shutil.rmtree(folder)
+    second = sweep_in(folder, THREE)
+    for network in (folder / "runs").glob("*.work/network.ckpt"):
+        network.unlink()
+    return [first, second]
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[tuple[int, str, str]]]:
+    """A sweep of three, two at a time; something else stands at the second one's place. Then the same again without."""
+    return once(tmp_path_factory, "a sweep of three", make_three)
 
 
 def test_one_run_fails_and_the_rest_go_on(made):
