@@ -109,6 +109,20 @@ def _last_layers(runs: list[Run]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _beside_the_papers(runs: list[Run]) -> str:
+    """A row a run: its command, and its saturated layer beside the paper's numbers."""
+    names = ("accuracy", "n", "N_c", "C_s")
+    lines = [f"| command | layer | {' | paper | '.join(names)} | paper |", "|---|---:|" + "---:|" * 2 * len(names)]
+    for run in runs:
+        network, data = run.manifest["network"]["arch"], run.manifest["data"]["name"]
+        layer = run.layers[SATURATED[compared_with(network)]]
+        ours, paper = cells(layer), published(network, data, run.n_labels, layer.name)
+        theirs = (paper.accuracy, paper.noise, paper.n_clusters, paper.cluster_size) if paper else ("-",) * 4
+        pairs = [f"{ours[name]} | {number}" for name, number in zip(names, theirs, strict=True)]
+        lines.append(f"| `{command(run)}` | {layer.name} | {' | '.join(pairs)} |")
+    return "\n".join(lines) + "\n"
+
+
 def _meaning(runs: list[Run]) -> str:
     """What labels in one cluster share, of every layer."""
     lines = []
@@ -159,6 +173,7 @@ KINDS: dict[str, Callable[[list[Run]], str]] = {
     "table-and-how": _tables_and_how,
     "commands-and-tables": _commands_and_tables,
     "last-layers": _last_layers,
+    "pretrained": _beside_the_papers,
     "afcc": _afcc,
     "chance": _chance,
     "meaning": _meaning,

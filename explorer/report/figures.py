@@ -245,7 +245,8 @@ def scaling_figure(frame: pl.DataFrame, key: str, folder: Path) -> Figure:
     ]
     word = "stage" if of.arch.startswith("efficientnet") else "layer"
     whole = max(K for table in of.tables for _, _, K in settings(table))
-    title = f"Test error of {network_name(of.arch)} on CIFAR-K/{whole} against K, at {word} {of.layer}"
+    drawn_arch = there["arch"][0] if there.height else of.arch
+    title = f"Test error of {network_name(drawn_arch)} on CIFAR-K/{whole} against K, at {word} {of.layer}"
     picture = report_charts.error_by_labels(points, curves, drawn, max(points["K"]))
     state: State = "missing" if there.is_empty() else "partly" if missing else "there"
     notes = _scaling_notes(there, points, by_source["these runs"])

@@ -31,7 +31,9 @@ class Setting:
 
     @property
     def name(self) -> str:
-        return setting_name(self.arch, self.data, self.n_labels)
+        """Of the network that the runs are of, which may be kin of the paper's."""
+        arch = self.runs["arch"][0] if self.runs.height else self.arch
+        return setting_name(arch, self.data, self.n_labels)
 
     @property
     def files(self) -> list[str]:
@@ -150,7 +152,7 @@ def recipe_of(row: dict[str, Any]) -> str:
     epochs = "" if row["epochs"] is None else f", {row['epochs']} epochs"
     departures = f" ({printable(row['departures'])})" if row["departures"] else ""
     kin = compared_with(row["arch"]) != row["arch"]
-    network = f"{network_name(row['arch'])}, which is not the paper's network, " if kin else ""
+    network = "not the paper's network, " if kin else ""
     return f"{network}recipe {printable(row['recipe'])}, not the paper's{epochs}{departures}"
 
 

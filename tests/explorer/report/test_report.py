@@ -172,10 +172,12 @@ def test_a_kin_of_the_papers_network_takes_its_place_and_says_so(
     frame = collect(tmp_path)[0]
     table = tables(frame)[4]
     assert [one.n_labels for one in table.settings if one.runs.height] == [10, 20]
-    assert table.settings[0].recipe.startswith("EfficientNet-Lite0, which is not the paper's network, recipe frozen")
+    assert table.settings[0].name == "EfficientNet-Lite0 on CIFAR-10/100"
+    assert table.settings[0].recipe.startswith("not the paper's network, recipe frozen")
     figure = scaling_figure(frame, "4", tmp_path)
     assert figure.state == "partly"
-    assert "EfficientNet-Lite0, which is not the paper's network" in figure.notes[0]
+    assert "not the paper's network" in figure.notes[0]
+    assert figure.title.startswith("Test error of EfficientNet-Lite0 on")
     run(tmp_path / "b0.h5", 20, network={"arch": "efficientnet_b0", "epochs": 3}, layers={"9": (6, 1)})
     assert set(chosen(collect(tmp_path)[0], "efficientnet_b0", "cifar100", 20)["arch"]) == {"efficientnet_b0"}
 
