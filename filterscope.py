@@ -13,6 +13,12 @@ COMMANDS: dict[str, tuple[str, tuple[str, ...], str, str]] = {
     "check": ("store.__main__", ("check",), "", "whether a result is whole"),
     "pack": ("store.__main__", ("pack",), "", "the smallest file with the same numbers, to hand on"),
     "unpack": ("store.__main__", ("unpack",), "", "the other way, for other programs to read"),
+    "export": (
+        "store.__main__",
+        ("export",),
+        "export",
+        "as tables or arrays: CSV, parquet, netCDF, Zarr",
+    ),
     "publish": ("store.__main__", ("publish",), "remote", "send a result to the Hugging Face hub"),
     "report": ("explorer.report.__main__", (), "report", "the paper's tables and figures from a folder of runs"),
     "capsule": ("explorer.capsule.__main__", (), "explore", "one layer as one HTML file that needs no server"),

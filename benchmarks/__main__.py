@@ -4,11 +4,12 @@ import os
 import platform
 import sys
 
-from benchmarks import commands, explorer, fields, measure, training, whatif
+from benchmarks import commands, explorer, fields, measure, notebook, training, whatif
 
 
 def main() -> int:
-    rows = [*commands.rows(), *measure.rows(), *fields.rows(), *whatif.rows(), *training.rows(), *explorer.rows()]
+    parts = (commands, measure, fields, whatif, training, explorer, notebook)
+    rows = [row for part in parts for row in part.rows()]
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}\n")
     print("| benchmark | measured | wanted | holds |\n|---|---:|---:|---|")
     for row in rows:

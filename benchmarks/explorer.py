@@ -30,6 +30,7 @@ WATCH = Path(__file__).with_name("watch.js")
 FLOOR = Path(__file__).with_name("floor.py")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 ROUNDS = 25
+EPOCHS = (0, 1, 2, 3, 4, 6, 8, 11, 15, 20, 25)  # of a film, before the trained network
 LARGE = (1280, 1000)  # EfficientNet-B0's stage 9 on ImageNet
 
 Page = Any  # playwright.sync_api.Page: Playwright is imported where there is one
@@ -49,6 +50,7 @@ def rows() -> list[Row]:
         vgg = make_run(Path(folder) / "vgg16.h5", VGG16, cifar100_labels())
         wide = make_run(Path(folder) / "wide.h5", {"10": (700, 2)}, cifar100_labels())  # its drag shows the filter only
         tested = make_run(Path(folder) / "tested.h5", {"10": (512, 2)}, cifar100_labels(), features=("10",))
+        forming = make_run(Path(folder) / "forming.h5", {"10": (512, 2)}, cifar100_labels(), at_epochs=EPOCHS)
         large = make_large(Path(folder) / "large.h5")
         browser = play.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
         try:
@@ -57,6 +59,7 @@ def rows() -> list[Row]:
                 *drag_rows(browser, wide, "10", "one filter, 100 labels", 16),
                 *drag_rows(browser, vgg, "10", "whole layer 512x100x100", 33),
                 *drag_rows(browser, large, "9", "one filter, 1000 labels", 50),
+                *scrub_rows(browser, forming, "10"),
                 *page_rows(browser, vgg, "10", "512x100x100", 200),
                 *page_rows(browser, large, "9", "1280x1000x1000", 500),
                 *layer_rows(browser, vgg, "10"),
@@ -102,19 +105,44 @@ def floor_rows(browser: Any) -> list[Row]:
 def drag_rows(browser: Any, file: Path, layer: str, name: str, wanted: float) -> list[Row]:
     """The pointer over the range of the threshold and back: each frame's JavaScript, and from frame to frame."""
     with served("--store", str(file)) as address, _visit(browser, f"{address}/filter?layer={layer}&filter=4") as page:
-        _hold(page, 0.05)
-        page.evaluate("watch.reset()")
-        at = _slider(page)
-        for hundredths in [*range(6, 96), *range(94, 4, -1)]:
-            page.mouse.move(*at(hundredths / 100))
-        drawn = page.evaluate("watch.frames")
+        drawn = dragged(page)
     busy = [frame["ended"] - frame["began"] for frame in drawn]
     between = [after["time"] - before["time"] for before, after in pairwise(drawn)]
-    assert len(drawn) > 80, f"{len(drawn)} frames of a drag over 180 thresholds"
     return [
         *_rows(f"drag, {name}: JavaScript a frame", busy, wanted),
         *_rows(f"drag, {name}: from frame to frame", between, None),
     ]
+
+
+def dragged(page: Page) -> list[dict[str, float]]:
+    """Each frame of a drag over the range of the threshold and back: when it began, ended, and its time, in ms."""
+    _hold(page, 0.05)
+    page.evaluate("watch.reset()")
+    at = _slider(page)
+    for hundredths in [*range(6, 96), *range(94, 4, -1)]:
+        page.mouse.move(*at(hundredths / 100))
+    drawn: list[dict[str, float]] = page.evaluate("watch.frames")
+    page.mouse.up()
+    assert len(drawn) > 80, f"{len(drawn)} frames of a drag over 180 thresholds"
+    return drawn
+
+
+def scrub_rows(browser: Any, file: Path, layer: str) -> list[Row]:
+    """The pointer over the epochs of a film and back: all filters of the layer, and Figure 1 of one."""
+    with served("--store", str(file)) as address, _visit(browser, f"{address}/emergence?layer={layer}") as page:
+        page.wait_for_selector(".fs-film[data-whole]")  # every epoch is measured, which the browser does meanwhile
+        at = _slider(page)
+        page.mouse.move(*at(1))
+        page.mouse.down()
+        page.evaluate("watch.reset()")
+        for k in [*range(len(EPOCHS) - 1, -1, -1), *range(1, len(EPOCHS) + 1)]:
+            page.mouse.move(*at(k / len(EPOCHS)))
+            page.wait_for_timeout(100)  # a frame an epoch
+        drawn = page.evaluate("watch.frames")
+        page.mouse.up()
+    busy = [frame["ended"] - frame["began"] for frame in drawn]
+    assert len(busy) >= 2 * len(EPOCHS) - 1, f"{len(busy)} frames of a scrub over {len(EPOCHS)} epochs and back"
+    return _rows("scrubber, an epoch of the whole layer 512x100x100: JavaScript a frame", busy, 33)
 
 
 def page_rows(browser: Any, file: Path, layer: str, name: str, wanted: float) -> list[Row]:

@@ -27,9 +27,11 @@ from precompute.options import parse
 from store.file.format import TEST_FEATURES, FormatError
 from store.file.read import Run
 from store.measure.layer import THRESHOLD
-from store.paper.records import SATURATED
+from store.paper.claims import OVER_TIME, judge
+from store.paper.records import SATURATED, run_record
 from store.tables.afcc import afcc_tables
 from store.tables.chance import chance_table, meaning
+from store.tables.epochs import course
 from store.tables.layers import cells, recipe, table, title
 
 ROOT = Path(__file__).parents[1]
@@ -138,6 +140,19 @@ def _samples(runs: list[Run]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _emergence(runs: list[Run]) -> str:
+    """How the layers form: a row a layer and epoch, and since when claims hold that need one network alone."""
+    lines = []
+    for run in runs:
+        lines += [_stripped(course(run)), ""]
+        found = [judge([run_record(run, epoch=epoch)], THRESHOLD) for epoch in run.epochs]
+        for findings in zip(*found, strict=True):
+            if findings[0].claim.key in OVER_TIME:
+                said = ", ".join(f"{at.verdict} ({epoch})" for at, epoch in zip(findings, run.epochs, strict=True))
+                lines.append(f"{findings[0].claim.sentence}: {said}")
+    return "\n".join(["```", *lines, "```\n"])
+
+
 KINDS: dict[str, Callable[[list[Run]], str]] = {
     "table": _tables,
     "table-and-how": _tables_and_how,
@@ -147,6 +162,7 @@ KINDS: dict[str, Callable[[list[Run]], str]] = {
     "chance": _chance,
     "meaning": _meaning,
     "samples": _samples,
+    "emergence": _emergence,
     "gauge": doubts.gauge,
     "starts": doubts.starts,
     "without-start": doubts.without_start,
@@ -198,6 +214,7 @@ def command(run: Run) -> str:
     options["layers"] = list(run.layers)
     kept = [name for name, layer in run.layers.items() if TEST_FEATURES in layer.record["datasets"]]
     options["features"] = kept or options.get("features", [])  # a packed file has none, but an early one says so
+    options["at_epochs"] = list(run.epochs[:-1])
     options["afcc"] = [layer.name for layer in run.layers.values() if "afcc" in layer.record]
     options["afcc_between"] = (run.manifest.get("afcc_between") or {}).get("layers")
     words = _words(options)

@@ -16,6 +16,7 @@ def main() -> None:
         st.Page("views/layer.py", title="Layer", icon=":material/grid_view:"),
         st.Page("views/filter.py", title="Filter", icon=":material/center_focus_strong:"),
         st.Page("views/labels.py", title="Labels", icon=":material/label:"),
+        st.Page("views/emergence.py", title="Emergence", icon=":material/movie:"),
         st.Page("views/afcc.py", title="AFCC", icon=":material/account_tree:"),
         st.Page("views/compare.py", title="Compare", icon=":material/compare_arrows:"),
         st.Page("views/scaling.py", title="Scaling", icon=":material/trending_up:"),

@@ -39,6 +39,7 @@ class View:
     layer: str = ""
     filter: int = 0
     label: int = 0
+    epoch: int = -1  # of the training, where layers are shown as they form; -1: the trained network's
     order: ScanOrder = "stored"
     gauge: Gauge = AS_TRAINED
     average: Average = "clustered"
@@ -96,7 +97,7 @@ def from_address(parameters: Mapping[str, str]) -> View:
     threshold = _number(parameters.get("threshold", ""))
     if 0 <= threshold <= 1:
         values["threshold"] = threshold
-    for name in ("filter", "label", "filter_b", "holds", "gallery_page", "silenced", "seed", "test_input"):
+    for name in ("filter", "label", "epoch", "filter_b", "holds", "gallery_page", "silenced", "seed", "test_input"):
         if _is_whole(text := parameters.get(name, "")):
             values[name] = max(int(text), 1 if name == "gallery_page" else 0)
     for name in ("ascending", "log"):
@@ -136,6 +137,7 @@ def fitted(view: View, run: Run) -> View:
         layer=layer,
         filter=min(view.filter, run.layers[layer].n_filters - 1),
         label=min(view.label, run.n_labels - 1),
+        epoch=view.epoch if view.epoch in run.epochs[:-1] else -1,
         holds=view.holds if view.holds < run.n_labels else -1,
         silenced=min(view.silenced, run.layers[layer].n_filters),
         pins=tuple(

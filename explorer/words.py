@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from store.file.manifest import mapping
 from store.file.read import Layer, Run
 from store.measure.summary import Average
+from store.paper.published import compared_with
 
 _UNITS = ("filter", "node", "head")  # as `precompute` names what a field matrix is of
 
@@ -26,8 +27,26 @@ def averaged(average: Average, unit: str) -> str:
     return f"all {unit}s" if average == "all" else f"{unit}s with clusters"
 
 
+_PRINTED = {  # names as the paper prints them
+    "vgg16": "VGG-16", "efficientnet_b0": "EfficientNet-B0", "cifar10": "CIFAR-10", "cifar100": "CIFAR-100",
+    "imagenet": "ImageNet",
+} | {f"efficientnet_lite{k}": f"EfficientNet-Lite{k}" for k in range(3)}  # fmt: skip
+
+
+def printed(name: object) -> str:
+    """A network's or data set's name as it is printed; a name of the file's where the paper has none."""
+    return _PRINTED.get(str(name), str(name))
+
+
 def not_the_papers(run: Run) -> str:
-    """What to say wherever a recipe is not the paper's, "" where it is; holds words of the file."""
+    """What to say wherever a network or a recipe is not the paper's, "" where both are; holds words of the file."""
+    arch = str(mapping(run.manifest.get("network")).get("arch"))
+    if (papers := compared_with(arch)) != arch:
+        name = mapping(run.manifest.get("recipe")).get("name")
+        how = " Its pretrained weights are as they were." if name == "frozen" else ""
+        return (
+            f"{printed(arch)} is not the paper's network: the paper's numbers beside it are {printed(papers)}'s.{how}"
+        )
     recipe = mapping(run.manifest.get("recipe"))
     if recipe.get("is_paper") is True:
         return ""

@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 def measure_filters(job: "Job", earlier: "RunContent | None", todo: "Todo") -> None:
     """The paper's three stages for the layers that wait, then AFCC; the file is replaced after each layer."""
-    from precompute import pruning, stages
+    from precompute import pruning, snapshots, stages
     from precompute.one_layer import driving
     from precompute.plan import make_plan
     from precompute.result import new_content, write
 
     # What can still be wrong is found out before minutes of measuring.
-    saved = job.checkpoint()
+    saved = job.checkpoint(todo)
     if job.origin["from"] == "hub":
         job.network()  # downloaded now, and read from this machine's copy later
     plan = make_plan(job, todo, saved)
@@ -66,6 +66,10 @@ def measure_filters(job: "Job", earlier: "RunContent | None", todo: "Todo") -> N
     if todo.between:
         content.manifest["afcc_between"] = pruning.prune_between(job, data, trained.network, content)
         write(job, content)
+    # Stages 2 and 3 once more, of the network as it was after earlier epochs.
+    recorded.forget()
+    for epoch in todo.epochs:
+        snapshots.measure(job, plan, data, epoch, todo.at_epoch(epoch), content)
 
 
 def main() -> int:

@@ -7,14 +7,14 @@ train the FC layer" (supplement).
 from collections.abc import Iterator
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from precompute.frozen_pass import Forward
 from precompute.images.augment import DrawnImages, Images
-from precompute.machine.device import Device
 from precompute.machine.distributed import ALONE, World
 from precompute.messages.progress import Progress
 from precompute.messages.wording import counted
-from precompute.networks.taps import Tap, watch
+from precompute.networks.taps import Tap
 
 KEPT = torch.bfloat16  # activations are kept so; where the network computes in bfloat16, as they come
 _BATCH = 500  # images of 32x32 at once; fewer where they are larger
@@ -27,25 +27,17 @@ def batch_of(side: int) -> int:
     return max(16, min(_BATCH, _BATCH * 4 * 32**2 // side**2))
 
 
-@torch.no_grad()
-def passes(
-    network: nn.Module, taps: list[Tap], images: Images | DrawnImages, device: Device
-) -> Iterator[tuple[slice, Tensor, dict[str, Tensor]]]:
+def passes(forward: Forward, images: Images | DrawnImages) -> Iterator[tuple[slice, Tensor, dict[str, Tensor]]]:
     """The frozen network, batch by batch: (which inputs, fields of the output units, layer -> what its tap saw)."""
-    network.eval()
-    with watch(network, taps) as seen:
-        for batch, pixels in images.batches(batch_of(images.preprocessing.side)):
-            with torch.autocast(device.target.type, device.autocast, enabled=device.autocast is not None):
-                outputs = network(pixels)
-            yield batch, outputs, seen
+    for batch, pixels in images.batches(batch_of(images.preprocessing.side)):
+        yield batch, *forward(pixels)
 
 
 def record(
     split: str,
-    network: nn.Module,
+    forward: Forward,
     taps: list[Tap],
     images: Images | DrawnImages,
-    device: Device,
     out: Activations,
     world: World = ALONE,
 ) -> Tensor:
@@ -61,7 +53,7 @@ def record(
     size = batch_of(images.preprocessing.side)
     shards = world.shards(len(images), size)
     done = 0
-    for batch, outputs, seen in passes(network, taps, images.part(shards[world.rank]), device):
+    for batch, outputs, seen in passes(forward, images.part(shards[world.rank])):
         starts = [min(shard.start + batch.start, shard.stop) for shard in shards]
         rows = [slice(start, min(start + size, shard.stop)) for start, shard in zip(starts, shards, strict=True)]
         world.collect(outputs.argmax(1), answers, rows)

@@ -111,7 +111,7 @@ def run(method: "Method", options: "Options", stopping: Stopping, world: "World"
         return
     if options.dry_run:
         _, todo = job.what_is_left()
-        print(make_plan(job, todo, job.checkpoint()).text() if todo else THERE)
+        print(make_plan(job, todo, job.checkpoint(todo)).text() if todo else THERE)
         return
     with job.work.locked():
         if options.fresh and job.work.is_empty():

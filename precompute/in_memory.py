@@ -4,9 +4,12 @@
 
     run = measure(network, train_loader, test_loader, out="runs/mine.h5")
 
+Without `out` the file is a temporary one: a notebook looks at the run and forgets it (`explorer.notebook.show`).
 Nothing is done to the images: they go into the network as the loader yields them, on the device where its weights are.
 """
 
+import atexit
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,7 +41,7 @@ def measure(
     train: Inputs,
     test: Inputs,
     *,
-    out: str | Path,
+    out: str | Path | None = None,
     layers: Sequence[str] = (),
     unit: str | None = None,
     label_names: Sequence[str] | None = None,
@@ -57,8 +60,8 @@ def measure(
     or any iterable of batches of (images, labels). A loader may draw in any order; one that leaves out what does not
     fill a batch (`drop_last`) measures without it. layers: paths of modules, as `network.named_modules()` has them, and
     "head", what the classifier reads; by default the ends of the network's stages, and "head" where the last stage is
-    not what the classifier reads. unit: "node" or "head" (of attention), for transformers. The other arguments as of
-    `measure_activations`; device: of the probes.
+    not what the classifier reads. unit: "node" or "head" (of attention), for transformers. out: by default a file of
+    this process, which ends with it. The other arguments as of `measure_activations`; device: of the probes.
 
     Ctrl-C leaves the layers that are finished in the file, and the same call goes on. Raises Problem, OSError.
     """
@@ -94,7 +97,14 @@ def measure(
         }
         for tap in chosen
     }  # fmt: skip
-    return measure_given(content, Path(out), manifest, about, tuple(features), probe, device, fresh)
+    place = Path(out) if out is not None else _temporary()
+    return measure_given(content, place, manifest, about, tuple(features), probe, device, fresh)
+
+
+def _temporary() -> Path:
+    folder = tempfile.TemporaryDirectory(prefix="filterscope-")
+    atexit.register(folder.cleanup)
+    return Path(folder.name) / "run.h5"
 
 
 def _taps(

@@ -1,6 +1,6 @@
 """What was asked for, made definite: which data, network, layers, recipe and device, and where the result goes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
@@ -23,7 +23,7 @@ from precompute.networks.models import choose_layers, choose_taps, find_arch
 from precompute.networks.taps import HEAD, Tap
 from precompute.options import Options, output_path
 from precompute.own_probe import check_outputs
-from precompute.recipes import Recipe, recipe_for
+from precompute.recipes import Recipe, recipe_for, snapshot_epochs
 from store.file.format import CLASS_MEANS, TEST_FEATURES, TOP_INPUTS
 from store.file.write import RunContent
 
@@ -40,12 +40,21 @@ class Todo:
     pruned: list[Tap]  # layers whose probes AFCC is still to cut down
     between: bool  # whether AFCC between layers is still to come
     trains: bool = True  # whether probes are trained, which takes the training images
+    epochs: dict[int, list[Tap]] = field(default_factory=dict)  # earlier epoch -> layers that wait
 
     @classmethod
     def of(
-        cls, taps: list[Tap], options: Options, features: tuple[str, ...], pruned: tuple[str, ...], there: Manifest
+        cls,
+        taps: list[Tap],
+        options: Options,
+        features: tuple[str, ...],
+        pruned: tuple[str, ...],
+        there: Manifest,
+        epochs: tuple[int, ...] = (),
     ) -> "Todo":
         """What is left to do, of a file with this manifest."""
+        at = {record["epoch"]: {layer["name"] for layer in record["layers"]} for record in there.get("epochs", [])}
+        waiting = {epoch: [tap for tap in taps if tap.layer not in at.get(epoch, ())] for epoch in epochs}
         records = {record["name"]: record for record in there.get("layers", [])}
         without_top = {
             name
@@ -60,10 +69,15 @@ class Todo:
             pruned=[tap for tap in taps if tap.layer in pruned and "afcc" not in records.get(tap.layer, {})],
             trains=options.probe == "trained",
             between=bool(options.afcc_between) and _pruned_between(there) != list(options.afcc_between),
+            epochs={epoch: waits for epoch, waits in waiting.items() if waits},
         )
 
     def __bool__(self) -> bool:
-        return bool(self.probed or self.kept or self.driven or self.pruned or self.between)
+        return bool(self.probed or self.kept or self.driven or self.pruned or self.between or self.epochs)
+
+    def at_epoch(self, epoch: int) -> "Todo":
+        """What is left to do at an earlier epoch: stages 2 and 3, and no more."""
+        return Todo(self.epochs[epoch], [], [], [], between=False, trains=self.trains)
 
     def recorded(self, split: str) -> list[Tap]:
         """Layers whose activations on the train or test images are needed."""
@@ -89,6 +103,7 @@ class Job:
     taps: list[Tap]
     features: tuple[str, ...]  # layers whose test activations go into the file
     pruned: tuple[str, ...]  # layers whose probes AFCC cuts down
+    epochs: tuple[int, ...]  # of the network's training, before the last, at which layers are measured too
     origin: dict[str, str]  # of the weights that the network starts with
     sizes: Sizes
     recipe: Recipe
@@ -105,7 +120,9 @@ class Job:
         there: Manifest = {}
         if earlier is not None:
             there = earlier.manifest | {"layers": [layer.record | {"name": layer.name} for layer in earlier.layers]}
-        return Todo.of(self.taps, self.options, self.features, self.pruned, there)
+            names = {at.epoch: [{"name": layer.name} for layer in at.layers] for at in earlier.epochs}
+            there["epochs"] = [{"epoch": epoch, "layers": layers} for epoch, layers in names.items()]
+        return Todo.of(self.taps, self.options, self.features, self.pruned, there, self.epochs)
 
     def what_is_left(self) -> tuple[RunContent | None, Todo]:
         """What stands at the output's place, None for --fresh, and what is left to do. Raises Problem, OSError."""
@@ -117,9 +134,26 @@ class Job:
             )
         return earlier, todo
 
-    def checkpoint(self) -> dict[str, Any] | None:
-        """The state of the network's training that the run goes on from, None where it starts. Raises Problem."""
-        return self.work.load_training(NETWORK) if self.recipe.network.epochs and not self.options.fresh else None
+    def checkpoint(self, todo: Todo) -> dict[str, Any] | None:
+        """The state of the network's training that the run goes on from, None where it starts.
+
+        Raises Problem, also where it has passed an epoch at which layers are to be measured and that was not kept.
+        """
+        if not self.recipe.network.epochs or self.options.fresh:
+            return None
+        saved = self.work.load_training(NETWORK)
+        steps = self.sizes.train // min(self.recipe.network.batch_size, self.sizes.train)  # an epoch
+        gone = [
+            str(epoch)
+            for epoch in todo.epochs
+            if epoch and saved is not None and saved["step"] >= epoch * steps and not self.work.has_snapshot(epoch)
+        ]
+        if gone:
+            raise Problem(
+                f"--at-epochs {' '.join(gone)}: the network was trained past that without keeping it; leave these out, "
+                "or train again with --fresh"
+            )
+        return saved
 
     @property
     def trains_network(self) -> bool:
@@ -144,6 +178,13 @@ class Job:
                 f"{n_labels} labels"
             )
         return network
+
+    @property
+    def has_own_answers(self) -> bool:
+        """Whether the network's own outputs are for these labels. Those of pretrained weights that are not trained on
+        are put in the place of others, and are random."""
+        known = weights.trained_outputs(self.options, self.arch, self.start)
+        return bool(self.recipe.network.epochs) or known in (None, self.sizes.n_labels)
 
     def n_outputs(self, network: nn.Module) -> int:
         return len(network.get_submodule(self.arch.output[0]).get_parameter("weight"))
@@ -183,6 +224,7 @@ def prepare(options: Options, stopping: Stopping, world: World = ALONE) -> Job:
         taps=taps,
         features=features,
         pruned=pruned,
+        epochs=snapshot_epochs(options, recipe.network),
         origin=origin | said,
         sizes=sizes,
         recipe=recipe,

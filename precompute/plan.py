@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from precompute.activations import KEPT, batch_of, passes
+from precompute.frozen_pass import by_torch
 from precompute.images.augment import Images, Preprocessing
 from precompute.images.image_files import ImageFiles
 from precompute.images.thumbnails import thumbnail_bytes
@@ -45,6 +46,7 @@ class Plan:
     train_step: float  # seconds
     pass_rate: float  # images a second
     probe_step: dict[str, float]  # layer -> seconds
+    network_bytes: int  # of its weights
     peak_bytes: int  # the most memory that the measured steps took, of the device that computes
 
     def n_features(self, layer: str) -> int:
@@ -53,8 +55,13 @@ class Plan:
 
     @property
     def activation_bytes(self) -> int:
+        """The most at one time: each epoch's go before the next one's come."""
+        earlier = (self.todo.at_epoch(epoch) for epoch in self.todo.epochs)
+        return max(self._activation_bytes(todo) for todo in (self.todo, *earlier))
+
+    def _activation_bytes(self, todo: Todo) -> int:
         of_train, of_test = (
-            sum(self.n_features(tap.layer) for tap in self.todo.recorded(split)) for split in ("train", "test")
+            sum(self.n_features(tap.layer) for tap in todo.recorded(split)) for split in ("train", "test")
         )
         return (of_train * self.recorded_train + of_test * self.job.sizes.test) * KEPT.itemsize
 
@@ -66,8 +73,11 @@ class Plan:
     @property
     def passed(self) -> list[int]:
         """How many images of each split pass through the network, to be recorded."""
+        return self._passed(self.todo)
+
+    def _passed(self, todo: Todo) -> list[int]:
         sizes = self.job.sizes
-        return [n for split, n in (("train", self.recorded_train), ("test", sizes.test)) if self.todo.recorded(split)]
+        return [n for split, n in (("train", self.recorded_train), ("test", sizes.test)) if todo.recorded(split)]
 
     @property
     def _steps_left(self) -> int:
@@ -101,17 +111,32 @@ class Plan:
     @property
     def _times(self) -> tuple[float, float, float]:
         """Seconds for the network, the activations and the probes."""
-        recipe = self.job.recipe
-        return (
-            self._steps_left * self.train_step,
-            sum(self.passed) / self.pass_rate,
-            _steps(recipe.probe, self.recorded_train) * sum(self.probe_step.values()),
-        )
+        return (self._steps_left * self.train_step, *self._times_of(self.todo))
+
+    def _times_of(self, todo: Todo) -> tuple[float, float]:
+        """Seconds for the activations and the probes of a network."""
+        a_probe = _steps(self.job.recipe.probe, self.recorded_train)
+        probe_steps = sum(self.probe_step[tap.layer] for tap in todo.probed if todo.trains)
+        return sum(self._passed(todo)) / self.pass_rate, a_probe * probe_steps
+
+    @property
+    def _epochs_time(self) -> float:
+        """Seconds for stages 2 and 3 at earlier epochs."""
+        return sum(sum(self._times_of(self.todo.at_epoch(epoch))) for epoch in self.todo.epochs)
 
     @property
     def duration(self) -> float:
         """Seconds in all, without AFCC."""
-        return sum(self._times)
+        return sum(self._times) + self._epochs_time
+
+    def _epochs_line(self) -> str:
+        epochs = " ".join(map(str, self.todo.epochs))
+        n_bytes = sum(self._factor_bytes(tap.layer) for taps in self.todo.epochs.values() for tap in taps)
+        until = self.network_bytes * sum(epoch > 0 for epoch in self.todo.epochs)
+        return (
+            f"   2 and 3 again at epochs {epochs}: about {seconds(self._epochs_time)} and {megabytes(n_bytes, 1)} of "
+            f"the file; {megabytes(until)} on disk until the run is finished"
+        )
 
     def _training_line(self, train_time: float) -> str:
         schedule = self.job.recipe.network
@@ -130,7 +155,12 @@ class Plan:
     @property
     def file_bytes(self) -> int:
         layers = sum(self._layer_bytes(layer) for layer in self.shapes)
+        layers += len(self.job.epochs) * sum(self._factor_bytes(layer) for layer in self.shapes)
         return layers + (thumbnail_bytes(self.job.sizes) if self.job.options.thumbnails else 0)
+
+    def _factor_bytes(self, layer: str) -> int:
+        """Class means and weights, all that is kept of a layer at an earlier epoch."""
+        return 2 * self.n_features(layer) * self.job.sizes.n_labels * 4
 
     def _layer_bytes(self, layer: str) -> int:
         n_filters, n_labels = self.shapes[layer][0], self.job.sizes.n_labels
@@ -179,6 +209,7 @@ class Plan:
             f"4. field matrices of {sum(shape[0] for shape in self.shapes.values())} filters, {sizes.n_labels} x "
             f"{sizes.n_labels} each: a file of about {megabytes(self.file_bytes, 1)}"
         )
+        lines += [self._epochs_line()] if self.todo.epochs else []
         if self.todo.pruned or self.todo.between:
             places = [f"layer {tap.layer}" for tap in self.todo.pruned]
             places += [f"between {' '.join(self.job.options.afcc_between)}"] if self.todo.between else []
@@ -206,10 +237,11 @@ def make_plan(job: Job, todo: Todo, saved: dict[str, Any] | None = None) -> Plan
     pixels = torch.randint(0, 256, (batch, height, width, channels), dtype=torch.uint8).to(target)
     images = Images(pixels, target, Preprocessing(side, (0.5,) * 3, (0.5,) * 3, warps=job.arch.warps))
     labels = torch.arange(max(batch, min(recipe.probe.batch_size, sizes.train)), device=target) % sizes.n_labels
+    forward = by_torch(network, job.taps, job.device)
 
     def passed(n: int) -> Callable[[], object]:
         some = Images(pixels[:n], target, images.preprocessing)
-        return lambda: list(passes(network, job.taps, some, job.device))
+        return lambda: list(passes(forward, some))
 
     def probed(layer: str, n: int) -> Training:
         random = torch.rand(n, math.prod(shapes[layer])).to(KEPT).to(target)
@@ -229,7 +261,8 @@ def make_plan(job: Job, todo: Todo, saved: dict[str, Any] | None = None) -> Plan
 
     of_pass = batch_cost(passed, batch, job.device)
     n_probed = min(recipe.probe.batch_size, sizes.train)
-    layers = [tap.layer for tap in todo.probed if todo.trains]
+    at_any_epoch = {tap.layer for taps in (todo.probed, *todo.epochs.values()) for tap in taps if todo.trains}
+    layers = [layer for layer in shapes if layer in at_any_epoch]
     probe_step = {layer: step_cost(partial(probed, layer), n_probed, job.device).seconds for layer in layers}
     steps_done = saved["step"] if saved is not None else 0
     trains = steps_done < _steps(recipe.network, sizes.train)
@@ -244,6 +277,7 @@ def make_plan(job: Job, todo: Todo, saved: dict[str, Any] | None = None) -> Plan
         train_step=of_step.seconds,
         pass_rate=min(batch / of_pass.seconds * job.world.size, decoding),
         probe_step=probe_step,
+        network_bytes=sum(value.nbytes for value in network.state_dict().values()),
         peak_bytes=peak_memory(job.device) + max(of_pass.more_bytes, of_step.more_bytes),
     )
     return replace(plan, places=places(_needs(job, plan.activation_bytes), _free(job.device)))

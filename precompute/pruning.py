@@ -13,6 +13,7 @@ from torch import nn
 from precompute import afcc
 from precompute.activations import passes
 from precompute.fields import class_means
+from precompute.frozen_pass import by_torch
 from precompute.job import Job
 from precompute.networks.taps import Tap
 from precompute.probe import accuracy_of, probe_accuracy, probe_training
@@ -167,7 +168,7 @@ def _trained(job: Job, training: Training, name: str) -> dict[str, list[float]]:
 
 
 def _accuracy(job: Job, data: DataOnDevice, model: nn.Module) -> float:
-    answers = [outputs.argmax(1) for _, outputs, _ in passes(model, [], data.test, job.device)]
+    answers = [outputs.argmax(1) for _, outputs, _ in passes(by_torch(model, [], job.device), data.test)]
     return accuracy_of(torch.cat(answers), data.test_labels)
 
 

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from precompute.messages.problem import Problem
-from precompute.options import Options
+from precompute.options import LITE_ARCHS, Options
 
 
 @dataclass(frozen=True)
@@ -110,6 +110,8 @@ _PROBE_EFFICIENTNET = Schedule("supplement, FC layer, EfficientNet-B0", 0.005, 0
 
 PROBE_DRAWS = 4  # of each training image, where probes are trained on augmented ones
 
+_LIKE = dict.fromkeys(LITE_ARCHS, "efficientnet_b0")  # whose recipes they take
+
 _AS_IT_IS = Schedule("not trained here: probed as it is", 0.0, 0.0, 0.0, 0)
 _PAPER: dict[tuple[str, str], tuple[dict[int, Schedule], Schedule]] = {
     ("vgg16", "cifar10"): (_VGG_CIFAR10, _PROBE_CIFAR10),
@@ -122,6 +124,27 @@ _PAPER: dict[tuple[str, str], tuple[dict[int, Schedule], Schedule]] = {
 _QUICK = Schedule("not the paper's: one cycle", 0.05, 0.9, 5e-4, 25, one_cycle=True)
 _QUICK_DIGITS = replace(_QUICK, epochs=8, batch_size=50)
 _QUICK_TRANSFER = replace(_QUICK, learning_rate=0.02, epochs=5)  # from pretrained weights
+
+
+def snapshot_epochs(options: Options, schedule: Schedule) -> tuple[int, ...]:
+    """The epochs before the last after which layers are measured too, in order; 0 is before the first step.
+
+    >>> snapshot_epochs(Options(snapshots=10), replace(_QUICK, epochs=25))  # and then 25
+    (0, 1, 2, 3, 4, 5, 7, 11, 17)
+    """
+    last, wanted = schedule.epochs, set(options.at_epochs)
+    if (wanted or options.snapshots) and not last:
+        raise Problem("--at-epochs and --snapshots look at a network while it is trained; this one is probed as it is")
+    if wanted and max(wanted) > last:
+        raise Problem(f"--at-epochs {max(wanted)}: the network is trained for {last} epochs")
+    if options.snapshots is not None:
+        n_trained = min(options.snapshots - 1, last)
+        before = 0
+        wanted = {0}
+        for k in range(n_trained - 1):
+            before = max(before + 1, round(last ** (k / (n_trained - 1))))  # no epoch twice
+            wanted.add(before)
+    return tuple(sorted(wanted - {last}))
 
 
 @dataclass(frozen=True)
@@ -146,7 +169,7 @@ _AFCC_BETWEEN = Schedule("ours: one cycle of one epoch", 0.01, 0.9, 5e-4, 1, one
 
 def afcc_recipe(options: Options, recipe: Recipe) -> AfccRecipe:
     """Of the probe alone: its own recipe for 10 epochs, which is our choice."""
-    network = _AFCC_EFFICIENTNET if options.arch == "efficientnet_b0" else _AFCC_VGG
+    network = _AFCC_EFFICIENTNET if options.arch.startswith("efficientnet") else _AFCC_VGG
     batch = recipe.network.batch_size
     return AfccRecipe(
         probe=replace(recipe.probe, source=f"{recipe.probe.source}, 10 epochs", epochs=10),
@@ -155,18 +178,30 @@ def afcc_recipe(options: Options, recipe: Recipe) -> AfccRecipe:
     )
 
 
+def _default(options: Options, weights: str, on_paper: bool) -> str:
+    """The name of the recipe that is taken where none is asked for."""
+    if options.arch in _LIKE:
+        return "frozen" if weights in ("package", "hub", "file") and not options.epochs else "quick"
+    return "paper" if on_paper else "quick"
+
+
 def recipe_for(options: Options, weights: str, n_labels: int, lacking: str = "") -> Recipe:
     """The recipe that the options ask for, with what they change of it.
 
     weights: see `weights.wanted`. lacking: what the images lack of the paper's, see `outline.missing_images`.
     """
-    on_paper = (options.arch, options.data) in _PAPER
-    name = options.recipe or ("paper" if on_paper else "quick")
+    arch = _LIKE.get(options.arch, options.arch)  # whose hyper-parameters these are
+    on_paper = (arch, options.data) in _PAPER
+    name = options.recipe or _default(options, weights, on_paper)
     if name == "paper" and not on_paper:
-        there = ", ".join(f"{arch} on {data}" for arch, data in _PAPER)
-        raise Problem(f"--recipe paper: the paper has no recipe for {options.arch} on {options.data}, but for {there}")
-    tables, probe = _PAPER.get((options.arch, options.data), _PAPER["vgg16", "cifar100"])
-    if name == "paper":
+        papers = ", ".join(f"{arch} on {data}" for arch, data in _PAPER)
+        raise Problem(f"--recipe paper: the paper has no recipe for {options.arch} on {options.data}, but for {papers}")
+    if name == "frozen" and weights == "none":
+        raise Problem("--recipe frozen: is for pretrained weights; name some with --weights, or see --untrained")
+    tables, probe = _PAPER.get((arch, options.data if on_paper else "cifar100"), _PAPER["vgg16", "cifar100"])
+    if name == "frozen":
+        network = _AS_IT_IS
+    elif name == "paper":
         network = tables[min((k for k in tables if k >= n_labels), default=max(tables))]
         if network.epochs:
             network = _SHALLOWER.get(options.depths or "", network)
@@ -181,8 +216,9 @@ def recipe_for(options: Options, weights: str, n_labels: int, lacking: str = "")
     changes = {key: getattr(options, key) for key in ("epochs", "batch_size")}
     changes = {key: value for key, value in changes.items() if value not in (None, getattr(network, key))}
     departures = [f"{key} {value} instead of {getattr(network, key)}" for key, value in changes.items()]
-    usual = "none" if options.arch == "vgg16" or options.arch_kind == "file" else "hub"
-    departures += [f"weights: {weights} instead of {usual}"] if weights != usual else []
+    usual = ("none",) if options.arch == "vgg16" or options.arch_kind == "file" else ("hub", "package")
+    departures += [f"weights: {weights} instead of {usual[0]}"] if weights not in usual else []
+    departures += [f"{options.arch} instead of {arch}"] if name == "paper" and arch != options.arch else []
     departures += [f"depths {options.depths}"] if options.depths not in (None, *_SHALLOWER) else []
     departures += ["no mirrored images"] if options.no_flip else []
     departures += [f"images of {options.image_size} pixels a side"] if options.image_size is not None else []

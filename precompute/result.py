@@ -64,7 +64,8 @@ def write(job: Job, content: RunContent) -> None:
     order = list(job.arch.taps)
     if job.options.thumbnails:
         add_pictures(job, content)
-    content.layers.sort(key=lambda layer: order.index(layer.name))
+    for layers in (content.layers, *(at.layers for at in content.epochs)):
+        layers.sort(key=lambda layer: order.index(layer.name))
     planned = {tap.layer for tap in job.taps} | {layer.name for layer in content.layers}
     content.manifest["planned_layers"] = sorted(planned, key=order.index)
     try:

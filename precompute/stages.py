@@ -1,6 +1,7 @@
 """The three stages of the paper's method, each from what the one before it made."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -14,7 +15,8 @@ from precompute import one_layer
 from precompute.activations import Activations, batch_of, passes, record
 from precompute.disk.placement import activation_place, make_room, pixels
 from precompute.disk.workspace import NETWORK
-from precompute.images.augment import Images, Preprocessing
+from precompute.frozen_pass import FrozenPass, by_torch, choose_pass
+from precompute.images.augment import DrawnImages, Images, Preprocessing
 from precompute.job import Job, Todo
 from precompute.machine.device import to_device
 from precompute.machine.memory import Place
@@ -24,6 +26,7 @@ from precompute.networks.taps import Tap
 from precompute.one_layer import LayerActivations, Probed, kept_features, quantify
 from precompute.own_probe import own_probe
 from precompute.plan import Plan
+from precompute.training.hooks import Snapshots
 from precompute.training.loop import Training
 from store.file.format import HISTORY
 from store.file.write import LayerContent
@@ -67,7 +70,7 @@ def train_network(job: Job, data: DataOnDevice, saved: dict[str, Any] | None) ->
     def test_accuracy() -> float:
         mine = job.world.shards(len(data.test), batch_of(job.arch.side))[job.world.rank]
         labels, right = data.test_labels[mine], torch.tensor(0)
-        for batch, outputs, _ in passes(network, [], data.test.part(mine), job.device):
+        for batch, outputs, _ in passes(by_torch(network, [], job.device), data.test.part(mine)):
             right += int((outputs.argmax(1) == labels[batch]).sum())
         return job.world.total(right).item() / len(data.test)
 
@@ -94,7 +97,8 @@ def train_network(job: Job, data: DataOnDevice, saved: dict[str, Any] | None) ->
             flush=True,
         )
     start = time.monotonic()
-    history = training.run(job.stopping, partial(job.work.save_training, NETWORK))
+    as_it_forms = Snapshots(training, job.epochs, job.work.save_snapshot)
+    history = training.run(job.stopping, partial(job.work.save_training, NETWORK), [as_it_forms])
     return Trained(network.requires_grad_(False), history, time.monotonic() - start, before)
 
 
@@ -106,7 +110,13 @@ class Recorded:
     train: Activations = field(default_factory=dict)
     test: Activations = field(default_factory=dict)
     accuracies: dict[str, float] = field(default_factory=dict)
+    passed: FrozenPass | None = None
     seconds: float = 0.0
+
+    def forget(self) -> None:
+        """Make room for the next ones."""
+        self.train.clear()
+        self.test.clear()
 
 
 def record_activations(job: Job, plan: Plan | None, data: DataOnDevice, network: nn.Module, todo: Todo) -> Recorded:
@@ -119,6 +129,7 @@ def record_activations(job: Job, plan: Plan | None, data: DataOnDevice, network:
     recorded = Recorded(data.train_labels.repeat(max(1, draws)))
     n_outputs = job.n_outputs(network)
     start = time.monotonic()
+    recorded.passed = _frozen_pass(job, network, todo, {"train": train, "test": data.test})
     for split, images, labels, out in (
         ("train", train, recorded.train_labels, recorded.train),
         ("test", data.test, data.test_labels, recorded.test),
@@ -130,8 +141,8 @@ def record_activations(job: Job, plan: Plan | None, data: DataOnDevice, network:
             for tap in taps:
                 place = activation_place(plan.places["activations"], job.work, job.device.target, split, tap.layer)
                 out[tap.layer] = make_room(len(images), plan.n_features(tap.layer), place)
-        answers = record(split, network, taps, images, job.device, out, job.world)
-        if n_outputs == job.sizes.n_labels:  # else it tells other labels apart than the probes do
+        answers = record(split, recorded.passed.forward, taps, images, out, job.world)
+        if n_outputs == job.sizes.n_labels and job.has_own_answers:
             recorded.accuracies[f"{split}_accuracy"] = (answers == labels.cpu()).double().mean().item()
             if split == "test" and job.head is not None:
                 recorded.accuracies |= permuted(labels.cpu().numpy(), answers.numpy(), n_outputs)
@@ -139,9 +150,24 @@ def record_activations(job: Job, plan: Plan | None, data: DataOnDevice, network:
     return recorded
 
 
+def _frozen_pass(job: Job, network: nn.Module, todo: Todo, splits: Mapping[str, Images | DrawnImages]) -> FrozenPass:
+    """One for all splits, which may tap other layers: a tap more costs less than an export."""
+    taps = [tap for tap in job.taps if any(tap in todo.recorded(split) for split in splits)]
+    passing = [images for split, images in splits.items() if todo.recorded(split)]
+
+    def first() -> Tensor:
+        _, pixels = next(passing[0].batches(batch_of(job.arch.side)))
+        return pixels
+
+    found = choose_pass(network, taps, job.device, job.options.frozen_pass, sum(map(len, passing)), first)
+    if found.differences and job.world.is_first:
+        print(f"images pass by {found.by}, as by torch to {max(found.differences.values()):.0e}", flush=True)
+    return found
+
+
 def train_probe(job: Job, plan: Plan, data: DataOnDevice, recorded: Recorded, tap: Tap) -> Probed:
     """Stage 2, second half: a fully connected layer from one layer's outputs to the labels."""
-    layer = _activations(job, data, recorded, tap, plan.shapes[tap.layer][0])
+    layer = activations(job, data, recorded, tap, plan.shapes[tap.layer][0])
     return one_layer.train_probe(layer, job.recipe.probe, job.recipe.probe_start, job.options.seed, job.stopping)
 
 
@@ -166,13 +192,16 @@ def quantify_filters(
     """Stage 3: the field matrix of every filter of a layer. said: what its record says of the probe."""
     n_filters, height, width = plan.shapes[tap.layer]
     about = {"unit": tap.unit, "pooling": tap.pool, "module": tap.where, "filter_size": [height, width]} | said
-    content = quantify(_activations(job, data, recorded, tap, n_filters), probed, job.options.seed, about)
+    assert recorded.passed is not None
+    about["frozen_pass"] = recorded.passed.said(tap.layer)
+    content = quantify(activations(job, data, recorded, tap, n_filters), probed, job.options.seed, about)
     if tap.layer in job.features:
         content.test_features = test_features(recorded, tap, n_filters)
     return content
 
 
-def _activations(job: Job, data: DataOnDevice, recorded: Recorded, tap: Tap, n_filters: int) -> LayerActivations:
+def activations(job: Job, data: DataOnDevice, recorded: Recorded, tap: Tap, n_filters: int) -> LayerActivations:
+    """What came out of a layer, as stages 2 and 3 of one layer take it."""
     train, test = recorded.train.get(tap.layer), recorded.test[tap.layer]
     labels = (recorded.train_labels, data.test_labels)
     return LayerActivations(tap.layer, train, test, *labels, job.sizes.n_labels, n_filters)

@@ -1,4 +1,4 @@
-"""python -m store info | check | pack | unpack | publish FILE"""
+"""python -m store info | check | pack | unpack | export | publish FILE"""
 
 import argparse
 import os
@@ -13,14 +13,25 @@ def main() -> int:
     check = commands.add_parser("check", help="whether the file is whole: reads everything, exit status 1 if it is not")
     pack = commands.add_parser("pack", help="write the smallest file with the same results, to hand on")
     unpack = commands.add_parser("unpack", help="the other way: every matrix in the file, for other programs to read")
+    export = commands.add_parser("export", help="tables (CSV, parquet) or arrays with named axes (netCDF, Zarr) of it")
     publish = commands.add_parser("publish", help="send it, with a card and its checksum, to the Hugging Face hub")
-    for command in (info, check, pack, unpack, publish):
-        command.add_argument("file", help="a result of `python -m precompute`; for info and check also its address")
-    info.add_argument("--threshold", type=float, default=0.3, help="fraction of each filter's maximum (default 0.3)")
+    for command in (info, check, pack, unpack, export, publish):
+        command.add_argument(
+            "file", help="a result of `python -m precompute`, or, but to pack, unpack and publish it, its address"
+        )
+    for command in (info, export):
+        command.add_argument(
+            "--threshold", type=float, default=0.3, help="fraction of each filter's maximum (default 0.3)"
+        )
+        command.add_argument(
+            "--gauge", choices=["as trained", "zero-sum"], default="as trained",
+            help="of the fields: as trained, or without what the probe's weights add to all outputs alike",
+        )  # fmt: skip
     info.add_argument(
-        "--gauge", choices=["as trained", "zero-sum"], default="as trained",
-        help="of the fields: as trained, or without what the probe's weights add to all outputs alike",
-    )  # fmt: skip
+        "--at-epoch",
+        metavar="N",
+        help="the layers after this epoch of the training; all: how they form over all of them",
+    )
     info.add_argument("--nulls", action="store_true", help="each layer beside what chance gives (null models), and z")
     info.add_argument(
         "--untrained", action="append", default=[], metavar="RUN",
@@ -36,10 +47,14 @@ def main() -> int:
     unpack.add_argument(
         "--out", help="the file to write (default: FILE without -packed, or with -unpacked in its name)"
     )
+    export.add_argument("--to", required=True, choices=["netcdf", "zarr", "csv", "parquet"], help="what to write")
+    export.add_argument("folder", metavar="DIR", help="where to; it is made where there is none")
     publish.add_argument("--to", required=True, help="hf:USER/NAME, a data set; it is made where there is none")
     publish.add_argument("--private", action="store_true", help="where it is made: for its owner alone")
     publish.add_argument("--dry-run", action="store_true", help="show what would be sent, and send nothing")
     arguments = parser.parse_args()
+    if arguments.command in ("info", "export") and not 0 <= arguments.threshold <= 1:
+        parser.error(f"--threshold is a fraction of the maximum, from 0 to 1, not {arguments.threshold}")
     if arguments.command == "info":
         _understand(parser, arguments)
     from store.file.format import FormatError  # late, as all that is slow to import: `--help` answers at once
@@ -52,11 +67,15 @@ def main() -> int:
         if arguments.command == "info":
             if arguments.rests_on:
                 return _rests_on(arguments.file, arguments.threshold)
+            if arguments.at_epoch is not None:
+                return _at_epoch(arguments)
             return _nulls(arguments) if arguments.nulls else _info(arguments)
         if arguments.command == "check":
             return _check(arguments.file)
         if arguments.command == "publish":
             return _publish(arguments)
+        if arguments.command == "export":
+            return _export(arguments)
         return (_pack if arguments.command == "pack" else _unpack)(Path(arguments.file), arguments.out)
     except (FormatError, RemoteError) as error:
         print(f"error: {printable(error)}", file=sys.stderr)
@@ -69,11 +88,13 @@ def main() -> int:
 
 
 def _understand(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
-    if not 0 <= arguments.threshold <= 1:
-        parser.error(f"--threshold is a fraction of the maximum, from 0 to 1, not {arguments.threshold}")
     for name in ("samples", "layer", "seed", "untrained"):
         if getattr(arguments, name) not in (None, []) and not arguments.nulls:
             parser.error(f"--{name} is of --nulls")
+    if arguments.at_epoch is not None and not (arguments.at_epoch == "all" or arguments.at_epoch.isdecimal()):
+        parser.error(f"--at-epoch takes an epoch, or all, not {arguments.at_epoch}")
+    if arguments.at_epoch is not None and (arguments.nulls or arguments.rests_on):
+        parser.error("--at-epoch does not go with --nulls or --rests-on, which are about the trained network")
     arguments.samples = 20 if arguments.samples is None else arguments.samples
     arguments.seed = 0 if arguments.seed is None else arguments.seed
     if arguments.samples < 1:
@@ -96,12 +117,33 @@ def _info(arguments: argparse.Namespace) -> int:
         manifest = run.manifest
         if run.unfinished:
             print(f"\nunfinished: layers {', '.join(map(printable, run.unfinished))} are still to come")
+        if len(run.epochs) > 1:
+            epochs = " ".join(map(str, run.epochs))
+            print(f"\n{'epochs':9} {epochs} (--at-epoch N shows one, --at-epoch all their course)", end="")
         size = f"{run.size / 1e6:.1f} MB"
         print(f"\n{'file':9} {printable(run.place)} ({size}), format {manifest['version']}")
         for name in ("created", "device", "generator"):
             print(f"{name:9} {printable(manifest.get(name, '-'))}")
         print(f"{'data':9} {printable(manifest['data'].get('licence', '-'))}")
         print(f"{'content':9} sha256 {run.content_sha256}")
+    return 0
+
+
+def _at_epoch(arguments: argparse.Namespace) -> int:
+    from store.file.format import FormatError
+    from store.file.read import Run
+    from store.tables.epochs import course
+    from store.tables.layers import table
+
+    with Run(arguments.file) as run:
+        if arguments.at_epoch == "all":
+            print(course(run, arguments.threshold, arguments.gauge))
+            return 0
+        epoch = int(arguments.at_epoch)
+        if epoch not in run.epochs:
+            there = ", ".join(map(str, run.epochs))
+            raise FormatError(f"{run.place} has no layers of epoch {epoch}; it has those of {there}")
+        print(table(run, arguments.threshold, arguments.gauge, epoch))
     return 0
 
 
@@ -171,7 +213,7 @@ def _pack(source: Path, out: str | None) -> int:
             raise FormatError(f"{target}: the file to pack itself; name another with --out")
         run.verify()
         content = run.content()
-        if is_packed(content):
+        if is_packed(content) and run.is_current:
             print(f"{printable(source)}: packed already, {_megabytes(source)}; nothing was written")
             return 0
         write_run(target, packed(content))
@@ -203,6 +245,24 @@ def _unpack(source: Path, out: str | None) -> int:
         print(
             f"layers {', '.join(factors)}: class means and weights alone; matrices of more than 64 MiB are not stored"
         )
+    return 0
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    from store.file.read import Run
+    from store.tables.export import ExportError, export
+    from store.tables.printable import printable
+
+    try:
+        with Run(arguments.file) as run:
+            written, without = export(run, arguments.to, Path(arguments.folder), arguments.threshold, arguments.gauge)
+    except ExportError as error:
+        print(f"error: {printable(error)}", file=sys.stderr)
+        return 1
+    for path in written:
+        print(printable(path))
+    if without:
+        print(f"layers {', '.join(without)}: without matrices, which would take more than 1 GiB each")
     return 0
 
 

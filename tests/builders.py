@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from store.file import format as fmt
 from store.file.read import Run
-from store.file.write import History, LayerContent, RunContent, file_image, write_run
+from store.file.write import EpochContent, History, LayerContent, RunContent, file_image, write_run
 from store.measure.layer import LayerMeasure, fields_from_factors, measure_layer
 
 
@@ -226,3 +226,19 @@ def assert_holds(run: Run, content: RunContent) -> None:
         assert all(np.array_equal(read.field(f), fields[f]) for f in range(read.n_filters))
         wanted_noise = measure_layer(fields, 0.3, counts=content.test_inputs).noise_external_field
         assert np.array_equal(read.measure(0.3).noise_external_field, wanted_noise)
+
+
+def with_epochs(run: RunContent, epochs: Sequence[int]) -> RunContent:
+    """The run with all its layers at earlier epochs too, of other random numbers."""
+    run.epochs = []
+    for epoch in epochs:
+        layers = []
+        for number, layer in enumerate(run.layers):
+            assert layer.class_means is not None
+            n_filters, n_labels, positions = layer.class_means.shape
+            seed = 100 + 10 * epoch + number
+            layers.append(small_layer(layer.name, n_filters, n_labels, positions, seed=seed, fields=False))
+            layers[-1].history = {}
+            layers[-1].record = {"test_accuracy": 0.1 + epoch / 100}
+        run.epochs.append(EpochContent(epoch, {"test_accuracy": 0.2 + epoch / 100}, layers))
+    return run

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from store.file.format import HISTORY
 from store.file.read import Run
 from store.file.summary_results import to_record
-from store.file.write import LayerContent, RunContent, stores_fields, write_run
+from store.file.write import EpochContent, LayerContent, RunContent, stores_fields, write_run
 from store.measure.afcc import from_bfloat16, to_blocks, what_if
 from store.measure.layer import fields_from_factors, measure_factored
 from store.measure.semantics import confusion_matrix
@@ -73,6 +73,7 @@ def make_run(
     features: tuple[str, ...] = (),
     thumbnails: bool = False,
     afcc: tuple[str, ...] = (),
+    at_epochs: tuple[int, ...] = (),
     **manifest: Any,
 ) -> Path:
     """Write a run to `path`; `manifest` replaces entries of it.
@@ -125,6 +126,7 @@ def make_run(
             _add_top_inputs(layer, len(labels), np.random.default_rng(seed))
         if layer.name in afcc:
             layer.record["afcc"] = _afcc(layer, np.random.default_rng(seed))
+    content.epochs = [_at_epoch(epoch, 30, content.layers, np.random.default_rng(seed)) for epoch in at_epochs]
     write_run(path, content)
     return path
 
@@ -171,6 +173,23 @@ def _layer(
         },
         fields_from_factors(class_means, probe_weights) if dense and stores_fields(n_filters, n_labels) else None,
     )
+
+
+def _at_epoch(epoch: int, last: int, layers: list[LayerContent], rng: np.random.Generator) -> EpochContent:
+    """What the layers will be, mixed with what never changes."""
+    formed, found = epoch / last, list[LayerContent]()
+    for layer in layers:
+        assert layer.class_means is not None and layer.probe_weights is not None
+        means, weights = (
+            (formed * array + (1 - formed) * rng.gamma(1.0, 0.4, array.shape)).astype(np.float32)
+            for array in (layer.class_means, layer.probe_weights)
+        )
+        record = {"test_accuracy": 0.1 + formed * (layer.record["test_accuracy"] - 0.1)}
+        quantities = ("n", "N_c", "C_s", "signal", "noise_I", "noise_E")
+        errors = {name: [0.2] for name in quantities}
+        record["sample"] = {"resamples": 20, "seed": 0, "thresholds": [0.3], "errors": errors, "bias": {}}
+        found.append(LayerContent(layer.name, means, weights, {}, record))
+    return EpochContent(epoch, {"test_accuracy": 0.1 + 0.6 * formed}, found)
 
 
 def _stripes(number: int) -> NDArray[np.uint8]:

@@ -102,9 +102,10 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "matrix": {"words"},
         "data": {"frames", "matrix", "state", "example"},
         "capsule": {"matrix", "words"},
-        "parts": {"charts", "data", "frames", "state", "words"},
+        "parts": {"capsule", "charts", "data", "example", "frames", "matrix", "state", "words"},
         "views": {"capsule", "charts", "data", "frames", "matrix", "parts", "state", "words"},
         "report": {"charts", "frames", "words"},
+        "notebook": {"charts", "frames", "matrix", "report", "state", "words"},
     },
 }
 
@@ -194,6 +195,9 @@ def test_store_needs_no_other_package_than_pyproject_says() -> None:
         ("explorer.report.page", {"streamlit"}),
         ("explorer.frames.afcc", {"streamlit"}),
         ("explorer.charts.layer", {"streamlit"}),
+        ("explorer.notebook.live", {"streamlit", "torch", "altair", "polars", "vl_convert"}),
+        ("explorer.notebook.tiles", {"streamlit", "torch"}),
+        ("explorer.notebook.charts", {"streamlit", "torch"}),
     ],
 )
 def test_what_is_slow_to_load_is_loaded_late(start: str, late: set[str]) -> None:

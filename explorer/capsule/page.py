@@ -75,7 +75,8 @@ def capsule(run: Run, shown: Shown) -> bytes:
     if not data.is_whole:
         measured = layer.measure(shown.threshold, scan_order(shown.order, run.n_labels), shown.gauge)
         content["measure"], content["note"] = layer_numbers(measured), _NOTE
-    return _html(content, data)
+    # Base64 as it is: deflate would take a tenth off it, and a sixth with the bytes of the floats in order.
+    return html_page(content, base64.b64encode(data.message).decode(), joined(_FOLDER / "capsule.js"))
 
 
 def _layer(run: Run, shown: Shown) -> Layer:
@@ -167,10 +168,8 @@ def _version() -> str:
         return "(not installed)"
 
 
-def _html(content: dict[str, Any], data: LayerData) -> bytes:
-    script = joined(_FOLDER / "capsule.js")
-    # Base64 as it is: deflate would take a tenth off it, and a sixth with the bytes of the floats in order.
-    layer = base64.b64encode(data.message).decode()
+def html_page(content: dict[str, Any], layer: str, script: str) -> bytes:
+    """A page of one script, with the content and the layer, in base64, for it to read."""
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     # Styles may stand inline, since the matrix sets its own; without images, fonts and imports they can fetch nothing.
     policy = f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; base-uri 'none'"

@@ -1,11 +1,11 @@
-"""Standard errors in a chart of a layer's numbers: bars of one standard error each way."""
+"""A layer's numbers with their standard errors: bars of one each way."""
 
 from collections.abc import Sequence
 
 import altair as alt
 import polars as pl
 
-from explorer.charts.layer import Picture
+from explorer.charts.layer import Picture, depth
 
 
 def with_bars(picture: Picture, bars: pl.DataFrame, quantities: Sequence[str], x: str, log: bool = False) -> Picture:
@@ -28,3 +28,17 @@ def with_bars(picture: Picture, bars: pl.DataFrame, quantities: Sequence[str], x
     )
     both: Picture = alt.layer(picture, drawn)
     return both
+
+
+def of_depth(frame: pl.DataFrame, bars: pl.DataFrame, unit: str) -> list[tuple[Picture, list[str], str]]:
+    """How the layers differ: pictures with their quantities and titles. frame, bars: `frames.depth`, `depth_bars`."""
+    panels = [
+        (["accuracy"], "test accuracy of the probe", False),
+        (["n"], f"n, noise per {unit}", True),
+        (["N_c", "C_s"], "clusters, and labels a cluster", False),
+        (["signal", "noise_I", "noise_E"], "elements per label", True),
+    ]
+    return [
+        (with_bars(depth(frame, quantities, title, log), bars, quantities, "layer", log), quantities, title)
+        for quantities, title, log in panels
+    ]

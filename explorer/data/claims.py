@@ -12,10 +12,10 @@ from typing import Any
 
 import polars as pl
 
-from explorer.data import load
+from explorer.data import epochs, load
 from explorer.data.cache import LRUCache
 from explorer.data.source import FileId
-from explorer.example import EXAMPLE, RUNS
+from explorer.example import EXAMPLES, RUNS
 from explorer.frames import runs as collection
 from explorer.frames.runs import Damaged
 from store.file.format import FormatError
@@ -26,7 +26,8 @@ from store.measure.layer import ScanOrder
 from store.measure.summary import Summary
 from store.paper import claims
 from store.paper import records as claim_records
-from store.paper.published import settings
+from store.paper.claims import Finding
+from store.paper.published import compared_with, settings
 from store.paper.records import At, ClaimNull, RunRecord, measured_at, null_sample
 
 _QUICK = 40_000_000  # elements of field matrices: half a second to a second at one threshold
@@ -92,6 +93,20 @@ def record(file: FileId, thresholds: Sequence[float], gauge: Gauge) -> RunRecord
     return claim_records.run_record(load.open_run(file), thresholds, partial(_at, file), gauge)
 
 
+def over_time(file: FileId, threshold: float, gauge: Gauge) -> dict[int, list[Finding]]:
+    """By epoch, the claims that layers of an earlier epoch can be tested on. Raises FormatError, OSError."""
+    run, measures = load.open_run(file), epochs.measures(file, threshold, "stored", gauge)
+    found = {}
+    for epoch in run.epochs:
+
+        def at(layer: Layer, threshold: float, gauge: Gauge, epoch: int = epoch) -> At:
+            return measured_at(measures[epoch, layer.name], {})
+
+        judged = claims.judge([claim_records.run_record(run, (threshold,), at, gauge, epoch)], threshold)
+        found[epoch] = [finding for finding in judged if finding.claim.key in claims.OVER_TIME]
+    return found
+
+
 def _at(file: FileId, layer: Layer, threshold: float, gauge: Gauge) -> At:
     def measure() -> At:
         of = load.loaded(file, layer.name, gauge)
@@ -132,7 +147,7 @@ def more_labels(run: Run) -> str:
     """The command that makes this run's kind with the paper's K."""
     arch, data = (str(run.manifest[of][name]) for of, name in (("network", "arch"), ("data", "name")))
     tables = {setting for table in range(1, 7) for setting in settings(table)}
-    known = {k for network, of, k in tables if (network, of) == (arch, data)} or {
+    known = {k for network, of, k in tables if (network, of) == (compared_with(arch), data)} or {
         k for _, of, k in tables if of == data
     }
     labels = sorted(known or _OTHERS.get(data) or {max(2, run.n_labels * part // 4) for part in range(1, 5)})
@@ -161,6 +176,6 @@ def _sweep(run: Run, labels: Iterable[int]) -> str:
         words += ["--epochs", str(epochs)]
     # A sweep that is not told puts them into runs/, where those of a newcomer belong, who has only the example.
     here = Path(run.path).resolve()  # however it was given: what a file is called on the command line may be relative
-    if run.remote is None and here.parent != RUNS.resolve() and here != EXAMPLE.resolve():
+    if run.remote is None and here.parent != RUNS.resolve() and here not in EXAMPLES:
         words += ["--out-dir", str(run.path.parent)]
     return " ".join(["python -m precompute.sweep runs", *map(shlex.quote, words)])

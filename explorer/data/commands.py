@@ -4,7 +4,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from explorer.example import EXAMPLE
+from explorer.example import EXAMPLES
 from store.file.manifest import mapping
 from store.file.read import Run
 
@@ -32,7 +32,7 @@ def same_run(run: Run, *more: str) -> str:
     if options.get("untrained") is True:
         words.append("--untrained")
     words += ["--layers", *run.layers]
-    if run.remote is None and Path(run.path).resolve() != EXAMPLE.resolve():
+    if run.remote is None and Path(run.path).resolve() not in EXAMPLES:
         words += ["--out", str(run.path)]
     return " ".join(["python -m precompute", *map(shlex.quote, [*words, *more])])
 

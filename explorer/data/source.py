@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import streamlit as st
 
-from explorer.example import EXAMPLE, RUNS
+from explorer.example import EXAMPLES, RUNS
 from store.file.remote import is_address, open_remote
 
 
@@ -35,7 +35,7 @@ class Source:
 
     folder: Path
     only: str | None = None  # the one file that was asked for
-    example: Path | None = None  # shown too, last
+    examples: tuple[Path, ...] = ()  # shown too, last
     address: str | None = None  # of the one file, where it is elsewhere: from the command line alone
 
     def files(self) -> list[FileId]:
@@ -53,9 +53,8 @@ class Source:
             except OSError:
                 continue
         found.sort(key=lambda file: (-file.modified_ns, file.name))
-        if self.example is not None and self.example.is_file():
-            found += [_file_id(self.example)] if self.example.name not in {file.name for file in found} else []
-        return found
+        names = {file.name for file in found}
+        return found + [_file_id(path) for path in self.examples if path.is_file() and path.name not in names]
 
 
 def named(arguments: Sequence[str]) -> Source:
@@ -64,7 +63,7 @@ def named(arguments: Sequence[str]) -> Source:
     parser.add_argument("--store")
     given: str | None = parser.parse_args(arguments).store
     if given is None:
-        return Source(RUNS, example=EXAMPLE)
+        return Source(RUNS, examples=EXAMPLES)
     if is_address(given):
         return Source(RUNS, address=given)
     store = Path(given)

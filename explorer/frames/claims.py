@@ -10,7 +10,7 @@ from explorer.frames import runs as collection
 from store.measure.gauge import Gauge
 from store.measure.scaling import Fit, Kind, NotEnough
 from store.paper.claims import Count, Finding, verdicts_that_differ
-from store.paper.published import published, settings
+from store.paper.published import compared_with, published, settings
 from store.paper.records import saturated_layer
 
 WORDS = {"holds": "✓ holds", "fails": "✗ fails", "not enough runs": "○ not enough runs"}
@@ -146,7 +146,7 @@ def the_papers_points(arch: str, data: str, layer: str) -> pl.DataFrame:
     """The published numbers of a network and data set at one layer: K and the quantities."""
     tables = {setting for table in range(1, 7) for setting in settings(table)}
     found = []
-    for n_labels in sorted(k for network, of, k in tables if (network, of) == (arch, data)):
+    for n_labels in sorted(k for network, of, k in tables if (network, of) == (compared_with(arch), data)):
         row = {"arch": arch, "data": data, "K": n_labels, "layer": layer}
         numbers = _paper(row)
         if numbers["error, paper"] is not None:
@@ -200,3 +200,15 @@ def residuals(found: Mapping[Kind, Fit | NotEnough], labels: Sequence[int]) -> p
     ]
     schema = pl.Schema({"K": pl.Int64, "residual": pl.Float64, "curve": pl.String})
     return pl.concat([pl.DataFrame(schema=schema), *(part.select(*schema).cast(schema) for part in parts)])
+
+
+def over_time(found: Mapping[int, Sequence[Finding]]) -> pl.DataFrame:
+    """A row an epoch and claim: what is said of the network as it was then."""
+    rows = [
+        (epoch, finding.claim.sentence, finding.verdict, finding.numbers or finding.missing)
+        for claim in range(len(next(iter(found.values()), ())))
+        for epoch, findings in found.items()
+        for finding in [findings[claim]]
+    ]
+    columns = {"epoch": pl.Int64, "claim": pl.String, "verdict": pl.String, "numbers": pl.String}
+    return pl.DataFrame(rows, schema=columns, orient="row")

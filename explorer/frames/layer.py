@@ -191,13 +191,14 @@ def clusters(run: Run, cluster_of: NDArray[np.int32]) -> pl.DataFrame:
             {
                 "cluster": place,
                 "labels": len(members),
-                "names": ", ".join(run.label_names[label] for label in members),
-                "super-classes": ", ".join(dict.fromkeys(kinds)),
+                "label ids": members,
+                "names": [run.label_names[label] for label in members],
+                "super-classes": list(dict.fromkeys(kinds)),
             }
         )
-    return pl.DataFrame(
-        rows, schema={"cluster": pl.Int64, "labels": pl.Int64, "names": pl.String, "super-classes": pl.String}
-    )
+    texts = pl.List(pl.String)
+    kinds_of: dict[str, Any] = {"cluster": pl.Int64, "labels": pl.Int64, "label ids": pl.List(pl.Int64)}
+    return pl.DataFrame(rows, schema=kinds_of | {"names": texts, "super-classes": texts})
 
 
 def _places(cluster_of: NDArray[np.int32]) -> dict[int, int]:
@@ -217,7 +218,9 @@ def elements(run: Run, matrix: NDArray[np.float32], measured: LayerMeasure, filt
     names = np.array(run.label_names, dtype=object)
     frame = pl.DataFrame(
         {
+            "input id": rows,
             "input label": pl.Series(names[rows].tolist(), dtype=pl.String),
+            "output id": columns,
             "output label": pl.Series(names[columns].tolist(), dtype=pl.String),
             "field": matrix[rows, columns],
             "field / maximum": matrix[rows, columns].astype(np.float64) / float(measured.maximum[filter_index]),
@@ -235,22 +238,23 @@ def filters_of_label(run: Run, measured: LayerMeasure, label: int, diagonal: NDA
     rows = []
     for f in np.flatnonzero(measured.cluster_of[:, label] >= 0).tolist():
         members = np.flatnonzero(measured.cluster_of[f] == measured.cluster_of[f, label]).tolist()
+        others = [other for other in members if other != label]
         rows.append(
             {
                 "filter": f,
                 "cluster size": len(members),
-                "with": ", ".join(run.label_names[other] for other in members if other != label),
+                "with ids": others,
+                "with": [run.label_names[other] for other in others],
                 "field": float(diagonal[f]),
                 "field / maximum": float(diagonal[f]) / float(measured.maximum[f]),
                 "clusters": int(measured.n_clusters[f]),
                 "noise": int(measured.noise[f]),
             }
         )
-    integers = {"filter", "cluster size", "clusters", "noise"}
     schema: dict[str, Any] = {
-        name: pl.Int64 if name in integers else pl.String if name == "with" else pl.Float64
-        for name in ("filter", "cluster size", "with", "field", "field / maximum", "clusters", "noise")
-    }
+        "filter": pl.Int64, "cluster size": pl.Int64, "with ids": pl.List(pl.Int64), "with": pl.List(pl.String),
+        "field": pl.Float64, "field / maximum": pl.Float64, "clusters": pl.Int64, "noise": pl.Int64,
+    }  # fmt: skip
     return pl.DataFrame(rows, schema=schema).sort("field", descending=True, maintain_order=True)
 
 

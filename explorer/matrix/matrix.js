@@ -17,9 +17,10 @@ const ARROWS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowR
  *  numbers of a layer too large to be measured here, or null), released (the release that this answers, or null), gauge
  *  ("as trained", which is the default, or "zero-sum"), sample (null, or { threshold, clusters: [labels joined by commas,
  *  share of the resamples in which they form a cluster] }: unsure clusters are dashed), strip (null, or { rankings: for
- *  each of two the images that drive the filter, { source, input, label, value, box } }) }.
- *  callbacks: onRelease(threshold), and onFrame(times in ms) for benchmarks. A page that keeps no threshold of its own
- *  need not call update. Returns { update(state), destroy(), callbacks }. */
+ *  each of two the images that drive the filter, { source, input, label, value, box } }), pointer ([input label, output
+ *  label] to put the crosshair on, or null for none; left out, it is where the person points) }.
+ *  callbacks: onRelease(threshold), onPoint([input label, output label] or null), and onFrame(times in ms) for benchmarks.
+ *  A page that keeps no threshold of its own need not call update. Returns { update(state), destroy(), callbacks }. */
 export function createMatrixView(root, state, callbacks = {}) {
   const dom = buildPage();
   const corner = buildCorner();
@@ -35,6 +36,7 @@ export function createMatrixView(root, state, callbacks = {}) {
   let filter; // measured: { result, cut, silent, labels: the permutation, place: its inverse, boxes: [start, length] }
   let geometry; // layOut's
   let cell = null; // [input label, output label] that the crosshair is on
+  let toldCell = null; // the last that onPoint was told
   let label = null; // that the chart reads out
   let released = threshold;
   let awaited = null; // the last release, until the page has answered it
@@ -49,6 +51,7 @@ export function createMatrixView(root, state, callbacks = {}) {
     const changed = (name) => before[name] !== next[name] || layer === undefined;
     stale.fields ||= changed("layer") || changed("filter") || changed("gauge");
     if (changed("layer")) cell = null;
+    if (next.pointer !== undefined && changed("pointer")) cell = toldCell = next.pointer;
     state = next;
     layer = inGauge(next.layer, next.gauge ?? AS_TRAINED);
     order = next.order ?? Int32Array.from({ length: layer.labels }, (_, label) => label);
@@ -116,6 +119,7 @@ export function createMatrixView(root, state, callbacks = {}) {
       dom.showLayer(numbers, state.average, layer, state.peak);
     }
     stale = { measure: false, fields: false };
+    if (String(cell) !== String(toldCell)) callbacks.onPoint?.((toldCell = cell));
     callbacks.onFrame?.({ filter: between - started, layer: performance.now() - between });
   }
 

@@ -132,15 +132,15 @@ def sample_of(clusters: ClusterShares, measured: LayerMeasure, filter_index: int
 
 def frame(header: Mapping[str, Any], *parts: bytes) -> bytes:
     """Length of the header (uint32, little-endian), the header as JSON padded to a multiple of 8 bytes, the parts."""
-    text = json.dumps(_jsonable(header), allow_nan=False).encode()
+    text = json.dumps(jsonable(header), allow_nan=False).encode()
     text += b" " * (-(len(text) + 4) % 8)
     return b"".join((struct.pack("<I", len(text)), text, *parts))
 
 
-def _jsonable(value: Any) -> Any:
+def jsonable(value: Any) -> Any:
     """NaN, which JSON does not have, as null."""
     if isinstance(value, Mapping):
-        return {key: _jsonable(item) for key, item in value.items()}
+        return {key: jsonable(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_jsonable(item) for item in value]
+        return [jsonable(item) for item in value]
     return None if isinstance(value, float) and not np.isfinite(value) else value

@@ -1,6 +1,5 @@
 """Tables and charts, each with its files."""
 
-import io
 import math
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -10,6 +9,7 @@ import polars as pl
 import streamlit as st
 
 from explorer import words
+from explorer.frames import files
 
 if TYPE_CHECKING:
     from explorer.charts.layer import (
@@ -64,6 +64,7 @@ def table(
     pick: Callable[[dict[str, Any]], None] | None = None,
 ) -> None:
     """A table and its CSV and parquet files; `pick` gets the row that is selected."""
+    in_files, frame = frame.drop(PICTURE, strict=False), files.on_page(frame)
     config = {
         column: st.column_config.NumberColumn(format=number_format(column, frame[column]), help=words.meaning(column))
         if frame[column].dtype.is_numeric()
@@ -72,7 +73,6 @@ def table(
     }
     if PICTURE in frame.columns:
         config[PICTURE] = st.column_config.ImageColumn(PICTURE, width="small")
-    in_files = frame.drop(PICTURE, strict=False)
     more: dict[str, Any] = {}
     if pick is not None:
         more = {"on_select": "rerun", "selection_mode": "single-row", "key": f"table_{name}"}
@@ -80,8 +80,8 @@ def table(
     with st.container(key=f"grid_{name}"):  # by which names.js tells what the table is
         chosen = st.dataframe(shown, hide_index=True, height=height, column_config=config, placeholder="-", **more)
     with st.container(horizontal=True, gap="small"):
-        download("CSV", f"{name}.csv", lambda: in_files.write_csv().encode(), "text/csv")
-        download("Parquet", f"{name}.parquet", lambda: _parquet(in_files), "application/vnd.apache.parquet")
+        download("CSV", f"{name}.csv", lambda: files.csv(in_files), "text/csv")
+        download("Parquet", f"{name}.parquet", lambda: files.parquet(in_files), "application/vnd.apache.parquet")
     if pick is not None and chosen["selection"]["rows"]:
         row = chosen["selection"]["rows"][0]
         if row < frame.height:
@@ -131,9 +131,3 @@ def charts(drawn: Iterable[tuple["Picture", str, str]], across: int, gap: Litera
         for column, (picture, name, alt_text) in zip(st.columns(across, gap=gap), row, strict=False):
             with column:
                 chart(picture, name, alt_text)
-
-
-def _parquet(frame: pl.DataFrame) -> bytes:
-    buffer = io.BytesIO()
-    frame.write_parquet(buffer)
-    return buffer.getvalue()

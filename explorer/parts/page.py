@@ -159,7 +159,9 @@ _AT_REST = st.components.v2.component(
 )
 
 
-def go(page: Literal["overview", "layer", "filter", "labels", "afcc", "compare"], **values: Any) -> NoReturn:
+def go(
+    page: Literal["overview", "layer", "filter", "labels", "emergence", "afcc", "compare"], **values: Any
+) -> NoReturn:
     """Another page, with these values of the view."""
     change(**values)
     st.switch_page(f"views/{page}.py", query_params=to_address(view()))

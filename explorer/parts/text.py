@@ -66,16 +66,6 @@ def numbers(pairs: Iterable[tuple[str, float | None, str]]) -> None:
             st.metric(name, shown, help=words.meaning(name), width="content")
 
 
-_PRINTED = {  # names as the paper prints them
-    "vgg16": "VGG-16", "efficientnet_b0": "EfficientNet-B0", "cifar10": "CIFAR-10", "cifar100": "CIFAR-100",
-    "imagenet": "ImageNet",
-}  # fmt: skip
-
-
-def printed(name: object) -> str:
-    return _PRINTED.get(str(name), str(name))
-
-
 def run_title(run: Run) -> str:
     network, data = run.manifest["network"], run.manifest["data"]
-    return f"{printed(network['arch'])} on {printed(data['name'])}, {run.n_labels} labels"
+    return f"{words.printed(network['arch'])} on {words.printed(data['name'])}, {run.n_labels} labels"

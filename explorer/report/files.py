@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 from explorer.frames.claims import in_other_gauge
+from explorer.frames.files import csv
 from explorer.frames.runs import collect, files
 from explorer.report import pictures
 from explorer.report.claims import judged
@@ -55,19 +56,19 @@ def write_report(
     for figure in drawn_of:
         name = f"figure-{figure.key}"
         if figure.data is not None:
-            replace_file(out / f"{name}.csv", figure.data.write_csv().encode())
+            replace_file(out / f"{name}.csv", csv(figure.data))
         if figure.fits is not None:
-            replace_file(out / f"{name}-fits.csv", figure.fits.write_csv().encode())
+            replace_file(out / f"{name}-fits.csv", csv(figure.fits))
         if with_figures and figure.picture is not None:
             picture = pictures.svg(figure.picture)
             replace_file(out / f"{name}.svg", picture.encode())
             replace_file(out / f"{name}.png", pictures.png(picture))
             drawn[figure.key] = pictures.on_page(picture, figure.key)
     for table in report_tables:
-        replace_file(out / f"table-{table.number}.csv", table.frame().write_csv().encode())
+        replace_file(out / f"table-{table.number}.csv", csv(table.frame()))
         replace_file(out / f"table-{table.number}.tex", latex(table, folder).encode())
-    replace_file(out / "runs.csv", frame.write_csv().encode())
-    replace_file(out / "claims.csv", claims_table(claims, gauge).write_csv().encode())
+    replace_file(out / "runs.csv", csv(frame))
+    replace_file(out / "claims.csv", csv(claims_table(claims, gauge)))
     report = Report(folder, threshold, gauge, frame, damaged, report_tables, drawn_of, drawn, claims, draws)
     replace_file(out / "index.html", page(report).encode())
     return _said(report, out)

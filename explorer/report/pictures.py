@@ -10,6 +10,7 @@ import altair as alt
 from explorer.charts.layer import Picture
 
 _INK, _GRID, _GROUND = "#16181d", "#dfe1e4", "#fffffe"  # as no mark has them, so that the page can put its own in place
+_GREY = "#7b7f87"  # 4 to 1 against white, and against a dark notebook
 _SCALE = 3  # pixels of a PNG a unit of the SVG
 
 
@@ -30,11 +31,18 @@ def svg(picture: Picture) -> str:
     return drawn.getvalue()
 
 
-def png(drawn: str) -> bytes:
+def png(drawn: str, scale: float = _SCALE) -> bytes:
     import vl_convert
 
-    data: bytes = vl_convert.svg_to_png(drawn, scale=_SCALE)
+    data: bytes = vl_convert.svg_to_png(drawn, scale=scale)
     return data
+
+
+def on_anything(drawn: str) -> str:
+    """The same without a ground, in a grey that is read on white and on black: for who cannot know what is behind."""
+    return (
+        drawn.replace(f'"{_GROUND}"', '"none"').replace(f'"{_INK}"', f'"{_GREY}"').replace(f'"{_GRID}"', f'"{_GREY}40"')
+    )
 
 
 def on_page(drawn: str, key: str) -> str:

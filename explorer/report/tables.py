@@ -9,14 +9,14 @@ from typing import Any
 import polars as pl
 
 from explorer.frames.runs import SETTING, samples
-from store.paper.published import layers, published, settings
+from explorer.words import printed
+from store.paper.published import compared_with, layers, published, settings
 from store.tables.printable import printable
 
 TABLES = (1, 2, 3, 4, 5, 6)
 QUANTITIES = {"accuracy": "accuracy", "n": "noise", "N_c": "n_clusters", "C_s": "cluster_size"}
 """A column of the paper's -> its name in `store.paper.published`."""
-_NETWORKS = {"vgg16": "VGG-16", "efficientnet_b0": "EfficientNet-B0"}
-_DATA = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "imagenet": "ImageNet"}
+_DATA = ("cifar10", "cifar100", "imagenet")
 _WHOLE = {data: max(K for t in TABLES for _, name, K in settings(t) if name == data) for data in _DATA}
 
 
@@ -59,7 +59,7 @@ class Table:
         arch, data, _ = settings(self.number)[0]
         if len(self.settings) == 1:
             return self.settings[0].name
-        return f"{_NETWORKS[arch]} on {_DATA[data].removesuffix(str(_WHOLE[data]))}K/{_WHOLE[data]}"
+        return f"{network_name(arch)} on {printed(data).removesuffix(str(_WHOLE[data]))}K/{_WHOLE[data]}"
 
     @property
     def n_rows(self) -> int:
@@ -95,8 +95,11 @@ def only_quick(frame: pl.DataFrame, arch: str, data: str) -> bool:
 
 
 def comparable(frame: pl.DataFrame, arch: str, data: str) -> pl.DataFrame:
-    """The runs of the network as it is, trained."""
-    return frame.filter(arch=arch, data=data, variant="", untrained=False)
+    """The runs of the network as it is, trained; where there are none, those of its kin."""
+    there = frame.filter(data=data, variant="", untrained=False)
+    own = there.filter(arch=arch)
+    kin = [name for name in set(there["arch"]) if compared_with(name) == arch]
+    return own if own.height else there.filter(pl.col("arch").is_in(sorted(kin)[:1]))
 
 
 def chosen(frame: pl.DataFrame, arch: str, data: str, n_labels: int) -> pl.DataFrame:
@@ -123,7 +126,7 @@ def sweep_command(table: int, missing: Sequence[Setting], folder: Path, quick: b
 
 
 def network_name(arch: str) -> str:
-    return _NETWORKS.get(arch) or printable(arch)
+    return printable(printed(arch))
 
 
 def setting_name(arch: str, data: str, n_labels: int) -> str:
@@ -131,7 +134,7 @@ def setting_name(arch: str, data: str, n_labels: int) -> str:
     >>> setting_name("vgg16", "cifar100", 20), setting_name("vgg16", "cifar100", 100)
     ('VGG-16 on CIFAR-20/100', 'VGG-16 on CIFAR-100')
     """
-    name, whole = _DATA.get(data) or printable(data), _WHOLE.get(data)
+    name, whole = printable(printed(data)), _WHOLE.get(data)
     if whole is None:
         name += f", {n_labels} labels"
     elif n_labels != whole:
@@ -146,7 +149,9 @@ def recipe_of(row: dict[str, Any]) -> str:
         return "the paper's recipe"
     epochs = "" if row["epochs"] is None else f", {row['epochs']} epochs"
     departures = f" ({printable(row['departures'])})" if row["departures"] else ""
-    return f"recipe {printable(row['recipe'])}, not the paper's{epochs}{departures}"
+    kin = compared_with(row["arch"]) != row["arch"]
+    network = f"{network_name(row['arch'])}, which is not the paper's network, " if kin else ""
+    return f"{network}recipe {printable(row['recipe'])}, not the paper's{epochs}{departures}"
 
 
 _SCHEMA: dict[str, Any] = {

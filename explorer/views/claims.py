@@ -50,7 +50,31 @@ def _everything() -> None:
         _cards(found, _in_other_gauge([file], found), run, of_file=True)
         st.subheader("As a table")
         elements.table(frames_claims.ledger({file.name: found}).drop("runs"), "claims", height="content")
+        if len(run.epochs) > 1:
+            st.subheader("As the network forms")
+            st.caption("The claims that need one network alone, of its layers at each epoch that the file has.")
+            page.folded("Epoch by epoch", "claims_over_time", lambda: _over_time(file))
     _python(file)
+
+
+def _over_time(file: FileId) -> None:
+    view = page.view()
+    with st.spinner("Measuring each epoch", show_time=True):
+        found = records.over_time(file, view.threshold, view.gauge)
+    since = [
+        (findings[0].claim.sentence, _holds_since([finding.verdict for finding in findings], list(found)))
+        for findings in zip(*found.values(), strict=True)
+    ]
+    text.facts([(sentence, "at no epoch to the end" if epoch is None else f"from epoch {epoch} on")
+                for sentence, epoch in since])  # fmt: skip
+    elements.table(frames_claims.over_time(found), "claims-over-time", height="content")
+
+
+def _holds_since(verdicts: Sequence[Verdict], epochs: Sequence[int]) -> int | None:
+    """The first epoch from which on all hold; None where the last does not."""
+    fails = [k for k, verdict in enumerate(verdicts) if verdict != "holds"]
+    first = fails[-1] + 1 if fails else 0
+    return epochs[first] if first < len(epochs) else None
 
 
 def _folder() -> None:

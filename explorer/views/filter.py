@@ -66,6 +66,7 @@ def _filter() -> None:
         on_release=lambda threshold: page.change(threshold=threshold),
     )
     pins.row(run)
+    page.folded("As it formed, epoch by epoch", "as_it_formed", lambda: _film(file))
     if strip is None:
         page.folded("Test images that drive it", "images", lambda: pictures.missing(file))
     st.subheader(f"This {unit}")
@@ -103,6 +104,12 @@ with Run({file.path!r}) as run:
     order = permutation(measured.cluster_of[{view.filter}])
     permuted = matrix[np.ix_(order, order)]"""
     )
+
+
+def _film(file: FileId) -> None:
+    from explorer.parts import film  # late: nobody who goes from filter to filter waits for it
+
+    film.folded_in(file, "film_filter", figure=True, gallery=False)
 
 
 def _beside_chance() -> None:

@@ -53,6 +53,7 @@ def _everything() -> None:
     beside = st.container()
     st.subheader("Gallery")
     _gallery()
+    page.folded("As it formed, epoch by epoch", "as_it_formed", lambda: _film(file))
     page.later("distributions", _distributions)
     page.later("sweep", _sweep)
     page.folded("The sample: resample the test inputs", "resampling", lambda: _resampling(file))
@@ -103,6 +104,12 @@ def _gallery() -> None:
         page.go("filter", filter=picked)
     controls.open_number(f"Open {unit}", layer.n_filters - 1)
     page.folded(f"All {unit}s in a table", "all_filters", lambda: _all_filters(shown, f"layer-{layer.name}-{unit}s"))
+
+
+def _film(file: FileId) -> None:
+    from explorer.parts import film  # late: most visitors do not open it
+
+    film.folded_in(file, "film_layer", figure=False, gallery=True)
 
 
 def _all_filters(shown: pl.DataFrame, name: str) -> None:

@@ -162,11 +162,9 @@ def _rests_on() -> None:
 
 
 def _depth(measures: dict[str, LayerMeasure]) -> None:
-    from explorer.charts import layer as charts  # late: the rest is on the page by now
+    from explorer.charts.sample import of_depth  # late: the rest is on the page by now
 
     _, run = page.opened()
-    from explorer.charts.sample import with_bars
-
     depth = frames.depth(run, measures, page.view().average)
     bars = sample.depth_bars(run, measures, page.view())
     paper = " Dashed and hollow: the paper." if "paper" in depth["source"] else ""
@@ -175,19 +173,9 @@ def _depth(measures: dict[str, LayerMeasure]) -> None:
         f"{answer.with_depth(depth)} Solid: this run.{paper}",
         help=words.meanings("accuracy", "n", "N_c", "C_s", "signal", "noise_I", "noise_E"),
     )
-    panels = [
-        (["accuracy"], "test accuracy of the probe", False),
-        (["n"], f"n, noise per {words.unit_of_all(run.layers.values())}", True),
-        (["N_c", "C_s"], "clusters, and labels a cluster", False),
-        (["signal", "noise_I", "noise_E"], "elements per label", True),
-    ]
     drawn = [
-        (
-            with_bars(charts.depth(depth, quantities, title, log), bars, quantities, "layer", log),
-            "depth-" + "-".join(quantities).lower(),
-            f"{title} of each layer, from input to output",
-        )
-        for quantities, title, log in panels
+        (picture, "depth-" + "-".join(quantities).lower(), f"{title} of each layer, from input to output")
+        for picture, quantities, title in of_depth(depth, bars, words.unit_of_all(run.layers.values()))
     ]
     elements.charts(drawn, across=2, gap="large")
 
@@ -221,8 +209,8 @@ def _what(run: Run) -> list[tuple[str, str]]:
     labels = f"{run.n_labels}" + (f" in {kinds} super-classes" if kinds else "")
     is_paper = "the paper's" if recipe.get("is_paper") is True else "not the paper's"
     pairs = [
-        ("Network", text.printed(network.get("arch"))),
-        ("Data", text.printed(data.get("name"))),
+        ("Network", words.printed(network.get("arch"))),
+        ("Data", words.printed(data.get("name"))),
         ("Labels", labels),
         ("Inputs", f"{_text(data.get('train_inputs'))} to train, {_text(data.get('test_inputs'))} to test"),
         ("Recipe", f"{_text(recipe.get('name'))} ({is_paper}), {_text(network.get('epochs'))} epochs"),

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import polars as pl
 import streamlit as st
 
+from explorer import words
 from explorer.data import claims as records
 from explorer.data import load
 from explorer.data.source import FileId
@@ -72,7 +73,7 @@ def _kind(rows: pl.DataFrame, means: pl.DataFrame) -> None:
     papers = fits(paper["K"].to_list(), paper["error"].to_list())
     different = known["K"].n_unique()
     text.plain(
-        f"{text.printed(first['arch'])} on {text.printed(first['data'])}, layer {first['layer']}: "
+        f"{words.printed(first['arch'])} on {words.printed(first['data'])}, layer {first['layer']}: "
         f"{rows.height} {'run' if rows.height == 1 else 'runs'}, K = {', '.join(map(str, sorted(set(labels))))}",
         "lead",
     )

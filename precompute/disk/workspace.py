@@ -123,6 +123,21 @@ class Workspace:
         made_from |= {"label_names": self.label_names} if self.label_names else {}
         checkpoint.save(self._checkpoint(name), made_from | {"training": state})
 
+    def save_snapshot(self, epoch: int, weights: dict[str, Any]) -> None:
+        """The network as it is after an epoch, kept until the run is finished."""
+        self.save_training(_snapshot(epoch), {"model": weights})
+
+    def load_snapshot(self, epoch: int) -> dict[str, Any]:
+        """The network's weights after an epoch. Raises Problem where they are damaged, or not there any more."""
+        state = self.load_training(_snapshot(epoch))
+        if state is None:
+            raise Problem(f"{self._checkpoint(_snapshot(epoch))} is gone; --fresh trains the network again")
+        weights: dict[str, Any] = state["model"]
+        return weights
+
+    def has_snapshot(self, epoch: int) -> bool:
+        return self._checkpoint(_snapshot(epoch)).exists()
+
     def pixel_file(self, split: str) -> Path:
         return self.folder / f"{split}.pixels"
 
@@ -164,6 +179,10 @@ class Workspace:
 def is_begun(out: Path) -> bool:
     """Whether there is anything that a run of this output would go on from."""
     return out.exists() or (out.with_suffix(".work") / f"{NETWORK}.ckpt").exists()
+
+
+def _snapshot(epoch: int) -> str:
+    return f"epoch-{epoch}"
 
 
 def _completed(made_with: Any, recipe: dict[str, Any]) -> Any:

@@ -40,8 +40,17 @@ class Split:
         new = np.full(int(self.labels.max()) + 1, -1)
         new[chosen] = np.arange(len(chosen))
         kept = new[self.labels] >= 0
-        images = self.images.select(kept) if isinstance(self.images, ImageFiles) else self.images[kept]
-        return Split(images, new[self.labels[kept]])
+        return Split(self._images(kept), new[self.labels[kept]])
+
+    def first_of_each_label(self, most: int) -> "Split":
+        """At most so many inputs of each label: those that come first, in the order that they have."""
+        kept = np.zeros(len(self), bool)
+        for label in np.unique(self.labels):
+            kept[np.flatnonzero(self.labels == label)[:most]] = True
+        return Split(self._images(kept), self.labels[kept])
+
+    def _images(self, kept: NDArray[np.bool_]) -> NDArray[np.uint8] | ImageFiles:
+        return self.images.select(kept) if isinstance(self.images, ImageFiles) else self.images[kept]
 
     def sha256(self) -> str:
         if isinstance(self.images, ImageFiles):
@@ -121,7 +130,7 @@ _DIGITS_SPLIT_SEED = 0  # one split for every run, so that runs can be compared
 
 
 def load(options: Options, side: int = 32, crop: float = 1.0) -> DataSet:
-    """Read, or download, the data set that the options name. Raises Problem.
+    """Read, or download, what the options name of a data set. Raises Problem.
 
     Images in files are decoded to side x side pixels, from the middle `crop` of their shorter side; arrays are as
     they are.
@@ -130,7 +139,12 @@ def load(options: Options, side: int = 32, crop: float = 1.0) -> DataSet:
         whole = _files(options, side, crop)
     else:
         whole = _digits() if options.data == "digits" else _cifar(options)
-    return whole if options.labels is None else _subset(whole, options.labels, options.label_seed)
+    if options.labels is not None:
+        whole = _subset(whole, options.labels, options.label_seed)
+    if options.per_label is None:
+        return whole
+    train, test = options.per_label
+    return replace(whole, train=whole.train.first_of_each_label(train), test=whole.test.first_of_each_label(test))
 
 
 def _subset(whole: DataSet, n_labels: int, seed: int) -> DataSet:

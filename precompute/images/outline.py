@@ -71,6 +71,9 @@ def outline(options: Options) -> Outline | None:
                 np.bincount(part.labels, minlength=len(names)).tolist() for part in (found.train, found.test)
             )
             source = f"read from {found.form}"
+    if options.per_label is not None:
+        (train, test), (most, most_tested) = counts, options.per_label
+        counts = [min(count, most) for count in train], [min(count, most_tested) for count in test]
     return Outline(_sizes(options, *counts), [names[label] for label in _chosen(options, names)], source)
 
 

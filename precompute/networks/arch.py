@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
+from precompute.networks.packages import Package
 from precompute.networks.taps import Tap
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ class Arch:
     own_scaling: tuple[Pixels, Pixels] | None = None  # its library's mean and std, where the paper's way is another
     crop: float = 1.0  # the part of an image file's shorter side that is seen
     warps: bool = False  # whether rotation and shear belong to its augmentation
+    package: Package | None = None  # that its pretrained weights come in, which is asked before the hub
     hub: str = ""  # where its pretrained weights are, "" where there are none
     hub_labels: int = 0  # how many labels they tell apart
     hub_names: tuple[str, ...] = ()  # the labels, in the order of their outputs, where they are known

@@ -1,6 +1,6 @@
 """Networks, and the table: the paper's layer -> the module that is tapped.
 
-The paper's VGG-16 is ours (`vgg16`); its EfficientNet-B0 is timm's (`timm_models`), as are those of
+The paper's VGG-16 is ours (`vgg16`); its EfficientNet-B0 is timm's (`efficientnets`), as are those of
 timm:NAME; torchvision:NAME, hf:REPO and FILE.py:NAME have a module each.
 """
 
@@ -43,11 +43,13 @@ def _find(options: Options) -> Arch:
         from precompute.networks.hf_models import hub_network
 
         return hub_network(options)
-    from precompute.networks import timm_models
+    if options.arch_kind == "timm":
+        from precompute.networks.timm_models import any_network
 
-    if options.arch == "efficientnet_b0":
-        return timm_models.efficientnet_b0(options)
-    return timm_models.any_network(options)
+        return any_network(options)
+    from precompute.networks.efficientnets import efficientnet
+
+    return efficientnet(options)
 
 
 def choose_taps(arch: Arch, layers: tuple[str, ...]) -> list[Tap]:

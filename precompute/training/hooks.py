@@ -6,7 +6,7 @@ been asked, where nothing is half done.
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, NoReturn, Protocol
 
@@ -26,6 +26,7 @@ _CHECK_EVERY = 100  # steps between looks at the loss on a GPU, where each look 
 _SAVE_EVERY = 15.0  # seconds between saves on a GPU, where one can take as long as two epochs
 
 Save = Callable[[dict[str, Any]], None]
+Keep = Callable[[int, dict[str, Any]], None]  # epoch, weights
 
 
 class Training(Protocol):
@@ -132,6 +133,22 @@ class Epochs:
         accuracy = training.evaluate()
         training.model.train()
         return accuracy
+
+
+class Snapshots:
+    """The model's weights after chosen epochs, for who looks at it as it forms. The training does not notice.
+
+    epochs: counted from 1, the first that is done. keep: gets the epoch and the weights.
+    """
+
+    def __init__(
+        self, training: Training, epochs: Collection[int], keep: Callable[[int, dict[str, Any]], None]
+    ) -> None:
+        self._training, self._epochs, self._keep = training, epochs, keep
+
+    def after_step(self, now: Moment) -> None:
+        if now.ends_epoch and now.epoch + 1 in self._epochs and self._training.world.is_first:
+            self._keep(now.epoch + 1, self._training.model.state_dict())
 
 
 class Saves:

@@ -7,7 +7,7 @@ Several processes take each step together, a part of its batch each: the same st
 draw, such as dropout, so a training may go on with another number of them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
@@ -68,14 +68,17 @@ class Training:
             self._rates_on_device()
         self._trained = self._over_all_processes() if self.world.several else self.model
 
-    def run(self, stopping: Stopping, save: Save | None = None) -> dict[str, list[float]]:
+    def run(
+        self, stopping: Stopping, save: Save | None = None, more_hooks: Sequence[Hook] = ()
+    ) -> dict[str, list[float]]:
         """Train to the end; returns the history, one value an epoch.
 
+        more_hooks: are asked before what is done is saved, so that after a kill nothing of theirs is missing.
         `save` gets the state now and then, and when the person stops (see `hooks.Saves`). Raises Stopped, and Problem
         at a loss that is not finite: the state saved last is then still the good one.
         """
         stops, shown = Stops(self, stopping), Shown(self)
-        hooks: list[Hook] = [stops, LossCheck(self, stops), Epochs(self)]
+        hooks: list[Hook] = [stops, LossCheck(self, stops), Epochs(self), *more_hooks]
         hooks += [Saves(self, stops, save)] if save is not None else []
         self._begin(shown)
         draws = None

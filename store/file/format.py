@@ -6,6 +6,7 @@ The manifest says what the file holds; from it follows every dataset's path, typ
 
 import math
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,12 +15,13 @@ import numpy as np
 from store.measure.top_inputs import MOST, RANKINGS
 
 FORMAT = "filterscope"
-VERSION = 3  # the greatest that is read; a file is written as the least that has all of its content
+VERSION = 3  # the greatest that is read, and what is written
 
 MAX_LABELS = 10_000
 MAX_FILTERS = 1 << 16
 MAX_POSITIONS = 1 << 16
 MAX_LAYERS = 512
+MAX_EPOCH_LAYERS = 2048  # of all earlier epochs together
 MAX_TEST_INPUTS = 10_000_000
 MAX_EPOCHS = 100_000
 MAX_ELEMENTS = 1 << 33  # of one dataset
@@ -33,6 +35,9 @@ FIELDS, CLASS_MEANS, PROBE_WEIGHTS, TEST_FEATURES = "fields", "class_means", "pr
 CONFUSION = "confusion"
 CLASS_MEANS_HALF = "class_means_half"  # of every second test input of each label, from its first on
 TOP_INPUTS, TOP_VALUES = "top_inputs", "top_values"  # which test inputs drive each filter
+MEAN_MATRIX = "mean_matrix"  # the picture of a layer whose matrices are not stored
+INPUT_LABEL, OUTPUT_LABEL = "input_label", "output_label"  # the labels' names once more, as the names of axes
+FILTER, POSITION, INPUT, OUTPUT = "filter", "position", "input", "output"  # of a layer: numbers along its axes
 OF_TEST_INPUT = "labels/of_test_input"
 THUMBNAILS = "thumbnails"  # at its path, and its height, width and, from version 3, number in the manifest's `data`
 THUMBNAIL_INPUTS = "thumbnail_inputs"  # of which test inputs these are, where that is not all
@@ -45,8 +50,15 @@ SINCE = {
     CLASS_MEANS_HALF: 3,
     TOP_INPUTS: 3,
     TOP_VALUES: 3,
+    MEAN_MATRIX: 3,
 }  # format version of each
 SOME_THUMBNAILS_SINCE = 3
+EPOCHS = "epochs"  # the same layers in earlier epochs of the training: at their paths, and in the manifest
+EPOCHS_SINCE = 3
+OF_EPOCH = ({FIELDS}, {CLASS_MEANS, PROBE_WEIGHTS})  # what an earlier epoch has of a layer: either
+AXES_SINCE = 3
+FOR_OTHERS = {INPUT_LABEL, OUTPUT_LABEL, FILTER, POSITION, INPUT, OUTPUT, MEAN_MATRIX}  # they follow from the rest
+MOST_LABELS_OF_A_PICTURE = 1024
 UNTRAINED_SINCE = 2  # a network that was probed as it is has no epochs, and no history
 
 _CHUNK_BYTES = 1 << 18  # at most about this much a chunk, where one entry along the first axis is less
@@ -92,8 +104,10 @@ def expected(manifest: dict[str, Any]) -> dict[str, Spec]:
     epochs = manifest["network"]["epochs"]
     if epochs:  # a network that was probed as it is has no history
         specs |= {f"history/{column}": Spec("<f8", (epochs,)) for column in HISTORY}
-    for layer in manifest["layers"]:
-        group = f"layers/{layer['name']}"
+    has_axes = manifest["version"] >= AXES_SINCE and INPUT_LABEL in manifest["sha256"]
+    if has_axes:
+        specs |= {INPUT_LABEL: Spec("S", (n_labels,)), OUTPUT_LABEL: Spec("S", (n_labels,))}
+    for group, layer in stored_layers(manifest):
         n_filters, positions = layer["n_filters"], layer["positions"]
         shapes = {
             FIELDS: Spec("<f4", (n_filters, n_labels, n_labels), one_entry_per_chunk=True),
@@ -104,9 +118,15 @@ def expected(manifest: dict[str, Any]) -> dict[str, Spec]:
             CLASS_MEANS_HALF: Spec("<f4", (n_filters, n_labels, positions)),
             TOP_INPUTS: Spec("<i4", (n_filters, len(RANKINGS), min(MOST, test_inputs), 2)),
             TOP_VALUES: Spec("<f4", (n_filters, len(RANKINGS), min(MOST, test_inputs))),
+            MEAN_MATRIX: Spec("<f4", (n_labels, n_labels)),
         }
         specs |= {f"{group}/{name}": shapes[name] for name in layer["datasets"]}
+        if group.startswith(EPOCHS):  # which keep no history
+            continue
         specs |= {f"{group}/history/{column}": Spec("<f8", (layer["epochs"],)) for column in HISTORY}
+        if has_axes:
+            sizes = {FILTER: n_filters, POSITION: positions, INPUT: n_labels, OUTPUT: n_labels}
+            specs |= {f"{group}/{name}": Spec("<i4", (size,)) for name, size in sizes.items()}
     if any({TEST_FEATURES, TOP_INPUTS} & set(layer["datasets"]) for layer in manifest["layers"]):
         specs[OF_TEST_INPUT] = Spec("<i8", (test_inputs,))
     if size := manifest["data"].get(THUMBNAILS):
@@ -115,6 +135,19 @@ def expected(manifest: dict[str, Any]) -> dict[str, Spec]:
         if len(size) == 3:
             specs[THUMBNAIL_INPUTS] = Spec("<i8", (number,))
     return specs
+
+
+def stored_layers(manifest: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every layer's path and record: those of the trained network, then those of its earlier epochs."""
+    for layer in manifest["layers"]:
+        yield f"layers/{layer['name']}", layer
+    for at in manifest.get(EPOCHS) or []:
+        for layer in at["layers"]:
+            yield epoch_group(at["epoch"], layer["name"]), layer
+
+
+def epoch_group(epoch: int, layer: str) -> str:
+    return f"{EPOCHS}/{epoch}/layers/{layer}"
 
 
 def check_manifest(manifest: Any) -> None:
@@ -136,39 +169,69 @@ def check_manifest(manifest: Any) -> None:
     if not isinstance(layers, list) or len(layers) > MAX_LAYERS:
         raise FormatError(f"manifest: 'layers' must be a list of at most {MAX_LAYERS}")
     for layer in layers:
-        name = _text(layer if isinstance(layer, dict) else {}, "name")
-        if not LAYER_NAME.fullmatch(name):
-            raise FormatError(f"manifest: layer name {name[:80]!r} is not of the form {LAYER_NAME.pattern}")
-        n_filters = _integer(layer, "n_filters", 1, MAX_FILTERS)
-        positions = _integer(layer, "positions", 1, MAX_POSITIONS)
+        _check_layer(layer, version, n_labels, test_inputs)
         _integer(layer, "epochs", 1, MAX_EPOCHS)
-        datasets = layer.get("datasets")
-        known = {dataset for dataset, since in SINCE.items() if since <= version}
-        if (
-            not isinstance(datasets, list)
-            or not all(isinstance(item, str) for item in datasets)
-            or set(datasets) - known
-        ):
-            raise FormatError(f"manifest: layer {name}: 'datasets' must list some of {sorted(known)}")
-        if FIELDS not in datasets and not {CLASS_MEANS, PROBE_WEIGHTS} <= set(datasets):
-            raise FormatError(f"manifest: layer {name}: neither fields nor class means with probe weights")
-        if CLASS_MEANS_HALF in datasets and not {CLASS_MEANS, PROBE_WEIGHTS} <= set(datasets):
-            raise FormatError(f"manifest: layer {name}: class means of one half without those of all inputs")
-        if (TOP_INPUTS in datasets) != (TOP_VALUES in datasets):
-            raise FormatError(f"manifest: layer {name}: {TOP_INPUTS} and {TOP_VALUES} go together")
-        largest = n_filters * max(n_labels * n_labels if FIELDS in datasets else 0, n_labels * positions)
-        if TEST_FEATURES in datasets:
-            largest = max(largest, test_inputs * n_filters * positions)
-        if largest > MAX_ELEMENTS:
-            raise FormatError(
-                f"manifest: layer {name}: {largest} elements in one dataset; at most {MAX_ELEMENTS} are read"
-            )
     names = [layer["name"] for layer in layers]
     if len(set(names)) != len(names):
         raise FormatError("manifest: two layers of one name")
     if not isinstance(manifest.get("sha256"), dict):
         raise FormatError("manifest: no checksums ('sha256')")
+    if version >= EPOCHS_SINCE:
+        _check_epochs(manifest)
+    elif manifest.get(EPOCHS):
+        raise FormatError(f"manifest: '{EPOCHS}' in a file of version {version}; they are of version {EPOCHS_SINCE}")
     _check_optional(manifest)
+
+
+def _check_layer(layer: Any, version: int, n_labels: int, test_inputs: int) -> None:
+    name = _text(layer if isinstance(layer, dict) else {}, "name")
+    if not LAYER_NAME.fullmatch(name):
+        raise FormatError(f"manifest: layer name {name[:80]!r} is not of the form {LAYER_NAME.pattern}")
+    n_filters = _integer(layer, "n_filters", 1, MAX_FILTERS)
+    positions = _integer(layer, "positions", 1, MAX_POSITIONS)
+    datasets = layer.get("datasets")
+    known = {dataset for dataset, since in SINCE.items() if since <= version}
+    if not isinstance(datasets, list) or not all(isinstance(item, str) for item in datasets) or set(datasets) - known:
+        raise FormatError(f"manifest: layer {name}: 'datasets' must list some of {sorted(known)}")
+    if FIELDS not in datasets and not {CLASS_MEANS, PROBE_WEIGHTS} <= set(datasets):
+        raise FormatError(f"manifest: layer {name}: neither fields nor class means with probe weights")
+    if CLASS_MEANS_HALF in datasets and not {CLASS_MEANS, PROBE_WEIGHTS} <= set(datasets):
+        raise FormatError(f"manifest: layer {name}: class means of one half without those of all inputs")
+    if (TOP_INPUTS in datasets) != (TOP_VALUES in datasets):
+        raise FormatError(f"manifest: layer {name}: {TOP_INPUTS} and {TOP_VALUES} go together")
+    largest = n_filters * max(n_labels * n_labels if FIELDS in datasets else 0, n_labels * positions)
+    if TEST_FEATURES in datasets:
+        largest = max(largest, test_inputs * n_filters * positions)
+    if largest > MAX_ELEMENTS:
+        raise FormatError(f"manifest: layer {name}: {largest} elements in one dataset; at most {MAX_ELEMENTS} are read")
+
+
+def _check_epochs(manifest: dict[str, Any]) -> None:
+    """Earlier epochs in order, each with some of the layers, as wide as they are at the end."""
+    found = manifest.get(EPOCHS) or []
+    if not isinstance(found, list) or not all(isinstance(at, dict) for at in found):
+        raise FormatError(f"manifest: '{EPOCHS}' must list objects")
+    known = {layer["name"]: layer for layer in manifest["layers"]}
+    least, total = 0, 0
+    for at in found:
+        least = _integer(at, "epoch", least, manifest["network"]["epochs"] - 1) + 1
+        layers = at.get("layers")
+        if not isinstance(layers, list) or (total := total + len(layers)) > MAX_EPOCH_LAYERS:
+            raise FormatError(f"manifest: '{EPOCHS}': 'layers' must be lists, of at most {MAX_EPOCH_LAYERS} in all")
+        where = f"manifest: epoch {at['epoch']}"
+        for layer in layers:
+            _check_layer(layer, manifest["version"], manifest["data"]["n_labels"], manifest["data"]["test_inputs"])
+            same = known.get(layer["name"], {})
+            if any(layer[key] != same.get(key) for key in ("n_filters", "positions")):
+                raise FormatError(
+                    f"{where}: layer {layer['name']} is not one of the trained network's, or another size"
+                )
+            if set(layer["datasets"]) not in OF_EPOCH or len(layer["datasets"]) > 2:
+                raise FormatError(
+                    f"{where}: layer {layer['name']}: class means with probe weights, or fields; not both"
+                )
+        if len({layer["name"] for layer in layers}) != len(layers):
+            raise FormatError(f"{where}: two layers of one name")
 
 
 def check_labels(place: str, labels: np.ndarray[Any, Any], n_labels: int) -> None:
@@ -205,7 +268,7 @@ def check_thumbnail_inputs(place: str, inputs: np.ndarray[Any, Any], test_inputs
 def is_finite(place: str, values: np.ndarray[Any, Any]) -> bool:
     """Whether every field, class mean or weight of a dataset is finite; of other datasets nothing is asked."""
     name = place.rpartition("/")[2]
-    asked = (FIELDS, CLASS_MEANS, PROBE_WEIGHTS, CLASS_MEANS_HALF, TOP_VALUES)
+    asked = (FIELDS, CLASS_MEANS, PROBE_WEIGHTS, CLASS_MEANS_HALF, TOP_VALUES, MEAN_MATRIX)
     return name not in asked or bool(np.isfinite(values).all())
 
 

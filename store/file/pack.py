@@ -21,13 +21,15 @@ def packed(run: RunContent) -> RunContent:
     Either gives the same fields, to the bit. Class means and weights are what tells a filter's positions apart, and
     what masks of single weights need; where the matrices are less, a packed file has those no more.
     """
-    return replace(run, layers=[_packed(layer) for layer in run.layers], **_NO_INPUTS)
+    epochs = [replace(at, layers=[_packed(layer) for layer in at.layers]) for at in run.epochs]
+    return replace(run, layers=[_packed(layer) for layer in run.layers], epochs=epochs, **_NO_INPUTS)
 
 
 def is_packed(run: RunContent) -> bool:
     """Whether `packed` would leave it as it is."""
     extra = run.label_of_test_input is not None or run.thumbnails is not None
-    pairs = [(layer, _packed(layer)) for layer in run.layers]
+    layers = [*run.layers, *(layer for at in run.epochs for layer in at.layers)]
+    pairs = [(layer, _packed(layer)) for layer in layers]
     return not extra and all(
         layer.test_features is None
         and layer.top_inputs is None

@@ -8,12 +8,16 @@ of it, and the errors of the libraries, which may name it in full, are told in w
 """
 
 import atexit
+import contextlib
+import gc
 import hashlib
 import importlib
 import io
+import threading
 import time
 import weakref
 from collections import OrderedDict
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -145,6 +149,36 @@ def open_remote(address: str) -> RemoteFile:
     known = [details.get(name) for name in ("ETag", "blob_id", "LastModified", "last_modified", "mtime")]
     text = repr([address, source.size, *(str(value) for value in known)])
     return RemoteFile(source, address, hashlib.sha256(text.encode()).hexdigest())
+
+
+_collecting = threading.Lock()
+_reading = 0  # calls of HDF5 on files at an address, and whether garbage was collected before the first of them
+_was_collecting = False
+
+
+@contextlib.contextmanager
+def uncollected(source: RemoteFile | None) -> Iterator[None]:
+    """Around a call of HDF5 that may fetch: no garbage collection meanwhile, in any thread.
+
+    h5py holds its lock while HDF5 waits for bytes, which a thread of fsspec's brings. Should a collection begin in that
+    thread and meet an object of h5py's, it would wait for the lock, and both for ever.
+    """
+    global _reading, _was_collecting
+    if source is None:
+        yield
+        return
+    with _collecting:
+        if _reading == 0:
+            _was_collecting = gc.isenabled()
+            gc.disable()
+        _reading += 1
+    try:
+        yield
+    finally:
+        with _collecting:
+            _reading -= 1
+            if _reading == 0 and _was_collecting:
+                gc.enable()
 
 
 def raise_failure(source: object) -> None:

@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from store.file import format as fmt
+from store.file.dimensions import attach, scales
+from store.file.viewers import mark
+from store.measure.layer import fields_from_factors
+from store.measure.mean_matrix import mean_matrix
 from store.measure.top_inputs import TopInputs
 
 History = Mapping[str, list[float]]  # a list of one value an epoch for each name in format.HISTORY
 
+_HDF5 = h5py.h5f.LIBVER_V18  # what FORMAT.md says of 1.8 against 1.10
+_METADATA_TOGETHER = 1 << 15  # bytes, so that opening a file at an address takes few requests
 _DENSE_BYTES = 64 << 20  # a layer's field matrices are stored beside its factors up to this size
 
 
@@ -39,6 +46,26 @@ class LayerContent:
     class_means_half: NDArray[np.float32] | None = None  # (N_f, K, S): of every second test input of each label
     top_inputs: TopInputs | None = None  # which test inputs drive each filter
 
+    @cached_property
+    def mean_matrix(self) -> NDArray[np.float32] | None:
+        """(K, K), the layer's picture, where its matrices are not stored; None of too many labels, or all silent."""
+        means, weights = self.class_means, self.probe_weights
+        if self.fields is not None or means is None or weights is None or means.shape[1] > fmt.MOST_LABELS_OF_A_PICTURE:
+            return None
+        return mean_matrix(fields_from_factors(means[f : f + 1], weights[f : f + 1])[0] for f in range(len(means)))
+
+
+@dataclass
+class EpochContent:
+    """Layers as they were after an earlier epoch of the training; 0 is before the first step.
+
+    `record` has the manifest's other entries of the epoch (the network's accuracies).
+    """
+
+    epoch: int
+    record: dict[str, Any]
+    layers: list[LayerContent] = field(default_factory=list)  # class means and weights, or fields; no history
+
 
 @dataclass
 class RunContent:
@@ -53,6 +80,7 @@ class RunContent:
     label_of_test_input: NDArray[np.int64] | None = None  # (test inputs,): needed beside test features and top inputs
     thumbnails: NDArray[np.uint8] | None = None  # (test inputs, height, width, 3): the test images in small
     thumbnail_inputs: NDArray[np.int64] | None = None  # which test inputs these are, in order; None: all
+    epochs: list[EpochContent] = field(default_factory=list)  # in their order
 
 
 def stores_fields(n_filters: int, n_labels: int) -> bool:
@@ -72,8 +100,17 @@ def write_run(path: Path, run: RunContent) -> None:
 def file_image(run: RunContent) -> bytes:
     """The bytes of the file; the same content gives the same bytes."""
     arrays = _arrays(run)
-    manifest = {"format": fmt.FORMAT, "version": _version(run)} | run.manifest
-    manifest["layers"] = [_layer_record(layer) for layer in run.layers]
+    manifest: dict[str, Any] = {"format": fmt.FORMAT, "version": fmt.VERSION} | run.manifest
+    manifest["layers"] = [
+        _layer_record(layer, _layer_arrays(layer)) | {"epochs": len(layer.history[fmt.HISTORY[0]])}
+        for layer in run.layers
+    ]
+    if run.epochs:
+        manifest[fmt.EPOCHS] = [
+            at.record | {"epoch": at.epoch, "layers": [_layer_record(layer, _factors(layer)) for layer in at.layers]}
+            for at in run.epochs
+        ]
+    arrays |= scales(manifest, arrays["labels/name"])
     if run.thumbnails is not None:
         size = list(run.thumbnails.shape[1:3])
         size += [] if run.thumbnail_inputs is None else [len(run.thumbnails)]
@@ -91,22 +128,22 @@ def file_image(run: RunContent) -> bytes:
     n_inputs = run.manifest["data"]["test_inputs"]
     if fmt.THUMBNAIL_INPUTS in arrays:
         fmt.check_thumbnail_inputs(fmt.THUMBNAIL_INPUTS, arrays[fmt.THUMBNAIL_INPUTS], n_inputs)
-    for layer in run.layers:
+    for layer, record in zip(run.layers, manifest["layers"], strict=True):
         if layer.confusion is not None:
             fmt.check_confusion(f"layers/{layer.name}/{fmt.CONFUSION}", layer.confusion, run.test_inputs)
         if (top := layer.top_inputs) is not None:
             place = f"layers/{layer.name}/{fmt.TOP_INPUTS}"
-            fmt.check_top_inputs(place, top.numbers, top.values, n_inputs, _layer_record(layer)["positions"])
+            fmt.check_top_inputs(place, top.numbers, top.values, n_inputs, record["positions"])
     text = np.frombuffer(json.dumps(manifest, indent=1, sort_keys=True, allow_nan=False).encode(), np.uint8)
 
-    # In memory, so that a full disk or a kill never leaves a half-made HDF5 file. From HDF5 1.10 on, all metadata
-    # carries checksums.
-    file = h5py.File.in_memory(libver=("v110", "v110"))
-    with file:
+    with _new_file() as file:
         _create(file, "manifest", text, fmt.Spec("|u1", text.shape))
+        for place in ["about", "layers", *(f"layers/{layer.name}" for layer in run.layers)]:
+            h5py.h5g.create(file.id, place.encode(), gcpl=_listed_as_made(h5py.h5p.GROUP_CREATE))
         for place, array in arrays.items():
             _create(file, place, array, specs[place])
-        _mark_for_viewers(file, run)
+        attach(file, specs)
+        mark(file, manifest)
         file.flush()
         return bytes(file.id.get_file_image())
 
@@ -117,8 +154,12 @@ def sha256(array: NDArray[Any]) -> str:
 
 
 def content_sha256(manifest: Mapping[str, Any]) -> str:
-    """One checksum for all data of a file: equal for two runs that measured the same, whatever they took."""
-    return hashlib.sha256(json.dumps(manifest["sha256"], sort_keys=True).encode()).hexdigest()
+    """One checksum for all data of a file: equal for two runs that measured the same, whatever they took.
+
+    Without what follows from the rest, so that it is the same for files of all versions.
+    """
+    sums = {place: sum for place, sum in manifest["sha256"].items() if place.rpartition("/")[2] not in fmt.FOR_OTHERS}
+    return hashlib.sha256(json.dumps(sums, sort_keys=True).encode()).hexdigest()
 
 
 def replace_file(path: Path, content: bytes) -> None:
@@ -171,6 +212,10 @@ def _arrays(run: RunContent) -> dict[str, NDArray[Any]]:
             arrays[f"layers/{layer.name}/history/{column}"] = np.array(layer.history[column], "<f8")
         for name, array in _layer_arrays(layer).items():
             arrays[f"layers/{layer.name}/{name}"] = array
+    for at in run.epochs:
+        for layer in at.layers:
+            group = fmt.epoch_group(at.epoch, layer.name)
+            arrays |= {f"{group}/{name}": array for name, array in _factors(layer).items()}
     return arrays
 
 
@@ -184,18 +229,17 @@ def _layer_arrays(layer: LayerContent) -> dict[str, NDArray[Any]]:
         fmt.CLASS_MEANS_HALF: layer.class_means_half,
         fmt.TOP_INPUTS: None if layer.top_inputs is None else layer.top_inputs.numbers,
         fmt.TOP_VALUES: None if layer.top_inputs is None else layer.top_inputs.values,
+        fmt.MEAN_MATRIX: layer.mean_matrix,
     }
     return {name: np.ascontiguousarray(array) for name, array in candidates.items() if array is not None}
 
 
-def _version(run: RunContent) -> int:
-    """The least that has all of the content, so that an older program reads what it can read."""
-    untrained = fmt.UNTRAINED_SINCE if not run.history[fmt.HISTORY[0]] else 1
-    thumbnails = 1 if run.thumbnail_inputs is None else fmt.SOME_THUMBNAILS_SINCE
-    return max([untrained, thumbnails, *(fmt.SINCE[name] for layer in run.layers for name in _layer_arrays(layer))])
+def _factors(layer: LayerContent) -> dict[str, NDArray[Any]]:
+    """What is kept of a layer after an earlier epoch."""
+    return {name: array for name, array in _layer_arrays(layer).items() if name != fmt.MEAN_MATRIX}
 
 
-def _layer_record(layer: LayerContent) -> dict[str, Any]:
+def _layer_record(layer: LayerContent, arrays: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
     matrices = layer.fields if layer.class_means is None else layer.class_means
     if matrices is None:
         raise fmt.FormatError(f"layer {layer.name}: neither fields nor class means with probe weights")
@@ -203,8 +247,7 @@ def _layer_record(layer: LayerContent) -> dict[str, Any]:
         "name": layer.name,
         "n_filters": len(matrices),
         "positions": layer.record["positions"] if layer.class_means is None else layer.class_means.shape[2],
-        "epochs": len(layer.history[fmt.HISTORY[0]]),
-        "datasets": list(_layer_arrays(layer)),
+        "datasets": list(arrays),
     }
 
 
@@ -230,19 +273,19 @@ def _create(file: h5py.File, place: str, array: NDArray[Any], spec: fmt.Spec) ->
     file.create_dataset(place, data=array, chunks=chunks, fletcher32=True, track_times=False)
 
 
-def _mark_for_viewers(file: h5py.File, run: RunContent) -> None:
-    """NeXus attributes, which open a matrix as an image in H5Web and other viewers. Nothing here reads them."""
+def _new_file() -> h5py.File:
+    """In memory, so that a full disk or a kill never leaves a half-made HDF5 file."""
+    access = h5py.h5p.create(h5py.h5p.FILE_ACCESS)
+    access.set_fapl_core(1 << 16, False)
+    access.set_libver_bounds(_HDF5, _HDF5)
+    access.set_meta_block_size(_METADATA_TOGETHER)
+    name = b"filterscope-in-memory"
+    return h5py.File(h5py.h5f.create(name, h5py.h5f.ACC_TRUNC, _listed_as_made(h5py.h5p.FILE_CREATE), access))
 
-    def mark(group: h5py.Group, **attributes: str | list[str]) -> None:
-        for key, value in attributes.items():
-            group.attrs[key] = np.array(value, dtype="S")
 
-    mark(file, NX_class="NXroot", default="layers")
-    if not run.layers:
-        return
-    mark(file["layers"], NX_class="NXentry", default=run.layers[-1].name)
-    for layer in run.layers:
-        signal = fmt.FIELDS if layer.fields is not None else fmt.CLASS_MEANS
-        group = file[f"layers/{layer.name}"]
-        mark(group, NX_class="NXdata", signal=signal, axes=[".", ".", "."], default_slice=["0", ".", "."])
-        mark(group[signal], interpretation="image")
+def _listed_as_made(kind: Any) -> Any:
+    """How to create a group that lists what it holds in the order in which it was made: layers in depth order."""
+    plist = h5py.h5p.create(kind)
+    plist.set_link_creation_order(h5py.h5p.CRT_ORDER_TRACKED | h5py.h5p.CRT_ORDER_INDEXED)
+    plist.set_obj_track_times(False)
+    return plist

@@ -206,6 +206,7 @@ def _outcome(claim: Claim, runs: Sequence[RunRecord], threshold: float) -> Outco
 
 
 ABOUT_CHANCE = {"noise", "scaling", "snr"}  # whose numbers every null has: it has no accuracy or order of its own
+OVER_TIME = ("accuracy", "noise", "snr")  # what is known of a layer at an earlier epoch of the training
 _WITHOUT_THRESHOLD = {"accuracy", "linear", "train"}
 
 

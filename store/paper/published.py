@@ -5,6 +5,19 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+# Networks that are not the paper's -> the one of the paper's that they are kin of, whose rows stand beside theirs.
+# EfficientNet-Lite is EfficientNet without squeeze-and-excitation and with ReLU6.
+_KIN = {f"efficientnet_lite{k}": "efficientnet_b0" for k in range(3)}
+
+
+def compared_with(arch: str) -> str:
+    """The network of the paper's that a network is compared with: itself, or the one that it is kin of.
+
+    >>> compared_with("efficientnet_lite0"), compared_with("vgg16")
+    ('efficientnet_b0', 'vgg16')
+    """
+    return _KIN.get(arch, arch)
+
 
 class Published(NamedTuple):
     """One row of one of the paper's tables."""
@@ -20,12 +33,12 @@ class Published(NamedTuple):
 
 
 def published(arch: str, data: str, n_labels: int, layer: str) -> Published | None:
-    """The published row for a layer (or stage), None where the paper has none.
+    """The published row for a layer (or stage) of a network, or of what it is compared with; None where there is none.
 
     >>> published("vgg16", "cifar100", 100, "10").noise
     16.3
     """
-    return _rows().get((arch, data, n_labels, layer))
+    return _rows().get((compared_with(arch), data, n_labels, layer))
 
 
 class PublishedAFCC(NamedTuple):
@@ -43,12 +56,12 @@ _AFCC = {  # Discussion: "The remaining 10,800 weights", "4,900 ... non-zero wei
 
 
 def published_afcc(arch: str, data: str, n_labels: int, layer: str) -> PublishedAFCC | None:
-    """The paper's AFCC of a layer (or stage), None where the paper has none.
+    """The paper's AFCC of a layer (or stage), or of what the network is compared with; None where there is none.
 
     >>> published_afcc("vgg16", "cifar100", 100, "10").kept
     10800
     """
-    return _AFCC.get((arch, data, n_labels, layer))
+    return _AFCC.get((compared_with(arch), data, n_labels, layer))
 
 
 def settings(table: int) -> list[tuple[str, str, int]]:

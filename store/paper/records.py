@@ -19,7 +19,7 @@ from store.measure.gauge import AS_TRAINED, Gauge
 from store.measure.layer import THRESHOLD, LayerMeasure, scan_order
 from store.measure.nulls import rotated, shuffled
 from store.measure.summary import Summary, summary
-from store.paper.published import published, settings
+from store.paper.published import compared_with, published, settings
 
 SATURATED = {"vgg16": "10", "efficientnet_b0": "9"}  # "saturated at m = 10"; stage 9 is the last, Figures 3-5
 
@@ -88,15 +88,16 @@ def scan(order: str, stored: LayerMeasure, other: LayerMeasure) -> Scan:
 
 def the_papers(arch: str, layers: Sequence[str]) -> list[str]:
     """The layers that the paper has of this network, in the order given; all where it has none of them."""
-    tables = {setting for table in range(1, 7) for setting in settings(table) if setting[0] == arch}
+    tables = {setting for table in range(1, 7) for setting in settings(table) if setting[0] == compared_with(arch)}
     known = [name for name in layers if any(published(*setting, name) for setting in tables)]
     return known or list(layers)
 
 
 def saturated_layer(arch: str, accuracies: Mapping[str, float | None]) -> str:
     """Where the accuracy saturates: the paper's layer; of another network the most accurate, the deepest of equals."""
-    if SATURATED.get(arch) in accuracies:
-        return SATURATED[arch]
+    papers = SATURATED.get(compared_with(arch), "")
+    if papers in accuracies:
+        return papers
     return max(reversed(list(accuracies)), key=lambda name: -1.0 if (a := accuracies[name]) is None else a)
 
 
@@ -129,15 +130,18 @@ def run_record(
     thresholds: Sequence[float] = (THRESHOLD,),
     measure: Callable[[Layer, float, Gauge], At] = measure,
     gauge: Gauge = AS_TRAINED,
+    epoch: int | None = None,
 ) -> RunRecord:
     """A file's record; what its manifest says may be missing, or be anything. Raises FormatError, OSError.
+
+    epoch: of the training, where it is not the trained network's record.
 
     Clusters of training inputs are those that the run has left in the file: as trained, whatever the gauge.
     """
     arch = str(mapping(run.manifest["network"]).get("arch"))
-    layers = []
-    for name in the_papers(arch, list(run.layers)):
-        layer = run.layers[name]
+    layers, of_epoch = [], run.at_epoch(run.epochs[-1] if epoch is None else epoch).layers
+    for name in the_papers(arch, list(of_epoch)):
+        layer = of_epoch[name]
         found = {threshold: measure(layer, threshold, gauge) for threshold in thresholds}
         layers.append(
             LayerRecord(

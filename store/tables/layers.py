@@ -2,29 +2,46 @@
 
 import math
 
-from store.file.read import Layer, Run
+from store.file.read import Epoch, Layer, Run
 from store.file.sample_results import of_layer
 from store.measure.gauge import AS_TRAINED, Gauge
 from store.measure.layer import THRESHOLD
-from store.paper.published import Published, published
+from store.paper.published import Published, compared_with, published
 from store.tables.printable import aligned, printable
 
-_HEAD = ["layer", "N_f", "F_s", "FC_s", "accuracy", "n", "N_c", "C_s", "silent", "signal", "noise_I", "noise_E"]
+HEAD = ["layer", "N_f", "F_s", "FC_s", "accuracy", "n", "N_c", "C_s", "silent", "signal", "noise_I", "noise_E"]
 
 
-def table(run: Run, threshold: float = THRESHOLD, gauge: Gauge = AS_TRAINED) -> str:
-    """The run's table as text: deepest layer first, as in the paper; '-' where a number is undefined."""
-    manifest = run.manifest
-    rows = [_HEAD]
-    for layer in reversed(run.layers.values()):
-        rows.append(list(cells(layer, threshold, gauge).values()))
-        if gauge == AS_TRAINED and (errors := _errors(layer, threshold)):  # which the resamples were measured in
-            rows.append(errors)
-        row = published(manifest["network"]["arch"], manifest["data"]["name"], run.n_labels, layer.name)
-        if row is not None:
-            rows.append(_published(row))
-    at = f"threshold {threshold:g}{in_words(gauge)}; signal and noises are means over the labels"
-    return "\n".join([title(run), at, "", *aligned(rows)])
+def table(run: Run, threshold: float = THRESHOLD, gauge: Gauge = AS_TRAINED, epoch: int | None = None) -> str:
+    """The run's table as text: deepest layer first, as in the paper; '-' where a number is undefined.
+
+    epoch: of the training, where it is not the table of the trained network. Raises KeyError where the file has it not.
+    """
+    rows = [HEAD]
+    at_epoch = run.at_epoch(run.epochs[-1] if epoch is None else epoch)
+    for layer in reversed(at_epoch.layers.values()):
+        rows += rows_of(run, layer, threshold, gauge)
+    when = [] if epoch in (None, run.epochs[-1]) else [_when(run, at_epoch)]
+    return "\n".join([title(run), *when, at(threshold, gauge), "", *aligned(rows)])
+
+
+def _when(run: Run, at: Epoch) -> str:
+    accuracy = number(at.test_accuracy, 3)
+    return f"after epoch {at.epoch} of {run.epochs[-1]}; the network's own test accuracy {accuracy}"
+
+
+def rows_of(run: Run, layer: Layer, threshold: float = THRESHOLD, gauge: Gauge = AS_TRAINED) -> list[list[str]]:
+    """A layer's row; under it its standard errors and the published row, where there are such. Each as long as HEAD."""
+    rows = [list(cells(layer, threshold, gauge).values())]
+    if gauge == AS_TRAINED and (errors := _errors(layer, threshold)):  # which the resamples were measured in
+        rows.append(errors)
+    row = published(run.manifest["network"]["arch"], run.manifest["data"]["name"], run.n_labels, layer.name)
+    return [*rows, _published(row)] if row is not None and layer.is_final else rows
+
+
+def at(threshold: float, gauge: Gauge = AS_TRAINED) -> str:
+    """What the numbers of a table are of."""
+    return f"threshold {threshold:g}{in_words(gauge)}; signal and noises are means over the labels"
 
 
 def in_words(gauge: Gauge) -> str:
@@ -41,13 +58,15 @@ def common_parts(run: Run) -> str:
 def title(run: Run) -> str:
     """What the run is, in a line; it says so where the recipe is not the paper's."""
     manifest = run.manifest
-    accuracy = _number(manifest["network"].get("test_accuracy"), 3)
+    accuracy = number(manifest["network"].get("test_accuracy"), 3)
     arch, data = printable(manifest["network"]["arch"]), printable(manifest["data"]["name"])
     seed = printable((manifest.get("recipe") or {}).get("seed", "?"))
-    return (
-        f"{arch} on {data}, {run.n_labels} labels; recipe {recipe(run)}, seed {seed}; "
-        f"the network's own test accuracy {accuracy}"
+    own = f"; the network's own test accuracy {accuracy}" if accuracy != "-" else ""
+    kin = compared_with(manifest["network"]["arch"])
+    beside = (
+        f"\nnot the paper's network: the rows of the paper are {kin}'s" if kin != manifest["network"]["arch"] else ""
     )
+    return f"{arch} on {data}, {run.n_labels} labels; recipe {recipe(run)}, seed {seed}{own}{beside}"
 
 
 def recipe(run: Run) -> str:
@@ -66,16 +85,16 @@ def cells(layer: Layer, threshold: float = THRESHOLD, gauge: Gauge = AS_TRAINED)
         str(layer.n_filters),
         _size(layer),
         str(layer.n_filters * layer.positions),
-        _number(layer.record.get("test_accuracy"), 3),
-        _number(measured.mean_noise, 1 if measured.mean_noise >= 10 else 2),
-        _number(measured.mean_clusters, 2),
-        _number(measured.mean_cluster_size, 2),
+        number(layer.record.get("test_accuracy"), 3),
+        number(measured.mean_noise, 1 if measured.mean_noise >= 10 else 2),
+        number(measured.mean_clusters, 2),
+        number(measured.mean_cluster_size, 2),
         str(int(measured.silent.sum())),
-        _number(float(measured.signal.mean()), 1),
-        _number(float(measured.noise_internal.mean()), 2),
-        _number(float(measured.noise_external.mean()), 2),
+        number(float(measured.signal.mean()), 1),
+        number(float(measured.noise_internal.mean()), 2),
+        number(float(measured.noise_external.mean()), 2),
     ]
-    return dict(zip(_HEAD, row, strict=True))
+    return dict(zip(HEAD, row, strict=True))
 
 
 def _errors(layer: Layer, threshold: float) -> list[str]:
@@ -85,7 +104,7 @@ def _errors(layer: Layer, threshold: float) -> list[str]:
     errors = {name: found and found.error(threshold, name) for name in columns}
     if all(error is None for error in errors.values()):
         return []
-    return ["+-", *("" if errors.get(name) is None else f"{errors[name]:.2g}" for name in _HEAD[1:])]
+    return ["+-", *("" if errors.get(name) is None else f"{errors[name]:.2g}" for name in HEAD[1:])]
 
 
 def _published(row: Published) -> list[str]:
@@ -99,7 +118,7 @@ def _size(layer: Layer) -> str:
     return "x".join(map(str, shape)) if shape else str(layer.positions)
 
 
-def _number(value: object, digits: int) -> str:
+def number(value: object, digits: int) -> str:
     return f"{value:.{digits}f}" if isinstance(value, float) and math.isfinite(value) else "-"
 
 

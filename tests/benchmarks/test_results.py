@@ -40,6 +40,19 @@ def test_a_page_shows_the_example_as_it_is(tmp_path, page, blocks):
     assert with_blocks(text, tmp_path) == text, "make results"
 
 
+def test_the_page_on_emergence_shows_its_file_as_it_is(tmp_path):
+    forming = ROOT / "explorer" / "emergence.h5"
+    (tmp_path / "explorer").mkdir()
+    (tmp_path / "explorer" / "emergence.h5").symlink_to(forming)
+    text = (ROOT / "docs" / "emergence.md").read_text("utf-8")
+    with Run(forming) as run:
+        run.verify()
+        assert len(run.epochs) >= 5 and list(run.at_epoch(run.epochs[0]).layers) == list(run.layers)
+    assert forming.stat().st_size < 15e6
+    assert text.count("<!-- make results: emergence explorer/emergence.h5 -->") == 1
+    assert with_blocks(text, tmp_path) == text, "make results"
+
+
 def test_the_program_in_the_docs_prints_what_stands_below_it(monkeypatch, capsys):
     """Two digits of each number: how a matrix product rounds is the processor's."""
     monkeypatch.chdir(ROOT)

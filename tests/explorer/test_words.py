@@ -7,6 +7,7 @@ import pytest
 from explorer import words
 from explorer.frames import layer as frames
 from store.file.read import Run
+from store.tables.layers import table
 from tests.explorer_runs import make_run
 
 
@@ -28,3 +29,14 @@ def test_a_column_of_a_symbol_has_its_meaning(name: str) -> None:
 @pytest.mark.parametrize("name", ["name", "A", "B / A", "super-class", ""])
 def test_other_columns_have_none(name: str) -> None:
     assert words.meaning(name) is None
+
+
+def test_a_network_that_is_not_the_papers_is_named_beside_its_rows(tmp_path: Path) -> None:
+    network = {"arch": "efficientnet_lite0", "epochs": 0, "weights": {"from": "package"}}
+    with Run(make_run(tmp_path / "lite.h5", network=network, recipe={"name": "frozen"}, layers={"9": (4, 1)})) as run:
+        said = words.not_the_papers(run)
+        printed = table(run)
+    assert said.startswith("EfficientNet-Lite0 is not the paper's network: the paper's numbers beside it are Effic")
+    assert said.endswith("Its pretrained weights are as they were.")
+    assert "not the paper's network: the rows of the paper are efficientnet_b0's" in printed
+    assert [line.split()[0] for line in printed.splitlines()[-2:]] == ["9", "paper"]

@@ -7,6 +7,7 @@ import torch
 from precompute.activations import record
 from precompute.disk.placement import make_room
 from precompute.fields import by_filter, class_means
+from precompute.frozen_pass import by_torch
 from precompute.images.augment import Images, Preprocessing
 from precompute.machine.device import choose_device
 from precompute.machine.stopping import Stopping
@@ -33,7 +34,8 @@ def recorded():
     network, taps = arch.build(N_LABELS), choose_taps(arch, LAYERS)
     shapes = tap_shapes(network, taps, (3, 32, 32))
     out = {layer: make_room(N_INPUTS, int(np.prod(shape)), torch.device("cpu")) for layer, shape in shapes.items()}
-    record("test", network, taps, Images(pixels, device.target, Preprocessing(32, (0.5,) * 3, (0.5,) * 3)), device, out)
+    images = Images(pixels, device.target, Preprocessing(32, (0.5,) * 3, (0.5,) * 3))
+    record("test", by_torch(network, taps, device), taps, images, out)
     return out, labels, {layer: shape[0] for layer, shape in shapes.items()}
 
 

@@ -1,5 +1,8 @@
 """A person's own module and loader: the same file, the network left as it was, and refusals in words."""
 
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +14,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from precompute import ProbeOptions, measure
 from precompute.messages.problem import Problem
+from tests import ROOT
 
 K, SIDE = 4, 16
 QUICK = ProbeOptions(epochs=4, batch_size=16)
@@ -65,6 +69,28 @@ def test_the_file_is_a_runs_and_the_network_is_left_as_it_was(network: nn.Module
         assert stage.record["filter_size"] == [SIDE // 2, SIDE // 2] and stage.has_test_features
     assert all(module.training for module in network.modules())
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+
+
+def test_without_a_place_the_file_is_temporary(network: nn.Module) -> None:
+    with measure(network, TRAIN, TEST, probe=QUICK) as run, measure(network, TEST, TRAIN, probe=QUICK) as other:
+        run.verify()
+        place = Path(run.place)
+        assert place.exists() and place != Path(other.place)
+        assert place.is_relative_to(tempfile.gettempdir())
+
+
+def test_a_temporary_file_ends_with_its_process() -> None:
+    program = """
+import torch
+from precompute import ProbeOptions, measure
+network = torch.nn.Sequential(torch.nn.Conv2d(1, 3, 3), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(108, 2))
+images, labels = torch.rand(8, 1, 8, 8), torch.arange(8) % 2
+print(measure(network, (images, labels), (images, labels), probe=ProbeOptions(epochs=1, batch_size=4)).place)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    place = Path(done.stdout.split()[-1])
+    assert place.name == "run.h5" and not place.parent.exists()
 
 
 def test_loaders_datasets_and_arrays_give_the_same(network: nn.Module, tmp_path: Path) -> None:

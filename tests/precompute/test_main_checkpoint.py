@@ -183,3 +183,17 @@ def test_a_network_of_ours_knows_which_labels_its_outputs_are_for(tmp_path, capf
     assert "the weights' file names its outputs: 5 labels" in errors
     status, _, errors = run_here([*other, "--class-order", "plain"], capfd)
     assert status == 0, errors
+
+
+def test_outputs_that_stand_in_the_place_of_others_answer_nothing(made, capfd):
+    """Pretrained on twelve labels, frozen, and shown five: its five outputs are random."""
+    folder, _ = made
+    out = folder / "frozen.h5"
+    command = f"--arch timm:test_resnet --image-size {SIDE} --data folder --layers layer4 --device cpu --recipe frozen"
+    given = ["--data-dir", str(folder / "numbers"), "--weights", str(folder / "best.pth.tar"), "--out", str(out)]
+    status, _, errors = run_here([*command.split(), *given, "--labels", "5"], capfd)
+    assert status == 0, errors
+    with Run(out) as run:
+        assert (run.n_labels, run.manifest["network"]["epochs"]) == (5, 0)
+        assert "test_accuracy" not in run.manifest["network"]
+        assert run.layers["layer4"].record["test_accuracy"] > 0.4, "its probe has learned"

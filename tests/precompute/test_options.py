@@ -71,7 +71,8 @@ def test_help_waits_for_nothing_that_it_does_not_need():
     [
         (
             ["--arch", "vgg17"],
-            "--arch vgg17: unknown network; there are vgg16, efficientnet_b0, timm:NAME, torchvision:NAME, hf:REPO and",
+            "--arch vgg17: unknown network; there are vgg16, efficientnet_b0, efficientnet_lite0, "
+            "efficientnet_lite1, efficientnet_lite2, timm:NAME, torchvision:NAME, hf:REPO and",
         ),
         (["--data", "mnist"], "--data mnist: unknown data set; there are digits, cifar10, cifar100"),
         (["--labels", "0"], "--labels 0: a network needs at least 2 labels"),

@@ -6,6 +6,7 @@ import torch
 
 from precompute.activations import record
 from precompute.disk.placement import make_room
+from precompute.frozen_pass import by_torch
 from precompute.images.augment import Draws, Images, Preprocessing
 from precompute.machine.device import choose_device
 from precompute.machine.stopping import Stopping
@@ -45,7 +46,7 @@ def test_one_pass_of_the_network_however_many_taps(network, images, layers):
     out = room(network, taps, lambda layer: CPU)
     seen = []
     hook = network.register_forward_hook(lambda module, inputs, output: seen.append(len(inputs[0])))
-    record("test", network, taps, images, DEVICE, out)
+    record("test", by_torch(network, taps, DEVICE), taps, images, out)
     hook.remove()
     assert sum(seen) == N_INPUTS
 
@@ -53,7 +54,7 @@ def test_one_pass_of_the_network_however_many_taps(network, images, layers):
 def test_what_is_kept_is_what_the_tap_saw_position_by_position(network, images):
     taps = choose_taps(VGG16, ("7",))
     out = room(network, taps, lambda layer: CPU)
-    answers = record("test", network, taps, images, DEVICE, out)
+    answers = record("test", by_torch(network, taps, DEVICE), taps, images, out)
     network.eval()
     autocast = torch.autocast("cpu", DEVICE.autocast, enabled=DEVICE.autocast is not None)
     with torch.no_grad(), autocast, watch(network, taps) as seen:
@@ -67,8 +68,8 @@ def test_on_disk_as_in_memory(network, images, tmp_path):
     taps = choose_taps(VGG16, ("10", "13"))
     in_memory = room(network, taps, lambda layer: CPU)
     on_disk = room(network, taps, lambda layer: tmp_path / f"{layer}.activations")
-    record("test", network, taps, images, DEVICE, in_memory)
-    record("test", network, taps, images, DEVICE, on_disk)
+    record("test", by_torch(network, taps, DEVICE), taps, images, in_memory)
+    record("test", by_torch(network, taps, DEVICE), taps, images, on_disk)
     for layer, kept in in_memory.items():
         assert torch.equal(kept, on_disk[layer])
         assert (tmp_path / f"{layer}.activations").stat().st_size == kept.numel() * 2

@@ -198,3 +198,23 @@ def test_what_is_asked_of_the_probes_is_on_record_and_a_start_is_no_departure():
     )
     record = recipe.record(asked)
     assert record["probe_start"] == "zeros" and record["probe_draws"] == 2 and not record["is_paper"]
+
+
+def test_pretrained_kin_of_the_papers_network_is_frozen_unless_asked_to_learn():
+    lite = {"arch": "efficientnet_lite0", "data": "cifar100"}
+    frozen, paper = recipe(10, "package", **lite), recipe(10, "hub", arch="efficientnet_b0", data="cifar100")
+    assert (frozen.name, frozen.network.epochs, frozen.probe) == ("frozen", 0, paper.probe)
+    assert (frozen.departures, frozen.is_paper) == ((), False)
+    tuned = recipe(10, "package", **lite, recipe="paper")
+    assert (tuned.network, tuned.probe) == (paper.network, paper.probe)
+    assert tuned.departures == ("efficientnet_lite0 instead of efficientnet_b0",)
+    assert not tuned.is_paper
+    assert recipe(10, "package", **lite, epochs=3).name == "quick"
+    assert recipe(10, "none", **lite).name == "quick"
+    on_digits = recipe(10, "package", arch="efficientnet_lite0", data="digits")
+    assert (on_digits.name, on_digits.probe) == ("frozen", paper.probe)
+    assert recipe(10, "hub", arch="timm:resnet18", data="cifar100", recipe="frozen").network.epochs == 0
+    with pytest.raises(Problem, match="--recipe frozen: is for pretrained weights"):
+        recipe(10, "none", arch="vgg16", data="cifar100", recipe="frozen")
+    with pytest.raises(Problem, match="probed as it is, without training; --recipe quick trains it"):
+        recipe(10, "package", **lite, recipe="frozen", epochs=3)

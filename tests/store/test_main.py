@@ -63,7 +63,7 @@ def test_info_prints_the_table_of_the_file(result_file: Path) -> None:
         "noise_E": f"{layer.noise_external.mean():.2f}",
     }
     assert done.stdout.index(" 13 ") < done.stdout.index(" 10 ")  # deepest first, as in the paper
-    for text in (str(result_file), checksum, "vgg16 on digits, 4 labels", "quick (not the paper's)", "format 1"):
+    for text in (str(result_file), checksum, "vgg16 on digits, 4 labels", "quick (not the paper's)", "format 3"):
         assert text in done.stdout
     assert "paper " not in done.stdout and "unfinished" not in done.stdout  # the paper has no digits
 

@@ -30,7 +30,7 @@ READER = """
         found = {}
         with h5py.File(path) as file:
             def visit(name, item):
-                if isinstance(item, h5py.Dataset):
+                if isinstance(item, h5py.Dataset) and item.chunks:
                     stored = [item.id.get_chunk_info(k) for k in range(item.id.get_num_chunks())]
                     found[name] = [(chunk.byte_offset, chunk.size) for chunk in stored]
             file.visititems(visit)

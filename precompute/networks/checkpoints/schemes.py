@@ -223,7 +223,7 @@ _AS_TENSORFLOW = (
 SCHEMES = (
     Scheme(
         "lukemelas' EfficientNet-PyTorch",
-        r"tf_efficientnet_(b0|lite0)",
+        r"tf_efficientnet_b0|(tf_)?efficientnet_lite[012]",
         _numbered("_blocks", _LUKEMELAS_PARTS, _LUKEMELAS_AROUND),
         r"_blocks\.\d+\._depthwise_conv",
         elsewhere=_AS_TENSORFLOW,

@@ -22,6 +22,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs")
     make_run(folder / "tested.h5", features=("10",), afcc=("10",), afcc_between=afcc_between("4", "7", "10"))
     make_run(folder / "pictures.h5", thumbnails=True)
+    make_run(folder / "forming.h5", at_epochs=(0, 1, 3, 10))
     make_run(folder / "run.h5", labels=cifar100_labels()[:30])
     return folder
 

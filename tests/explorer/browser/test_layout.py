@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from playwright import sync_api
 
 PAGES = ["", "layer?layer=10", "filter?layer=10&filter=3", "filter?store=pictures.h5&layer=4", "labels",
-         "labels?store=pictures.h5&layer=10", "afcc?store=tested.h5&layer=10", "compare", "scaling",
+         "labels?store=pictures.h5&layer=10", "emergence", "emergence?store=forming.h5&layer=10&epoch=3",
+         "afcc?store=tested.h5&layer=10", "compare", "scaling",
          "claims"]  # fmt: skip
 WIDTHS = [1440, 1024, 390]
 NOT_OURS = ("404", "Failed to load resource")  # Streamlit's own health check on deep links

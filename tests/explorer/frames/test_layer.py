@@ -88,6 +88,8 @@ def test_every_element_above_the_threshold_is_listed_once(run: Run, layer_10: La
     for f in range(run.layers["10"].n_filters):
         frame = frames.elements(run, run.layers["10"].field(f), layer_10, f)
         assert frame.height == layer_10.n_above[f]
+        for side in ("input", "output"):
+            assert [run.label_names[label] for label in frame[f"{side} id"]] == frame[f"{side} label"].to_list()
         assert (frame["part"] == "noise").sum() == layer_10.noise[f]
         assert (frame["part"] == "signal").sum() == (layer_10.cluster_of[f] >= 0).sum()
         assert frame.filter(pl.col("cluster").is_null())["part"].is_in(["noise"]).all()
@@ -98,7 +100,10 @@ def test_clusters_are_listed_largest_first_with_all_their_labels(run: Run, layer
         frame = frames.clusters(run, layer_10.cluster_of[f])
         assert frame["labels"].to_list() == sorted(frame["labels"].to_list(), reverse=True)
         assert frame.height == layer_10.n_clusters[f]
-        assert sum(len(row.split(", ")) for row in frame["names"]) == (layer_10.cluster_of[f] >= 0).sum()
+        assert frame["names"].list.len().sum() == (layer_10.cluster_of[f] >= 0).sum()
+        for ids, names in zip(frame["label ids"].to_list(), frame["names"].to_list(), strict=True):
+            assert [run.label_names[label] for label in ids] == names
+            assert len({layer_10.cluster_of[f, label] for label in ids}) == 1
 
 
 def test_a_label_has_as_many_filters_as_signal(run: Run, layer_10: LayerMeasure) -> None:
@@ -106,6 +111,9 @@ def test_a_label_has_as_many_filters_as_signal(run: Run, layer_10: LayerMeasure)
     for label in range(run.n_labels):
         frame = frames.filters_of_label(run, layer_10, label, fields[:, label, label])
         assert frame.height == layer_10.signal[label]
+        for row in frame.iter_rows(named=True):
+            assert [run.label_names[other] for other in row["with ids"]] == row["with"]
+            assert len(row["with"]) == row["cluster size"] - 1 and label not in row["with ids"]
 
 
 @given(st.lists(st.integers(0, 5000), min_size=1, max_size=200))

@@ -159,6 +159,27 @@ def test_the_papers_recipe_goes_before_more_samples_of_another(runs: Path, tmp_p
     assert set(chosen(collect(tmp_path)[0], "vgg16", "cifar100", 20)["file"]) == {"paper.h5"}
 
 
+def lite(path: Path, n: int, **more: Any) -> Path:
+    network = {"arch": "efficientnet_lite0", "epochs": 0, "weights": {"from": "package"}}
+    return run(path, n, name="frozen", network=network, layers={"5": (4, 1), "9": (6, 1)}, **more)
+
+
+def test_a_kin_of_the_papers_network_takes_its_place_and_says_so(
+    tmp_path: Path,
+) -> None:
+    for n in (10, 20):
+        lite(tmp_path / f"lite{n}.h5", n)
+    frame = collect(tmp_path)[0]
+    table = tables(frame)[4]
+    assert [one.n_labels for one in table.settings if one.runs.height] == [10, 20]
+    assert table.settings[0].recipe.startswith("EfficientNet-Lite0, which is not the paper's network, recipe frozen")
+    figure = scaling_figure(frame, "4", tmp_path)
+    assert figure.state == "partly"
+    assert "EfficientNet-Lite0, which is not the paper's network" in figure.notes[0]
+    run(tmp_path / "b0.h5", 20, network={"arch": "efficientnet_b0", "epochs": 3}, layers={"9": (6, 1)})
+    assert set(chosen(collect(tmp_path)[0], "efficientnet_b0", "cifar100", 20)["arch"]) == {"efficientnet_b0"}
+
+
 def test_latex_has_a_cell_a_column_and_no_command_of_a_strangers(runs: Path, tmp_path: Path) -> None:
     wild = {"name": r"\input{/etc/passwd}% & $x_1^2$ #~", "is_paper": False, "seed": 0, "departures": [], "options": {}}
     run(tmp_path / "a_b.h5", 20, recipe=wild)

@@ -21,7 +21,7 @@ AppTest = pytest.importorskip("streamlit.testing.v1", reason="Streamlit is in th
 from streamlit.components.v2 import manifest_scanner
 
 PAGES_OF_LAYERS = ["overview", "layer", "filter", "labels", "afcc", "compare"]
-PAGES = [*PAGES_OF_LAYERS, "scaling", "claims"]
+PAGES = [*PAGES_OF_LAYERS, "emergence", "scaling", "claims"]
 HOSTILE = [
     "<img src=https://evil.example/a.png onerror=alert(1)>",
     "![x](https://evil.example/b.png)",

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from precompute.activations import Activations, record
+from precompute.frozen_pass import by_torch
 from precompute.images.augment import Draws, Images, Preprocessing
 from precompute.images.image_files import ImageFiles
 from precompute.machine.device import Device
@@ -133,7 +134,7 @@ def recorded(world: World, pixels: Tensor | ImageFiles) -> dict[str, Any]:
         out = {
             layer: torch.full((len(images), n), torch.nan, dtype=torch.bfloat16) for layer, n in (("a", 500), ("b", 20))
         }
-    answers = record("test", network(), TAPS, images, CPU, out, world)
+    answers = record("test", by_torch(network(), TAPS, CPU), TAPS, images, out, world)
     return {**out, "answers": answers} if world.is_first else {}
 
 

@@ -188,6 +188,7 @@ def test_images_of_a_gpu_share_its_memory_with_activations(folder, monkeypatch):
         train_step=1.0,
         pass_rate=1.0,
         probe_step={},
+        network_bytes=0,
         peak_bytes=7,
     )
     assert made.memory_bytes == 7 + sum(images.values())

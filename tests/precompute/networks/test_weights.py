@@ -289,7 +289,9 @@ def test_weights_of_a_file_see_images_as_their_library_normalises_them(tmp_path)
     assert normalised(theirs) == (config["mean"], config["std"])
     assert normalised(theirs, epochs=3) == (None, None), "it is trained here, as the paper says"
     assert normalised(weights.Start({}, {}, (), "filterscope")) == (None, None), "a run of ours has trained it"
-    assert normalised(None) == (None, None)
+    assert normalised(None, weights="hub") == (config["mean"], config["std"]), "as the hub has it"
+    assert normalised(None, weights="hub", epochs=3) == (None, None)
+    assert normalised(None, weights="none") == (None, None)
     told = weights.Start({}, {}, (), "timm", ((0.5, 0.5, 0.5), (0.25, 0.25, 0.25)))
     assert normalised(told) == told.scaling
     asked = {"mean": (0.1, 0.2, 0.3), "std": (0.4, 0.5, 0.6)}

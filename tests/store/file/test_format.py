@@ -92,33 +92,32 @@ def half_of(layer: LayerContent) -> np.ndarray:
     return (layer.class_means * np.float32(0.75)).astype(np.float32)
 
 
-def test_class_means_of_one_half_are_kept_need_version_3_and_are_not_packed(tmp_path: Path) -> None:
+def test_class_means_of_one_half_are_kept_and_are_not_packed(tmp_path: Path) -> None:
     content = small_run()
     content.layers[0].class_means_half = half_of(content.layers[0])
     write_run(tmp_path / "run.h5", content)
     with Run(tmp_path / "run.h5") as run:
-        assert run.manifest["version"] == 3 and run.layers["13"].class_means_half is None
+        assert run.layers["13"].class_means_half is None
         assert_holds(run, content)
         assert np.array_equal(run.layers["10"].class_means_half, content.layers[0].class_means_half)
         assert file_image(run.content()) == (tmp_path / "run.h5").read_bytes()
         write_run(tmp_path / "packed.h5", packed(run.content()))
     with Run(tmp_path / "packed.h5") as run:
-        assert run.manifest["version"] == 1 and run.layers["10"].class_means_half is None
+        assert run.layers["10"].class_means_half is None
     content.layers[0].class_means_half[0, 0, 0] = np.inf
     with pytest.raises(FormatError, match="layers/10/class_means_half: holds values that are infinite"):
         write_run(tmp_path / "run.h5", content)
 
 
-def test_a_confusion_matrix_is_kept_and_needs_version_2(tmp_path: Path) -> None:
+def test_a_confusion_matrix_is_kept(tmp_path: Path) -> None:
     content = small_run()
     content.layers[1].confusion = confused(content)
     write_run(tmp_path / "run.h5", content)
     with Run(tmp_path / "run.h5") as run:
-        assert run.manifest["version"] == 2
         assert_holds(run, content)
         assert file_image(run.content()) == (tmp_path / "run.h5").read_bytes()
     with Run(write_small(tmp_path / "other.h5")) as run:
-        assert run.manifest["version"] == 1 and run.layers["10"].confusion is None
+        assert run.layers["10"].confusion is None
 
 
 def content_of_version(version: int) -> RunContent:
@@ -133,20 +132,33 @@ def content_of_version(version: int) -> RunContent:
     return content
 
 
-@pytest.mark.parametrize("version", range(1, fmt.VERSION + 1))
-def test_files_of_every_version_are_read(version: int) -> None:
-    with Run(DATA / f"format-{version}.h5") as run:
-        assert run.manifest["version"] == version
+@pytest.mark.parametrize("name", ["1", "2", "3", "3-unnamed"])
+def test_files_of_every_version_are_read_and_written_as_the_last(name: str, tmp_path: Path) -> None:
+    """3-unnamed is from before the axes had names."""
+    version = int(name[0])
+    with Run(DATA / f"format-{name}.h5") as run:
+        assert run.manifest["version"] == version and run.is_current == (name == "3")
+        run.verify()
         assert_holds(run, content_of_version(version))
+        write_run(tmp_path / "run.h5", run.content())
+    with Run(tmp_path / "run.h5") as again, Run(DATA / f"format-{name}.h5") as run:
+        assert again.manifest["version"] == fmt.VERSION and again.is_current
+        again.verify()
+        assert_holds(again, content_of_version(version))
+        assert again.content_sha256 == run.content_sha256
 
 
-def test_a_network_probed_as_it_is_has_no_history_and_needs_version_2(tmp_path: Path) -> None:
+def test_every_version_has_its_file() -> None:
+    versions = {path.stem.split("-")[1] for path in DATA.glob("format-*.h5")}
+    assert versions == {str(version) for version in range(1, fmt.VERSION + 1)}
+
+
+def test_a_network_probed_as_it_is_has_no_history(tmp_path: Path) -> None:
     content = small_run()
     content.manifest["network"]["epochs"] = 0
     content.history = {column: [] for column in fmt.HISTORY}
     write_run(tmp_path / "run.h5", content)
     with Run(tmp_path / "run.h5") as run:
-        assert run.manifest["version"] == 2
         assert_holds(run, content)
 
 
@@ -285,7 +297,7 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def test_opening_reads_no_matrix(result_file: Path, reads: list[str]) -> None:
     with Run(result_file) as run:
-        assert reads == ["manifest", "labels/name", "labels/superclass", "labels/test_inputs"]
+        assert sorted(reads) == ["labels/name", "labels/superclass", "labels/test_inputs", "manifest"]
         reads.clear()
         assert run.layers["10"].has_fields and not run.layers["13"].has_fields
         assert not reads

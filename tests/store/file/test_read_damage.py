@@ -33,9 +33,9 @@ from tests.builders import edit_manifest, refusal
         ({"data__test_inputs": 0}, "test_inputs"),
         ({"network__arch": None}, "arch"),
         ({"network__epochs": 10**9}, "epochs"),
-        ({"network__epochs": 0}, "epochs"),  # from version 2 on
-        ({"layers__0__datasets": ["fields", "confusion"]}, "datasets"),  # from version 2 on
-        ({"version": 2, "layers__0__datasets": ["fields", "confusion"]}, "layers/10/confusion: missing"),
+        ({"version": 1, "network__epochs": 0}, "epochs"),  # from version 2 on
+        ({"version": 1, "layers__0__datasets": ["fields", "confusion"]}, "datasets"),  # from version 2 on
+        ({"layers__0__datasets": ["fields", "confusion"]}, "layers/10/confusion: missing"),
         ({"version": 2, "layers__0__datasets": ["fields", "class_means_half"]}, "datasets"),  # from version 3 on
         ({"version": 3, "layers__0__datasets": ["fields", "class_means_half"]}, "one half without those of all inputs"),
         ({"layers": {}}, "layers"),
@@ -57,7 +57,7 @@ from tests.builders import edit_manifest, refusal
         ({"layers__0__datasets": ["fields", "history"]}, "datasets"),
         ({"layers__0__datasets": ["class_means"]}, "neither fields nor class means"),
         ({"sha256": None}, "sha256"),
-        ({"sha256": {}}, "labels/name.*sha256 differs"),
+        ({"sha256": {}}, "labels/test_inputs.*sha256 differs"),
     ],
 )
 def test_manifests_that_make_no_sense_are_refused_by_name(

@@ -1,5 +1,6 @@
 """A file at an address: checked as a local one, and only the parts are fetched that are looked at."""
 
+import gc
 import re
 import subprocess
 import sys
@@ -111,6 +112,17 @@ def test_only_the_parts_that_are_looked_at_are_fetched(server: Server, folder: P
         run.verify()
         local.verify()
     assert {path for _, path in server.requests} == {"/run.h5"}
+
+
+def test_no_garbage_is_collected_while_hdf5_waits_for_bytes(server: Server) -> None:
+    """In the thread that brings them a collection would wait for h5py's lock, which the waiting thread holds."""
+    collecting = []
+    server.answer = lambda request: "Range" in request.headers and collecting.append(gc.isenabled())
+    with Run(f"{server.address}/small.h5") as run:
+        assert collecting and gc.isenabled()
+        run.layers[next(iter(run.layers))].field(0)
+        run.verify()
+    assert not any(collecting) and gc.isenabled()
 
 
 def test_blocks_are_kept_up_to_a_limit(server: Server, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:

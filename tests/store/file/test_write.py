@@ -80,10 +80,10 @@ def test_content_reaches_the_disk_before_its_name(tmp_path: Path, monkeypatch: p
 
 @pytest.fixture
 def full_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 64 KB."""
+    """A file system of 256 KB."""
     folder = tmp_path / "full"
     folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=64k", "filterscope-test", str(folder)]
+    command = ["mount", "-t", "tmpfs", "-o", "size=256k", "filterscope-test", str(folder)]
     try:
         mounted = subprocess.run(command, capture_output=True, text=True)
     except FileNotFoundError:

@@ -8,7 +8,7 @@ import pytest
 
 import store.paper.published
 from store import estimates
-from store.paper.published import Published, published, published_afcc
+from store.paper.published import Published, compared_with, published, published_afcc
 
 
 def rows() -> list[dict[str, str]]:
@@ -75,3 +75,13 @@ def test_golden_estimates_follow_from_the_rows() -> None:
 def test_docstrings_of_the_module_hold() -> None:
     result = doctest.testmod(store.paper.published)
     assert result.attempted >= 1 and result.failed == 0
+
+
+def test_lite_stands_beside_the_papers_efficientnet_and_others_beside_nothing() -> None:
+    beside = published("efficientnet_lite0", "cifar100", 10, "9")
+    assert beside is not None and beside == published("efficientnet_b0", "cifar100", 10, "9")
+    assert published_afcc("efficientnet_lite0", "cifar100", 100, "9") == published_afcc(
+        "efficientnet_b0", "cifar100", 100, "9"
+    )
+    assert compared_with("timm:resnet18") == "timm:resnet18"
+    assert published("timm:tf_efficientnet_lite0", "cifar100", 10, "9") is None
