@@ -28,6 +28,7 @@ from store.file.format import TEST_FEATURES, FormatError
 from store.file.read import Run
 from store.measure.layer import THRESHOLD
 from store.paper.claims import OVER_TIME, judge
+from store.paper.published import compared_with, published
 from store.paper.records import SATURATED, run_record
 from store.tables.afcc import afcc_tables
 from store.tables.chance import chance_table, meaning
