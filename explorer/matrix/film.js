@@ -203,7 +203,9 @@ export function createFilmView(root, state, callbacks = {}) {
   }
 
   function resize() {
-    const width = dom.page.clientWidth || 900;
+    const available = dom.page.clientWidth || 900;
+    // A scroll bar that goes because the pictures shrank must not let them grow, and so come back, for ever.
+    const width = available > geometry?.width && available < geometry.width + 24 ? geometry.width : available;
     const density = window.devicePixelRatio || 1;
     if (geometry?.width === width && geometry.density === density && geometry.labels === films[0].labels && tiles.held === films[0].held) return;
     geometry = layOut(width, films[0].labels, density);

@@ -79,20 +79,20 @@ def _told(run: Run, course: pl.DataFrame) -> None:
     kept = frames.since(course, view.layer, "Jaccard", _HALF)
     said = [
         ("noise per filter, from {} to the end", f"{_number(first['n'])} to {_number(last['n'])}", first["epoch"]),
-        (f"clusters share half of their elements with the final ones from {{}} on, 90% of the accuracy is there from "
-         f"{_when(accurate)} on", _when(kept), None),
-        (f"mean signal stays above {FAR_ABOVE:g} times the external noise from {{}} on", _when(far), None),
+        (f"clusters share half of their elements with the final ones {{}}; 90% of the accuracy is there "
+         f"{_when(accurate)}", _when(kept), None),
+        (f"mean signal is above {FAR_ABOVE:g} times the external noise {{}}", _when(far), None),
     ]  # fmt: skip
     for column, (sentence, number, epoch) in zip(st.columns(3, gap="medium"), said, strict=True):
         if epoch is not None:
-            sentence = "{} " + sentence.replace("{}", _when(epoch))
+            sentence = "{} " + sentence.replace("{}", f"epoch {epoch}")
         before, _, after = map(html.escape, sentence.partition("{}"))
         with column:
             st.html(f'<div class="fs-answer">{before}<b>{html.escape(number)}</b>{after}</div>')
 
 
 def _when(epoch: int | None) -> str:
-    return "no epoch" if epoch is None else f"epoch {epoch}"
+    return "at no epoch" if epoch is None else f"from epoch {epoch} on"
 
 
 def _number(value: float | None) -> str:
