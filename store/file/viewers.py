@@ -73,10 +73,11 @@ def _picture(layer: Mapping[str, Any]) -> str:
     return next(name for name in (fmt.FIELDS, fmt.MEAN_MATRIX, fmt.CLASS_MEANS) if name in layer["datasets"])
 
 
-def _set(place: Any, **attributes: str | list[str] | float | None) -> None:
+def _set(place: Any, **attributes: Any) -> None:
     """Where a manifest says nothing, or what no attribute can hold, there is none."""
     for name, value in attributes.items():
-        if isinstance(value, str | list) and value:
+        texts = value if isinstance(value, list) else [value]  # a manifest may hold a list of anything
+        if value and all(isinstance(text, str) for text in texts):
             place.attrs.create(name, _text(value))
         elif isinstance(value, bool):
             place.attrs.create(name, np.int8(value))
@@ -90,5 +91,5 @@ def _text(value: str | list[str]) -> Any:
     """Of fixed length; as ASCII where it is, since Octave leaves out groups that hold UTF-8."""
     texts = [text.encode(errors="replace")[:_LONGEST] for text in ([value] if isinstance(value, str) else value)]
     charset = "ascii" if all(text.isascii() for text in texts) else "utf-8"
-    array = np.array(texts, h5py.string_dtype(charset, max(1, *map(len, texts), 1)))
+    array = np.array(texts, h5py.string_dtype(charset, max(1, *map(len, texts))))
     return array[0] if isinstance(value, str) else array
