@@ -28,8 +28,8 @@ from store.file.format import TEST_FEATURES, FormatError
 from store.file.read import Run
 from store.measure.layer import THRESHOLD
 from store.paper.claims import OVER_TIME, judge
-from store.paper.published import compared_with, published
-from store.paper.records import SATURATED, run_record
+from store.paper.published import published
+from store.paper.records import SATURATED, run_record, saturated_layer
 from store.tables.afcc import afcc_tables
 from store.tables.chance import chance_table, meaning
 from store.tables.epochs import course
@@ -116,7 +116,8 @@ def _beside_the_papers(runs: list[Run]) -> str:
     lines = [f"| command | layer | {' | paper | '.join(names)} | paper |", "|---|---:|" + "---:|" * 2 * len(names)]
     for run in runs:
         network, data = run.manifest["network"]["arch"], run.manifest["data"]["name"]
-        layer = run.layers[SATURATED[compared_with(network)]]
+        accuracies = {name: layer.record.get("test_accuracy") for name, layer in run.layers.items()}
+        layer = run.layers[saturated_layer(network, accuracies)]
         ours, paper = cells(layer), published(network, data, run.n_labels, layer.name)
         theirs = (paper.accuracy, paper.noise, paper.n_clusters, paper.cluster_size) if paper else ("-",) * 4
         pairs = [f"{ours[name]} | {number}" for name, number in zip(names, theirs, strict=True)]

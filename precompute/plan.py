@@ -33,6 +33,9 @@ _MEMORY_OF: dict[str, tuple[Place, ...]] = {  # the places that are the device's
     "mps": ("device", "memory"),
 }
 
+# Bytes that HDF5 needs around what is stored, and the manifest, as measured of small files.
+_AROUND_A_FILE, _AROUND_A_LAYER, _AROUND_A_MATRIX = 30_000, 63_000, 80
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -154,7 +157,7 @@ class Plan:
 
     @property
     def file_bytes(self) -> int:
-        layers = sum(self._layer_bytes(layer) for layer in self.shapes)
+        layers = _AROUND_A_FILE + sum(self._layer_bytes(layer) for layer in self.shapes)
         layers += len(self.job.epochs) * sum(self._factor_bytes(layer) for layer in self.shapes)
         return layers + (thumbnail_bytes(self.job.sizes) if self.job.options.thumbnails else 0)
 
@@ -166,10 +169,11 @@ class Plan:
         n_filters, n_labels = self.shapes[layer][0], self.job.sizes.n_labels
         positions = math.prod(self.shapes[layer][1:])
         floats = 3 * n_filters * n_labels * positions  # class means, their first half, probe weights
-        floats += n_filters * n_labels**2 if stores_fields(n_filters, n_labels) else 0
+        dense = stores_fields(n_filters, n_labels)
+        floats += n_filters * n_labels**2 if dense else 0
         features = self.job.sizes.test * n_filters * positions * 2 if layer in self.job.features else 0
         top_inputs = n_filters * len(RANKINGS) * min(MOST, self.job.sizes.test) * 12  # number, position and value
-        return floats * 4 + features + top_inputs
+        return floats * 4 + features + top_inputs + _AROUND_A_LAYER + dense * n_filters * _AROUND_A_MATRIX
 
     def text(self) -> str:
         """The plan as lines for a person."""

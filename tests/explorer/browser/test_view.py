@@ -79,7 +79,7 @@ def test_the_theme_is_the_readers(chromium: "sync_api.Browser", app: str, scheme
 
 def test_charts_and_tables_are_saved(page: "sync_api.Page", app: str, tmp_path: Path) -> None:
     visit(page, app)
-    starts = {"as PNG": b"\x89PNG", "as SVG": b"<svg", "CSV": b"layer,N_f", "Parquet": b"PAR1"}
+    starts = {"as PNG": b"\x89PNG", "as SVG": b"<svg", "CSV": b'"layer","N_f"', "Parquet": b"PAR1"}
     for name, start in starts.items():
         ours = "[data-testid=stDownloadButton] button, .save button"
         with page.expect_download() as saved:

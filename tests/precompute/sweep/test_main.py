@@ -123,7 +123,7 @@ def test_a_plan_says_where_each_run_stands_and_makes_nothing(made, place):
     status, printed, errors = sweep_in(place, ["runs", "--data", "cifar10", "--labels", "3,6", *THREE[5:], "--plan"])
     assert (status, errors) == (0, "")
     lines = printed.splitlines()
-    assert re.fullmatch(rf"{NAMES[0]}\.h5 +done +[\d.]+ \w+ +0\.1 MB", lines[0])
+    assert re.fullmatch(rf"{NAMES[0]}\.h5 +done +[\d.]+ \w+ +0\.2 MB", lines[0])
     assert re.match(rf"{NAMES[1]}\.h5 +in the way .*", lines[2])
     assert re.fullmatch(r"vgg16-cifar10-6-quick\.h5 +to do +[\d.]+ \w+ +0\.3 MB", lines[1])
     assert lines[-2] == "6 runs in runs: 1 done, 4 to do, 1 in the way"
