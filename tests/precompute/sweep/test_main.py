@@ -125,10 +125,10 @@ def test_a_plan_says_where_each_run_stands_and_makes_nothing(made, place):
     lines = printed.splitlines()
     assert re.fullmatch(rf"{NAMES[0]}\.h5 +done +[\d.]+ \w+ +0\.2 MB", lines[0])
     assert re.match(rf"{NAMES[1]}\.h5 +in the way .*", lines[2])
-    assert re.fullmatch(r"vgg16-cifar10-6-quick\.h5 +to do +[\d.]+ \w+ +0\.3 MB", lines[1])
+    assert re.fullmatch(r"vgg16-cifar10-6-quick\.h5 +to do +[\d.]+ \w+ +0\.4 MB", lines[1])
     assert lines[-2] == "6 runs in runs: 1 done, 4 to do, 1 in the way"
     left = (
-        r"what is left takes about [\d.]+ \w+, one after another; files of 1 MB, and beside them 0\.6 GB of .*networks"
+        r"what is left takes about [\d.]+ \w+, one after another; files of 2 MB, and beside them 0\.6 GB of .*networks"
     )
     assert re.fullmatch(left, lines[-1])
     assert sorted(place.rglob("*")) == before
