@@ -17,21 +17,29 @@ class Package:
     sha256: str
 
     def find(self) -> Path | None:
-        """The file, None where the package is not installed; nothing of the package is imported.
+        """The file, None where the package is not installed; nothing of the package is imported, nothing is read.
 
-        Raises Problem where the file is missing or holds other bytes, OSError.
+        Raises Problem where the file is missing.
         """
         found = find_spec(self.name.replace("-", "_"))
         if found is None or not found.submodule_search_locations:
             return None
         path = Path(found.submodule_search_locations[0]) / self.file
-        again = f"pip install --force-reinstall {self.name} brings it back"
         if not path.is_file():
-            raise Problem(f"{path}: is not there, though {self.name} is installed; {again}")
+            raise Problem(f"{path}: is not there, though {self.name} is installed; {self._again}")
+        return path
+
+    def check(self) -> None:
+        """Raises Problem where the file holds other bytes than the package's, OSError."""
+        path = self.find()
+        assert path is not None, "only an installed package is checked"
         with path.open("rb") as stream:
             if hashlib.file_digest(stream, "sha256").hexdigest() != self.sha256:
-                raise Problem(f"{path}: is not the file that {self.name} 0.1.0 has; {again}")
-        return path
+                raise Problem(f"{path}: is not the file that {self.name} 0.1.0 has; {self._again}")
+
+    @property
+    def _again(self) -> str:
+        return f"pip install --force-reinstall {self.name} brings it back"
 
 
 LITE = tuple(

@@ -40,6 +40,7 @@ def origin(options: Options, arch: Arch) -> dict[str, str]:
         return {"from": kind} | ({"name": arch.hub} if kind == "hub" else {})
     if kind == "package":
         assert arch.package is not None
+        arch.package.check()
         return {"from": kind, "name": arch.package.name, "sha256": arch.package.sha256}
     if not path.is_file():
         what = "is a folder; name the file in it" if path.is_dir() else "no such file"

